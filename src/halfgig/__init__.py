@@ -1,0 +1,5 @@
+"""halfgig: video understanding in half a gigabyte."""
+
+from __future__ import annotations
+
+__version__ = "0.1.0"

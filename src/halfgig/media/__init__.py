@@ -1,0 +1,1 @@
+"""A source becomes decoded blocks of sound and decoded frames."""

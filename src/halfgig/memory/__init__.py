@@ -1,0 +1,1 @@
+"""What we may hold, what we hold, and what each kind of work costs."""

@@ -1,0 +1,1 @@
+"""Model weights on disk: pinned, verified, mirrored, converted once."""

@@ -1,0 +1,1 @@
+"""Frames become poses, joint angles, reps and a report."""

@@ -1,0 +1,217 @@
+"""The nouns that pass between stages. Frozen, without behaviour beyond what their own fields tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import IO, TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Samples: TypeAlias = NDArray[np.float32]
+    Pixels: TypeAlias = NDArray[np.uint8]
+    Vector: TypeAlias = NDArray[np.float32]
+
+Seconds: TypeAlias = float
+Degrees: TypeAlias = float
+Bytes: TypeAlias = int
+
+SAMPLE_RATE = 16_000  # Hz, mono, everywhere after media/audio.py
+
+
+# --- media ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What the user gave.
+
+    `address` is what PyAV opens: a local path or an http(s) URL; it is empty for a stream, and `stream` is
+    then a readable binary file. `title` is for people. `size` is in bytes, None where it cannot be known.
+    """
+
+    address: str
+    title: str
+    size: Bytes | None = None
+    stream: IO[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AudioStream:
+    """One audio stream: its index in the container, codec, sampling rate in Hz, channels, language tag."""
+
+    index: int
+    codec: str
+    rate: int
+    channels: int
+    language: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoStream:
+    """One video stream. `width` and `height` are pixels as shown, after `rotation` degrees (0, 90, 180, 270)."""
+
+    index: int
+    codec: str
+    width: int
+    height: int
+    fps: float
+    rotation: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What the container says before anything is decoded. `duration` is None where it does not say."""
+
+    format: str
+    duration: Seconds | None
+    size: Bytes | None
+    audio: tuple[AudioStream, ...] = ()
+    video: tuple[VideoStream, ...] = ()
+
+
+@dataclass(slots=True)
+class DecodeLog:
+    """What decoding ran into; filled in while a source is decoded, reported at the end, never hidden."""
+
+    corrupt_packets: int = 0
+    filled_seconds: Seconds = 0.0
+    truncated: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def summary(self) -> str:
+        """One line for a person; empty where nothing went wrong."""
+        parts = []
+        if self.corrupt_packets:
+            parts.append(f"{self.corrupt_packets} corrupt packets skipped")
+        if self.filled_seconds >= 0.5:
+            parts.append(f"{self.filled_seconds:.1f} s of missing sound filled with silence")
+        if self.truncated:
+            parts.append("the file ends before its stated length")
+        return "; ".join([*parts, *self.notes])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One decoded picture: `time` in seconds on the source's clock, `pixels` (height, width, 3) uint8 RGB."""
+
+    time: Seconds
+    pixels: Pixels
+
+
+# --- speech --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """One recognised word on the source's clock. `probability` is in [0, 1]. `text` keeps its leading space."""
+
+    start: Seconds
+    end: Seconds
+    text: str
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A run of recognised text on the source's clock; the figures are Whisper's own for its decoding."""
+
+    start: Seconds
+    end: Seconds
+    text: str
+    words: tuple[Word, ...] = ()
+    tokens: tuple[int, ...] = ()
+    temperature: float = 0.0
+    avg_logprob: float = 0.0
+    compression_ratio: float = 0.0
+    no_speech_prob: float = 0.0
+
+
+# --- search --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A stretch of transcript that is indexed: about 40 to 120 words, numbered from 0 within its source."""
+
+    number: int
+    start: Seconds
+    end: Seconds
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A search answer. `marked` is the text with found words between `[[` and `]]`; a higher score is better."""
+
+    source_id: str
+    title: str
+    start: Seconds
+    end: Seconds
+    text: str
+    marked: str
+    score: float
+    link: str
+
+
+# --- motion --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pose:
+    """One person at one moment, BlazePose's 33 landmarks.
+
+    `landmarks` is (33, 3) float32: x and y in pixels of the upright frame, z in the same scale.
+    `world` is (33, 3) float32 metres from the mid-hip, y down. `visibility` is (33,) float32 in [0, 1].
+    `score` is the model's belief that a person is there at all, in [0, 1].
+    """
+
+    landmarks: NDArray[np.float32]
+    world: NDArray[np.float32]
+    visibility: NDArray[np.float32]
+    score: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PoseAt:
+    """The pose at `time` seconds; None where no person was found."""
+
+    time: Seconds
+    pose: Pose | None
+
+
+@dataclass(frozen=True, slots=True)
+class Rep:
+    """One repetition: where it starts, turns and ends, and the extreme joint angles it reached."""
+
+    number: int
+    start: Seconds
+    turn: Seconds
+    end: Seconds
+    lowest: Degrees
+    highest: Degrees
+    side: str = "both"
+
+    @property
+    def range_of_motion(self) -> Degrees:
+        """Degrees between the two extremes."""
+        return self.highest - self.lowest
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was counted in one source. `attempts` are partial repetitions, told apart from reps."""
+
+    exercise: str
+    reps: tuple[Rep, ...]
+    attempts: tuple[Rep, ...]
+    frames_analyzed: int
+    frames_with_pose: int
+    duration: Seconds
+    notes: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Number of full repetitions."""
+        return len(self.reps)

@@ -1,0 +1,1 @@
+"""Segments become passages, vectors and hits."""

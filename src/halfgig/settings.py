@@ -1,0 +1,122 @@
+"""The settings: one table, each row with its environment name, unit, default and help.
+
+`docs/settings.md` is checked against this table by a test; nothing else in the package reads the environment.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from halfgig.errors import BadRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+def _row(env: str, default: Any, unit: str, help: str, *, least: float | None = None) -> Any:
+    return dataclasses.field(default=default, metadata={"env": env, "unit": unit, "help": help, "least": least})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Every setting with its value. `Settings()` holds the defaults, `Settings.from_environment()` the user's."""
+
+    data_dir: Path = _row("HALFGIG_DATA", Path("~/.local/share/halfgig"), "folder", "where models and the library live")
+    memory_limit_mb: int | None = _row(
+        "MEMORY_LIMIT_MB",
+        None,
+        "MB",
+        "treat this as the machine's memory, where no cgroup says less",
+        least=64,
+    )
+    threads: int = _row(
+        "THREADS",
+        0,
+        "count",
+        "threads that a model may use; 0 takes the cores that the machine grants",
+        least=0,
+    )
+    whisper_model: str = _row(
+        "WHISPER_MODEL",
+        "tiny",
+        "name or folder",
+        "tiny, base, tiny.en, or a folder with a CTranslate2 Whisper model",
+    )
+    whisper_beam_size: int = _row(
+        "WHISPER_BEAM_SIZE",
+        1,
+        "count",
+        "1 is greedy decoding; 5 is slower and a little more accurate",
+        least=1,
+    )
+    language: str = _row("LANGUAGE_SPOKEN", "auto", "code", "language of the speech (en, de, ...) or auto")
+    pose_model: str = _row("POSE_MODEL", "full", "name", "full or lite BlazePose landmarks")
+    embedding_batch_size: int = _row(
+        "EMBEDDING_BATCH_SIZE", 5, "passages", "passages embedded at a time; more costs memory", least=1
+    )
+    max_video_size_mb: float | None = _row("MAX_VIDEO_SIZE_MB", None, "MB", "refuse larger videos", least=0)
+    max_file_size_mb: float | None = _row("MAX_FILE_SIZE_MB", None, "MB", "refuse larger files of any kind", least=0)
+    max_video_duration_seconds: float | None = _row(
+        "MAX_VIDEO_DURATION_SECONDS", None, "seconds", "refuse longer sources", least=0
+    )
+    frame_skip_rate: int | None = _row(
+        "FRAME_SKIP_RATE", None, "frames", "analyse every n-th frame instead of a fixed rate", least=1
+    )
+    max_frames_to_analyze: int | None = _row(
+        "MAX_FRAMES_TO_ANALYZE", None, "frames", "stop the analysis of motion after this many frames", least=1
+    )
+    min_frames_for_analysis: int | None = _row(
+        "MIN_FRAMES_FOR_ANALYSIS",
+        None,
+        "frames",
+        "refuse to count reps in fewer frames with a person",
+        least=1,
+    )
+    video_resize_width: int | None = _row(
+        "VIDEO_RESIZE_WIDTH",
+        None,
+        "pixels",
+        "scale frames to this width before the analysis of motion",
+        least=64,
+    )
+
+    @property
+    def models_dir(self) -> Path:
+        """Folder of the model store."""
+        return self.data_dir / "models"
+
+    @property
+    def library_path(self) -> Path:
+        """The one SQLite file that holds sources, transcripts and the index."""
+        return self.data_dir / "library.db"
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read every setting from `environ`; BadRequest names the variable whose value does not parse."""
+        environ = os.environ if environ is None else environ
+        given = {row.name: environ.get(row.metadata["env"], "").strip() for row in dataclasses.fields(cls)}
+        values = {row.name: _parse(row, given[row.name]) for row in dataclasses.fields(cls) if given[row.name]}
+        settings = cls(**values)
+        return dataclasses.replace(settings, data_dir=settings.data_dir.expanduser())
+
+
+def _parse(row: dataclasses.Field[Any], text: str) -> Any:
+    kind = str(row.type).removesuffix(" | None")
+    try:
+        value = {"int": int, "float": float, "str": str, "Path": Path}[kind](text)
+    except ValueError:
+        raise _refusal(row, text, f"is not a whole number of {row.metadata['unit']}") from None
+    least = row.metadata["least"]
+    if isinstance(value, (int, float)) and (not math.isfinite(value) or (least is not None and value < least)):
+        raise _refusal(row, text, f"must be {least:g} or more")
+    return value
+
+
+def _refusal(row: dataclasses.Field[Any], text: str, why: str) -> BadRequest:
+    env = row.metadata["env"]
+    return BadRequest(f"{env}={text} {why}.", f"Unset {env}, or set it as docs/settings.md says.")

@@ -1,0 +1,1 @@
+"""Blocks become windows of speech, segments and words."""

@@ -1,0 +1,1 @@
+"""What we know about sources: transcripts and reports on disk."""
