@@ -1,0 +1,104 @@
+"""What we hold: by the control group's account, by process, and by a whole process tree."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from halfgig.memory.cgroup import ROOT, own_groups, read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from halfgig.memory.limit import Limit
+    from halfgig.records import Bytes
+
+USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
+RECLAIMABLE = {1: "total_inactive_file", 2: "inactive_file"}
+
+
+def held(limit: Limit, root: Path = ROOT) -> Bytes:
+    """Bytes that count against `limit`: those of the group that sets it, else those of our process tree."""
+    if limit.group is not None:
+        for version in USAGE:
+            figure = group_working_set(version, limit.group)
+            if figure is not None:
+                return figure
+    return tree_pss(os.getpid(), root)
+
+
+def working_set(root: Path = ROOT) -> Bytes | None:
+    """Bytes that our own control group holds and the kernel cannot simply drop; None without such a group."""
+    for version, folder in own_groups("memory", root):
+        figure = group_working_set(version, folder)
+        if figure is not None:
+            return figure
+    return None
+
+
+def group_working_set(version: int, folder: Path) -> Bytes | None:
+    """One group's usage less its inactive page cache, as Kubernetes reckons it; None where it has no account."""
+    usage = read(folder / USAGE[version]).strip()
+    if not usage.isdigit():
+        return None
+    return max(0, int(usage) - _figure(folder / "memory.stat", RECLAIMABLE[version]))
+
+
+def rss(root: Path = ROOT) -> Bytes:
+    """Resident bytes of this process now; on systems without /proc, the most it ever had."""
+    return _figure(root / "proc/self/status", "VmRSS:") * 1024 or _peak_by_rusage()
+
+
+def peak_rss(root: Path = ROOT) -> Bytes:
+    """The most resident bytes that this process ever had."""
+    return _figure(root / "proc/self/status", "VmHWM:") * 1024 or _peak_by_rusage()
+
+
+def tree_pss(pid: int, root: Path = ROOT) -> Bytes:
+    """Proportional resident bytes of `pid` and all below it; what has vanished counts nothing.
+
+    A page shared by n processes counts 1/n in each, so that a sum over the tree is what the tree holds.
+    Without /proc, the most that this process and its largest finished child ever had.
+    """
+    if not (root / "proc/self").exists():
+        return _peak_by_rusage()
+    return sum(_pss(each, root) for each in tree(pid, root))
+
+
+def tree(pid: int, root: Path = ROOT) -> Iterator[int]:
+    """`pid` and the ids of all processes below it, parents first."""
+    children = defaultdict(list)
+    for folder in (root / "proc").glob("[0-9]*"):
+        # "pid (name) state ppid ...", where the name may hold spaces and brackets
+        fields = read(folder / "stat").rpartition(")")[2].split()
+        if len(fields) > 1:
+            children[int(fields[1])].append(int(folder.name))
+    waiting = [pid]
+    while waiting:
+        each = waiting.pop(0)
+        yield each
+        waiting += children[each]
+
+
+def _pss(pid: int, root: Path) -> Bytes:
+    folder = root / "proc" / str(pid)
+    return 1024 * (_figure(folder / "smaps_rollup", "Pss:") or _figure(folder / "status", "VmRSS:"))
+
+
+def _figure(path: Path, name: str) -> int:
+    """The number after `name` in a file of one name and number a line; 0 where there is none."""
+    for line in read(path).splitlines():
+        words = line.split()
+        if len(words) > 1 and words[0] == name and words[1].isdigit():
+            return int(words[1])
+    return 0
+
+
+def _peak_by_rusage() -> Bytes:
+    import resource
+
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
