@@ -1,0 +1,247 @@
+"""The one place where PyAV opens and reads: allowed formats and protocols, limits, streams, and translated errors."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import av
+from av.stream import Discard
+
+from halfgig.errors import HalfgigError, SourceError, TooLarge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from av.container import InputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+
+    from halfgig.media.pipe import Rewindable
+    from halfgig.records import DecodeLog, Seconds, Source
+
+MAX_PIXELS = 40_000_000  # a picture of 8K (7680 x 4320) has 33 million
+MAX_SIDE = 16_384  # pixels
+MAX_FPS = 1000
+MAX_RATE = 768_000  # Hz
+MAX_CHANNELS = 64
+MAX_STREAMS = 64
+MAX_SAMPLES = 4_000_000  # samples that one packet may decode to
+MAX_FAILURES = 200  # reads in a row that may fail before the rest is given up
+OPEN_TIMEOUT, READ_TIMEOUT = 30.0, 60.0  # seconds, for URLs
+
+# Demuxers that read one source and nothing that it points to: no playlists, lists of files, subtitles or devices.
+FORMATS = (
+    "aac,ac3,aiff,amr,amrnb,amrwb,ape,apng,asf,au,av1,avi,bmp_pipe,caf,dirac,dnxhd,dsf,dts,dtshd,dv,eac3,flac,flv,gif,"
+    "gxf,h261,h263,h264,hevc,ivf,jpeg_pipe,latm,loas,m4v,matroska,mjpeg,mov,mp3,mp4,mpc,mpc8,mpeg,mpegts,mpegvideo,mxf,"
+    "nut,obu,ogg,png_pipe,rm,tak,tiff_pipe,truehd,tta,vc1,voc,w64,wav,webm,webp,webp_pipe,wtv,wv"
+)
+NOT_MEDIA = "is not audio or video that can be decoded"
+REMEDY_NOT_MEDIA = "Give an audio or video file such as mp4, mkv, webm, mov, mp3, wav, flac or ogg."
+# Containers whose length is guessed from a bit rate or the last timestamp, so that it proves nothing.
+GUESSED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "mpeg", "mpegts", "mpegvideo", "h264", "hevc", "m4v", "dts"})
+
+NETWORK = (ConnectionError, TimeoutError, av.error.ExitError)
+
+S = TypeVar("S", bound="Stream")
+
+
+@contextmanager
+def open_container(source: Source) -> Iterator[InputContainer]:
+    """The opened container, closed at the end of the block; av's errors inside the block are translated.
+
+    Errors: SourceError where the source cannot be opened or is not media, TooLarge past what is safe to decode.
+    """
+    with translated(source), _open(source) as container:
+        refuse_absurd(container, source.title)
+        yield container
+
+
+@contextmanager
+def translated(source: Source) -> Iterator[None]:
+    """Turn whatever av raises into a SourceError that names the source and a remedy."""
+    try:
+        yield
+    except HalfgigError:
+        raise
+    except (av.FFmpegError, OSError, ValueError, UnicodeError, OverflowError) as error:
+        raise _translate(error, source) from error
+
+
+def _open(source: Source) -> InputContainer:
+    if source.stream is not None:
+        stream = cast("Rewindable", source.stream)
+        stream.rewind()
+        return av.open(stream, "r", options=_options(""), metadata_errors="replace")
+    if is_remote(source.address):
+        options = _options("http,https,tls,tcp,crypto") | {
+            "reconnect": "1",
+            "reconnect_on_network_error": "1",
+            "reconnect_delay_max": "4",
+            "rw_timeout": str(int(READ_TIMEOUT * 1e6)),
+        }
+        timeout = (OPEN_TIMEOUT, READ_TIMEOUT)
+        return av.open(source.address, "r", options=options, metadata_errors="replace", timeout=timeout)
+    return av.open(f"file:{source.address}", "r", options=_options("file"), metadata_errors="replace")
+
+
+def _options(protocols: str) -> dict[str, str]:
+    return {
+        "protocol_whitelist": protocols,
+        "format_whitelist": FORMATS,
+        "max_streams": "1000",
+        "max_pixels": str(MAX_PIXELS),
+        "max_samples": str(MAX_SAMPLES),
+    }
+
+
+def is_remote(address: str) -> bool:
+    """Whether `address` is an http(s) URL."""
+    return address.lower().startswith(("http://", "https://"))
+
+
+def _translate(error: Exception, source: Source) -> SourceError:
+    title = source.title
+    if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
+        return SourceError(f"{title} was refused by its server: {error.strerror}.", "Check the address and its rights.")
+    if isinstance(error, NETWORK) or (isinstance(error, OSError) and is_remote(source.address)):
+        return SourceError(f"{title} could not be fetched: {_reason(error)}.", "Check the address, or try again later.")
+    if isinstance(error, OSError) and not isinstance(error, EOFError):
+        return SourceError(f"{title} cannot be read: {_reason(error)}.", "Check the path, its rights and the disk.")
+    if source.stream is not None:
+        return SourceError(
+            f"{title} {NOT_MEDIA} as it arrives.",
+            "Save it to a file first; an mp4 can be piped only after ffmpeg -movflags +faststart.",
+        )
+    return SourceError(f"{title} {NOT_MEDIA}.", REMEDY_NOT_MEDIA)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, av.error.ExitError):
+        return "its server did not answer in time"
+    return str(getattr(error, "strerror", None) or error)
+
+
+# --- limits --------------------------------------------------------------------------------------------
+
+
+def refuse_absurd(container: InputContainer, title: str) -> None:
+    """TooLarge where a stream states more than can be decoded safely; nothing is decoded to find out."""
+    if len(container.streams) > MAX_STREAMS:
+        raise _absurd(title, f"{len(container.streams)} streams", f"{MAX_STREAMS}")
+    for stream in container.streams.audio:
+        if stream.codec_context:
+            _refuse_sound(title, stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels)
+    for picture in container.streams.video:
+        if picture.codec_context:
+            refuse_picture(title, picture.codec_context.width, picture.codec_context.height)
+            fps = picture.average_rate or 0
+            if fps > MAX_FPS and picture.frames != 1:
+                raise _absurd(title, f"{float(fps):.0f} frames a second", f"{MAX_FPS}")
+
+
+def _refuse_sound(title: str, rate: int, channels: int) -> None:
+    if rate > MAX_RATE:
+        raise _absurd(title, f"a sampling rate of {rate} Hz", f"{MAX_RATE}")
+    if channels > MAX_CHANNELS:
+        raise _absurd(title, f"{channels} channels of sound", f"{MAX_CHANNELS}")
+
+
+def refuse_picture(title: str, width: int, height: int) -> None:
+    """TooLarge where a picture of `width` x `height` is more than is decoded."""
+    if width * height > MAX_PIXELS or max(width, height) > MAX_SIDE:
+        raise _absurd(title, f"pictures of {width} x {height} pixels", f"{MAX_PIXELS // 1_000_000} megapixels")
+
+
+def _absurd(title: str, what: str, limit: str) -> TooLarge:
+    return TooLarge(f"{title} has {what}; the limit is {limit}.", "Convert it to an ordinary size first.")
+
+
+# --- time ----------------------------------------------------------------------------------------------
+
+
+def origin(container: InputContainer) -> Fraction:
+    """The source's time 0 in the container's own seconds.
+
+    It is where the first stream starts; up to a second of negative time is a codec's run-in, not content.
+    """
+    start = Fraction(container.start_time or 0, 1_000_000)
+    return Fraction(0) if -1 < start < 0 else start
+
+
+def stated_seconds(container: InputContainer, stream: Stream) -> Seconds | None:
+    """How long `stream` says that it is, in seconds; None where it does not say or only guesses."""
+    if container.format.name in GUESSED:
+        return None
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    if tagged := _clock_text(stream.metadata.get("DURATION", "")):
+        return tagged
+    alone = len(container.streams) == 1
+    return stated_duration(container) if alone else None
+
+
+def stated_duration(container: InputContainer) -> Seconds | None:
+    """How long the whole source says that it is, in seconds; None where it does not say."""
+    return container.duration / 1e6 if container.duration and container.duration > 0 else None
+
+
+def ends_early(container: InputContainer, stream: Stream, end: Seconds) -> bool:
+    """Whether `stream`, decoded up to `end` seconds, is clearly shorter than it says that it is."""
+    stated = stated_seconds(container, stream)
+    return stated is not None and end < stated - max(1.0, 0.01 * stated)
+
+
+def _clock_text(text: str) -> Seconds | None:
+    """Seconds of "HH:MM:SS.fraction" as Matroska writes it; None for anything else."""
+    try:
+        hours, minutes, seconds = text.split(":")
+        return int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+    except ValueError:
+        return None
+
+
+# --- reading -------------------------------------------------------------------------------------------
+
+
+def read_packets(container: InputContainer, stream: S, log: DecodeLog) -> Iterator[Packet[S]]:
+    """The packets of one stream in file order, and an empty one at the end that flushes the decoder.
+
+    Reads that fail are counted in `log` and skipped; after `MAX_FAILURES` in a row the rest is given up.
+    """
+    _prepare(container, stream)
+    failures = 0
+    while failures < MAX_FAILURES:
+        try:
+            for packet in cast("Iterator[Packet[S]]", container.demux(stream)):
+                failures = 0
+                log.corrupt_packets += bool(packet.size and packet.is_corrupt)
+                yield packet
+            return
+        except av.FFmpegError as error:
+            if isinstance(error, NETWORK):
+                raise
+            failures += 1
+            log.corrupt_packets += 1
+    log.truncated = True
+
+
+def decode_packets(packets: Iterable[Packet[S]], log: DecodeLog) -> Iterator[Any]:
+    """The frames of the packets, in the order in which they are shown; what does not decode is counted and skipped."""
+    for packet in packets:
+        try:
+            frames = packet.decode()
+        except av.FFmpegError:
+            log.corrupt_packets += 1
+            continue
+        yield from frames
+
+
+def _prepare(container: InputContainer, kept: Stream) -> None:
+    """Read nothing but `kept`, and decode it on one thread, which costs the least memory, within the limits."""
+    for stream in container.streams:
+        if stream.index != kept.index:
+            stream.discard = Discard.all
+    kept.codec_context.thread_count = 1
+    kept.codec_context.options = {"max_pixels": str(MAX_PIXELS), "max_samples": str(MAX_SAMPLES)}

@@ -1,0 +1,111 @@
+"""Pictures as upright RGB frames on the source's clock, chosen by time and scaled as they are decoded."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import numpy as np
+from av.video.reformatter import Interpolation, VideoReformatter
+
+from halfgig.errors import SourceError
+from halfgig.media.clock import Placed, Stamped, ascend, every, sample, settle
+from halfgig.media.container import (
+    decode_packets,
+    ends_early,
+    open_container,
+    origin,
+    read_packets,
+    refuse_picture,
+)
+from halfgig.media.source import refuse_large, refuse_long
+from halfgig.media.streams import choose_video, frame_rate, quarter_turns, shown_size
+from halfgig.records import DecodeLog, Frame, Seconds, Source
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from fractions import Fraction
+
+    import av
+    from av.container import InputContainer
+
+    from halfgig.records import Pixels
+    from halfgig.settings import Settings
+
+JUMP = 10.0  # seconds between two frames before the next timestamp must confirm them
+
+
+def decode_frames(
+    source: Source, *, rate: float | None, width: int | None, log: DecodeLog, settings: Settings
+) -> Iterator[Frame]:
+    """At most `rate` upright RGB frames a second (None: all), with strictly rising times, at most `width` pixels wide.
+
+    FRAME_SKIP_RATE takes the place of `rate`, and VIDEO_RESIZE_WIDTH of `width`, where they are set; frames are never
+    enlarged. What went wrong is told in `log`.
+    Errors: MissingStream without pictures, SourceError where none can be decoded, TooLarge past the limits.
+    """
+    with open_container(source) as container:
+        size = source.size if source.size is not None else container.size
+        refuse_large(source.title, size, settings.max_video_size_mb, "MAX_VIDEO_SIZE_MB")
+        stream = choose_video(container, source.title)
+        scaler = Scaler(settings.video_resize_width or width, stream.sample_aspect_ratio)
+        placed = _choose(_decode(container, stream, source.title, log, settings), rate, settings)
+        for one in islice(placed, settings.max_frames_to_analyze):
+            yield Frame(one.time, scaler.scale(one.item))
+
+
+def _choose(
+    placed: Iterable[Placed[av.VideoFrame]], rate: float | None, settings: Settings
+) -> Iterator[Placed[av.VideoFrame]]:
+    if settings.frame_skip_rate is not None:
+        return every(placed, settings.frame_skip_rate)
+    return sample(placed, rate)
+
+
+def _decode(
+    container: InputContainer, stream: av.VideoStream, title: str, log: DecodeLog, settings: Settings
+) -> Iterator[Placed[av.VideoFrame]]:
+    """Every decoded picture with a believable time; limits are checked on each."""
+    frames = decode_packets(read_packets(container, stream, log), log)
+    stamped = _stamp(frames, float(origin(container)), 1 / frame_rate(stream))
+    ends: Seconds | None = None
+    for one in ascend(settle(stamped, jump=JUMP)):
+        refuse_picture(title, one.item.width, one.item.height)
+        ends = one.time + one.seconds
+        refuse_long(title, one.time, settings)
+        yield one
+    if ends is None:
+        raise SourceError(
+            f"No picture of {title} could be decoded.", "Check that it plays, and that it is not encrypted."
+        )
+    log.truncated |= ends_early(container, stream, ends)
+
+
+def _stamp(frames: Iterable[av.VideoFrame], zero: Seconds, seconds: Seconds) -> Iterator[Stamped[av.VideoFrame]]:
+    for frame in frames:
+        yield Stamped(None if frame.pts is None else frame.time - zero, seconds, frame)
+
+
+class Scaler:
+    """Decoded pictures become upright RGB at most `width` pixels wide, with square pixels; one scaler for all."""
+
+    def __init__(self, width: int | None, aspect: Fraction | None) -> None:
+        self._width, self._aspect = width, aspect
+        self._reformatter = VideoReformatter()
+
+    def scale(self, frame: av.VideoFrame) -> Pixels:
+        """(height, width, 3) uint8 RGB, upright, contiguous."""
+        turns = quarter_turns(-frame.rotation)
+        shown = shown_size(frame.width, frame.height, self._aspect, turns * 90)
+        width, height = fit_width(*shown, self._width)
+        if turns % 2:
+            width, height = height, width
+        rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1)
+        return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), k=-turns)).astype(np.uint8, copy=False)
+
+
+def fit_width(width: int, height: int, most: int | None) -> tuple[int, int]:
+    """`width` x `height` made at most `most` pixels wide with its shape kept; never enlarged."""
+    if most is None or width <= most:
+        return width, height
+    return most, max(1, round(height * most / width))

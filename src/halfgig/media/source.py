@@ -1,0 +1,195 @@
+"""What the user gave becomes a Source; its container's facts become a SourceInfo."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
+from urllib.parse import unquote, urlsplit
+from urllib.request import Request, urlopen
+
+from halfgig.errors import MIB, SourceError, TooLarge
+from halfgig.media.container import is_remote, open_container, stated_duration
+from halfgig.media.pipe import Rewindable
+from halfgig.media.streams import describe_audio, describe_video, moving, rotations
+from halfgig.records import Bytes, Seconds, Source, SourceInfo
+
+if TYPE_CHECKING:
+    from halfgig.settings import Settings
+
+HEAD = 1024  # bytes in which text, web pages and playlists are recognised
+HEAD_TIMEOUT = 20.0  # seconds
+GIVE_MEDIA = "Give an audio or video file such as mp4, mkv, webm, mov, mp3, wav, flac or ogg."
+
+# What is often handed in by mistake: how it begins, what it is, what to do.
+MISTAKES = (
+    (rb"version https://git-lfs\.github\.com/spec/", "a Git LFS pointer, not the video itself", "Run git lfs pull."),
+    (rb"(?i)<!doctype html|<html", "a web page, not audio or video", "Give the address of the media file itself."),
+    (rb"#EXTM3U|\[playlist\]|<\?wpl|<asx", "a playlist, not audio or video", "Give one of the files that it lists."),
+    (rb"ffconcat version", "a list of files, not audio or video", "Give one of the files that it lists."),
+    (rb"v=0\r?\n", "a session description, not audio or video", "Record the session to a file first."),
+)
+
+
+def open_source(given: str | os.PathLike[str] | IO[bytes], settings: Settings) -> Source:
+    """A Source for a path, a `file:` or http(s) URL, or a readable binary stream. Nothing is decoded or fetched.
+
+    Errors: SourceError for what is missing, empty, no regular file, of another URL scheme or plainly not media;
+    TooLarge past MAX_FILE_SIZE_MB.
+    """
+    if not isinstance(given, str | os.PathLike):
+        return _from_stream(given, settings)
+    text = os.fspath(given)
+    if isinstance(given, os.PathLike):
+        return _from_path(Path(text), settings)
+    if is_remote(text):
+        return _from_address(text)
+    if text[:5].lower() == "file:":
+        return _from_path(Path(_path_of(text)), settings)
+    if scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
+        raise SourceError(f"{scheme[1]} addresses are not read.", "Give a path, or an http or https address.")
+    return _from_path(Path(text), settings)
+
+
+def _from_address(address: str) -> Source:
+    parts = urlsplit(address)
+    if not parts.hostname:
+        raise SourceError(f"{address} names no host.", "Give a full http or https address.")
+    return Source(address, title=unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname)
+
+
+def _path_of(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.netloc not in ("", "localhost"):
+        raise SourceError(f"{url} is on another machine.", "Copy the file here, and give its path.")
+    return unquote(parts.path)
+
+
+def _from_path(path: Path, settings: Settings) -> Source:
+    try:
+        facts = path.stat()
+        if stat.S_ISDIR(facts.st_mode):
+            raise SourceError(f"{path} is a folder.", "Give one file at a time.")
+        if not stat.S_ISREG(facts.st_mode):
+            raise SourceError(f"{path} is not a regular file.", "Pipe it in, with - as the source.")
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SourceError(f"{path} does not exist.", "Check the path.") from None
+    except PermissionError:
+        raise SourceError(f"{path} may not be read.", "Give the user who runs halfgig the right to read it.") from None
+    except (OSError, ValueError) as error:
+        raise SourceError(f"{path} cannot be read: {error}.", "Check the path and the disk.") from error
+    refuse_large(path.name, facts.st_size, settings.max_file_size_mb, "MAX_FILE_SIZE_MB")
+    refuse_mistakes(head, path.name)
+    return Source(str(path.absolute()), title=path.name, size=facts.st_size)
+
+
+def _from_stream(stream: IO[bytes], settings: Settings) -> Source:
+    limit = None if settings.max_file_size_mb is None else int(settings.max_file_size_mb * MIB)
+    pipe = Rewindable(stream, limit=limit)
+    title = Path(pipe.name).name.strip("<>")
+    refuse_mistakes(pipe.head(HEAD), title)
+    return Source("", title=title, stream=cast("IO[bytes]", pipe))
+
+
+def refuse_large(title: str, size: Bytes | None, limit_mb: float | None, name: str) -> None:
+    """TooLarge where `size` is known and past `limit_mb`; `name` is the setting that says so."""
+    if size is not None and limit_mb is not None and size > limit_mb * MIB:
+        raise TooLarge(
+            f"{title} has {size / MIB:.1f} MB; the limit is {limit_mb:g} MB.", f"Give a smaller file, or raise {name}."
+        )
+
+
+def refuse_mistakes(head: bytes, title: str) -> None:
+    """SourceError that names what was given, where its first bytes show that it is no media."""
+    if not head:
+        raise SourceError(f"{title} is empty.", "Copy or download it again.")
+    for beginning, what, remedy in MISTAKES:
+        if re.match(beginning, head.removeprefix(b"\xef\xbb\xbf").lstrip()):
+            raise SourceError(f"{title} is {what}.", remedy)
+    if _is_text(head):
+        raise SourceError(f"{title} is text, not audio or video.", GIVE_MEDIA)
+
+
+def _is_text(head: bytes) -> bool:
+    """Whether the bytes are UTF-8 without control characters; the last character may be cut."""
+    try:
+        text = head[: len(head) - 3].decode() + head[len(head) - 3 :].decode(errors="ignore")
+    except UnicodeDecodeError:
+        return False
+    return all(character.isprintable() or character in "\t\r\n\f" for character in text)
+
+
+# --- facts ---------------------------------------------------------------------------------------------
+
+
+def inspect(source: Source, settings: Settings) -> SourceInfo:
+    """What the container says, without decoding its content.
+
+    Errors: SourceError for what is not media; TooLarge past the limits of the settings or of what is safe to decode.
+    """
+    with open_container(source) as container:
+        turns = rotations(container)
+        size = source.size if source.size is not None or source.stream is not None else _positive(container.size)
+        info = SourceInfo(
+            format=container.format.name,
+            duration=stated_duration(container),
+            size=size,
+            audio=tuple(describe_audio(stream) for stream in container.streams.audio),
+            video=tuple(describe_video(stream, turns.get(stream.index, 0)) for stream in moving(container)),
+        )
+    if not info.audio and not info.video:
+        raise SourceError(f"{source.title} holds neither sound nor picture.", GIVE_MEDIA)
+    _refuse_past_limits(source.title, info, settings)
+    return info
+
+
+def _positive(size: int) -> Bytes | None:
+    return size if size > 0 else None
+
+
+def _refuse_past_limits(title: str, info: SourceInfo, settings: Settings) -> None:
+    refuse_large(title, info.size, settings.max_file_size_mb, "MAX_FILE_SIZE_MB")
+    if info.video:
+        refuse_large(title, info.size, settings.max_video_size_mb, "MAX_VIDEO_SIZE_MB")
+    refuse_long(title, info.duration, settings)
+
+
+def refuse_long(title: str, seconds: Seconds | None, settings: Settings) -> None:
+    """TooLarge where `seconds` are known and past MAX_VIDEO_DURATION_SECONDS."""
+    limit = settings.max_video_duration_seconds
+    if seconds is not None and limit is not None and seconds > limit:
+        raise TooLarge(
+            f"{title} lasts {seconds:.0f} s; the limit is {limit:g} s.",
+            "Give a shorter source, or raise MAX_VIDEO_DURATION_SECONDS.",
+        )
+
+
+def fingerprint(source: Source) -> str:
+    """SHA-256 (hex) of a file's bytes; of a URL, of its address with the ETag and size that its server tells.
+
+    Errors: SourceError for a stream, which cannot be read twice, and for what cannot be read.
+    """
+    if source.stream is not None:
+        raise SourceError("A stream cannot be recognised again.", "Save it to a file first.")
+    if is_remote(source.address):
+        return hashlib.sha256("\n".join((source.address, *_validators(source.address))).encode()).hexdigest()
+    try:
+        with Path(source.address).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SourceError(f"{source.title} cannot be read: {error.strerror}.", "Check the path.") from error
+
+
+def _validators(address: str) -> tuple[str, str]:
+    """The ETag (or date of change) and the size that the server tells; empty where it tells nothing."""
+    try:
+        with urlopen(Request(address, method="HEAD"), timeout=HEAD_TIMEOUT) as answer:  # noqa: S310  # http(s) only
+            headers = answer.headers
+            return headers.get("ETag") or headers.get("Last-Modified", ""), headers.get("Content-Length", "")
+    except (OSError, ValueError):
+        return "", ""
