@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from halfgig.memory.cgroup import ROOT, mounts, read
-from halfgig.memory.meter import group_working_set, tree, tree_pss
+from halfgig.memory.meter import group_working_set, peak_rss, tree, tree_pss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from halfgig.records import Bytes, Seconds
 
-POLL = 0.05  # seconds between two readings; a shorter peak is seen by the kernel's own mark only
+BUSY = 0.05  # seconds until a group that was busy may be removed
 JOIN = 'echo $$ > "$0" && exec "$@"'  # the child enters the group before it becomes the command
 
 
@@ -29,9 +29,11 @@ JOIN = 'echo $$ > "$0" && exec "$@"'  # the child enters the group before it bec
 class Run:
     """What one command did and took.
 
-    `exit_code` is negative for a signal. `peak` is the highest working set seen (what the kernel could not
-    simply drop), `peak_usage` the kernel's own high-water mark, page cache included, which a hard limit keeps
-    below itself; without a control group both are the highest PSS of the process tree. `meter` says which.
+    `exit_code` is negative for a signal. `peak` is the highest working set seen: the group's usage less its
+    inactive page cache. `peak_usage` is the kernel's own high-water mark with all page cache, which a hard
+    limit keeps below itself. Both leave out pages of libraries that another group read first; `peak_rss`, the
+    sum of the processes' own marks, counts them, once a process. Without a control group `peak` and
+    `peak_usage` are the highest PSS of the process tree; `meter` says which.
     """
 
     exit_code: int
@@ -39,6 +41,7 @@ class Run:
     cpu_seconds: Seconds
     peak: Bytes
     peak_usage: Bytes
+    peak_rss: Bytes
     oom_killed: bool
     timed_out: bool
     stdout: str
@@ -58,10 +61,17 @@ class Cell(Protocol):
     def name(self) -> str:
         """How the figures are taken."""
 
+    @property
+    def poll(self) -> Seconds:
+        """Time between two readings, by what one costs."""
+
     def enter(self, command: Sequence[str]) -> list[str]:
         """The command that starts `command` inside."""
 
-    def reading(self, pid: int) -> Bytes:
+    def pids(self, child: int) -> list[int]:
+        """Who is inside, for a command that runs as `child`."""
+
+    def reading(self, child: int) -> Bytes:
         """What is held now."""
 
     def peak(self) -> Bytes:
@@ -76,10 +86,11 @@ class Watch:
     """The highest reading of a cell, taken on a thread while the command runs."""
 
     cell: Cell
-    pid: int
+    child: int
     limit: Bytes | None
     timeout: Seconds | None
     peak: Bytes = 0
+    peak_rss: Bytes = 0
     over: bool = False
     late: bool = False
     done: threading.Event = field(default_factory=threading.Event)
@@ -87,12 +98,14 @@ class Watch:
     def run(self) -> None:
         """Read until told that the command has ended; kill it where it passes the limit or the time."""
         started = time.monotonic()
-        while not self.done.wait(POLL):
-            self.peak = max(self.peak, self.cell.reading(self.pid))
+        while not self.done.wait(self.cell.poll):
+            inside = self.cell.pids(self.child)
+            self.peak = max(self.peak, self.cell.reading(self.child))
+            self.peak_rss = max(self.peak_rss, sum(map(peak_rss, inside)))
             self.over = self.over or (self.limit is not None and self.peak > self.limit)
             self.late = self.timeout is not None and time.monotonic() - started > self.timeout
             if self.over or self.late:
-                _kill(tree(self.pid))
+                _kill(inside)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +114,7 @@ class Group:
 
     version: int
     folder: Path
+    poll: Seconds = 0.01
 
     @property
     def name(self) -> str:
@@ -111,7 +125,11 @@ class Group:
         """A shell that joins the group and turns into the command."""
         return ["/bin/sh", "-c", JOIN, str(self.folder / "cgroup.procs"), *command]
 
-    def reading(self, pid: int) -> Bytes:  # noqa: ARG002 - the group knows who is inside
+    def pids(self, child: int | None = None) -> list[int]:  # noqa: ARG002 - the group knows who is inside
+        """Who is inside."""
+        return [int(line) for line in read(self.folder / "cgroup.procs").split()]
+
+    def reading(self, child: int) -> Bytes:  # noqa: ARG002 - the group knows who is inside
         """The group's working set."""
         return group_working_set(self.version, self.folder) or 0
 
@@ -124,10 +142,6 @@ class Group:
         """Whether the kernel killed a process of the group for lack of memory."""
         text = read(self.folder / ("memory.oom_control" if self.version == 1 else "memory.events"))
         return any(line.split()[0] == "oom_kill" and line.split()[1] != "0" for line in text.splitlines())
-
-    def pids(self) -> list[int]:
-        """Who is inside."""
-        return [int(line) for line in read(self.folder / "cgroup.procs").split()]
 
     def set_limit(self, limit: Bytes) -> None:
         """A hard limit, without swap. Raises OSError where the kernel refuses."""
@@ -144,14 +158,19 @@ class Open:
     """No walls: the process tree is only watched, and killed by us where it passes the limit."""
 
     name: str = "PSS"
+    poll: Seconds = 0.05
 
     def enter(self, command: Sequence[str]) -> list[str]:
         """The command itself."""
         return list(command)
 
-    def reading(self, pid: int) -> Bytes:
+    def pids(self, child: int) -> list[int]:
+        """The process tree."""
+        return list(tree(child))
+
+    def reading(self, child: int) -> Bytes:
         """The PSS of the tree."""
-        return tree_pss(pid)
+        return tree_pss(child)
 
     def peak(self) -> Bytes:
         """Unknown."""
@@ -196,6 +215,7 @@ def run_limited(
             cpu_seconds=cpu_seconds,
             peak=watch.peak,
             peak_usage=walls.peak() or watch.peak,
+            peak_rss=watch.peak_rss,
             oom_killed=walls.killed() or watch.over,
             timed_out=watch.late,
             stdout=_text(out),
@@ -255,7 +275,7 @@ def _wait(child: subprocess.Popen[bytes], watch: Watch) -> tuple[int, Seconds]:
     try:
         _, status, usage = os.wait4(child.pid, 0)
     except BaseException:
-        _kill(tree(child.pid))
+        _kill(list(tree(child.pid)))
         child.wait()
         raise
     finally:
@@ -272,11 +292,11 @@ def _remove(group: Group) -> None:
         with suppress(OSError):
             group.folder.rmdir()
             return
-        time.sleep(POLL)
+        time.sleep(BUSY)
 
 
-def _kill(pids: Iterator[int] | Sequence[int]) -> None:
-    for pid in list(pids):
+def _kill(pids: Sequence[int]) -> None:
+    for pid in pids:
         with suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
 

@@ -47,14 +47,20 @@ def group_working_set(version: int, folder: Path) -> Bytes | None:
     return max(0, int(usage) - _figure(folder / "memory.stat", RECLAIMABLE[version]))
 
 
-def rss(root: Path = ROOT) -> Bytes:
-    """Resident bytes of this process now; on systems without /proc, the most it ever had."""
-    return _figure(root / "proc/self/status", "VmRSS:") * 1024 or _peak_by_rusage()
+def rss(pid: int | None = None, root: Path = ROOT) -> Bytes:
+    """Resident bytes of a process, ours by default; 0 where it has gone; without /proc, the most we ever had."""
+    return _resident("VmRSS:", pid, root)
 
 
-def peak_rss(root: Path = ROOT) -> Bytes:
-    """The most resident bytes that this process ever had."""
-    return _figure(root / "proc/self/status", "VmHWM:") * 1024 or _peak_by_rusage()
+def peak_rss(pid: int | None = None, root: Path = ROOT) -> Bytes:
+    """The most resident bytes that a process, ours by default, ever had since it became its command."""
+    return _resident("VmHWM:", pid, root)
+
+
+def _resident(name: str, pid: int | None, root: Path) -> Bytes:
+    if not (root / "proc/self").exists():
+        return _peak_by_rusage()
+    return 1024 * _figure(root / "proc" / str(pid or "self") / "status", name)
 
 
 def tree_pss(pid: int, root: Path = ROOT) -> Bytes:
@@ -85,7 +91,7 @@ def tree(pid: int, root: Path = ROOT) -> Iterator[int]:
 
 def _pss(pid: int, root: Path) -> Bytes:
     folder = root / "proc" / str(pid)
-    return 1024 * (_figure(folder / "smaps_rollup", "Pss:") or _figure(folder / "status", "VmRSS:"))
+    return 1024 * _figure(folder / "smaps_rollup", "Pss:") or rss(pid, root)
 
 
 def _figure(path: Path, name: str) -> int:

@@ -85,6 +85,11 @@ def test_own_figures_are_alike() -> None:
     assert 4 * MIB < tree_pss(os.getpid()) < 4096 * MIB
 
 
+def test_a_process_that_has_gone_is_not_resident(tree: Any) -> None:
+    (tree.root / "proc/self").mkdir()
+    assert rss(10, tree.root) == peak_rss(10, tree.root) == 0
+
+
 @linux
 def test_a_child_counts() -> None:
     code = "b = bytearray(50 << 20); print('held', flush=True); input()"
@@ -98,11 +103,11 @@ def test_a_child_counts() -> None:
 
 
 def test_without_proc_the_figures_come_from_rusage(tmp_path: Path) -> None:
-    assert rss(tmp_path) == peak_rss(tmp_path) > 4 * MIB
+    assert rss(root=tmp_path) == peak_rss(root=tmp_path) > 4 * MIB
     assert tree_pss(os.getpid(), tmp_path) > 4 * MIB
 
 
 def test_rusage_is_in_bytes_on_macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    in_kib = rss(tmp_path)
+    in_kib = rss(root=tmp_path)
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert rss(tmp_path) == pytest.approx(in_kib / 1024, rel=0.5)
+    assert rss(root=tmp_path) == pytest.approx(in_kib / 1024, rel=0.5)

@@ -1,0 +1,125 @@
+"""What is measured, one function a section; each yields its rows as they come, so that a long run can be watched."""
+
+from __future__ import annotations
+
+import sys
+import sysconfig
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.accuracy import word_error_rate
+from benchmarks.recordings import SHARED_DATA, Recording, english_utterances, joined, looped
+from benchmarks.table import Row, measured
+from halfgig.errors import MIB
+from halfgig.memory.jail import run_limited
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from halfgig.memory.jail import Run
+
+HALF_A_GIG = 512 * MIB
+MINUTE, HOUR = 60.0, 3600.0
+HALFGIG = str(Path(sysconfig.get_path("scripts")) / "halfgig")
+CLIP = SHARED_DATA / "reps" / "squat_michpapadum_1.mp4"
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the whole benchmark shares: the tiny.en weights, a folder for long sources, threads, hours of audio."""
+
+    weights: Path
+    folder: Path
+    threads: int
+    longest: float
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same number of threads for every tool."""
+        return {"OMP_NUM_THREADS": str(self.threads), "THREADS": str(self.threads)}
+
+
+def run(plan: Plan, command: Sequence[str], limit: int | None = None) -> Run:
+    return run_limited(command, limit, env=plan.environment)
+
+
+def transcribe(plan: Plan, recording: Recording, limit: int | None = None) -> Run:
+    """`halfgig transcribe` on the plan's weights; the text is the run's output."""
+    command = [HALFGIG, "transcribe", str(recording.path), "--model", str(plan.weights), "--format", "txt"]
+    return run(plan, [*command, "--language", "en", "-o", "-"], limit)
+
+
+def rival(plan: Plan, recording: Recording, way: str, limit: int | None = None) -> Run:
+    """faster-whisper on the same weights; the text is the run's output."""
+    command = [sys.executable, "-m", "benchmarks.rival", str(plan.weights), str(recording.path), way]
+    return run(plan, [*command, str(plan.threads)], limit)
+
+
+def heard(section: str, what: str, run: Run, recording: Recording) -> Row:
+    """The row of a transcription, with its word error rate where there is text."""
+    wer = word_error_rate(recording.text, run.stdout) if run.ok else None
+    return measured(section, what, run, duration=recording.seconds, wer=wer)
+
+
+def mixed_speakers() -> Recording:
+    """Ten minutes of many readers, as recorded."""
+    path = SHARED_DATA / "speech" / "long10_multispk.flac"
+    return Recording(path, 600.0, path.with_suffix(".ref.txt").read_text())
+
+
+def speech(plan: Plan) -> Iterator[Row]:
+    """Speed, memory and accuracy of transcription beside faster-whisper's."""
+    if not SHARED_DATA.is_dir():
+        return
+    section, recording = "10 min of mixed speakers, tiny.en int8", mixed_speakers()
+    yield heard(section, "halfgig transcribe", transcribe(plan, recording), recording)
+    for way in ("sequential", "batched"):
+        yield heard(section, f"faster-whisper {way}, beam 1", rival(plan, recording, way), recording)
+
+
+def length(plan: Plan) -> Iterator[Row]:
+    """Whether memory grows with the length of the sound, under a hard limit of half a gigabyte."""
+    utterances = english_utterances()
+    section = "joined utterances under a hard limit of 512 MiB"
+    for seconds in (10 * MINUTE, HOUR, plan.longest) if utterances else ():
+        suffix = ".flac" if seconds <= HOUR else ".ogg"
+        recording = joined(utterances, seconds, plan.folder / f"speech-{seconds:.0f}{suffix}")
+        what = f"{seconds / MINUTE:.0f} min"
+        yield heard(section, f"halfgig transcribe, {what}", transcribe(plan, recording, HALF_A_GIG), recording)
+        run = rival(plan, recording, "sequential", HALF_A_GIG)
+        yield heard(section, f"faster-whisper sequential, {what}", run, recording)
+
+
+def motion(plan: Plan) -> Iterator[Row]:
+    """Poses a second, and whether memory grows with the length of the picture."""
+    if not CLIP.exists():
+        return
+    for seconds in (MINUTE, HOUR):
+        recording = looped(CLIP, seconds, plan.folder / f"{CLIP.stem}-{seconds:.0f}{CLIP.suffix}")
+        done = run(plan, [HALFGIG, "reps", str(recording.path), "--json"], HALF_A_GIG)
+        row = measured("a clip of squats again and again, 512 MiB", f"halfgig reps, {seconds / MINUTE:.0f} min", done)
+        yield replace(row, speed=recording.seconds / done.seconds if done.ok else None)
+
+
+def passages(plan: Plan) -> Iterator[Row]:
+    """Passages embedded a second."""
+    done = run(plan, [sys.executable, "-m", "benchmarks.embed"])
+    row = measured("search", "passages of 80 words embedded", done)
+    yield replace(row, rate=float(done.stdout) if done.ok else None)
+
+
+def starting(plan: Plan) -> Iterator[Row]:
+    """How long it takes until anything can happen: the fastest of five, and its memory."""
+    commands = {
+        "python, for comparison": [sys.executable, "-c", "pass"],
+        "import halfgig": [sys.executable, "-c", "import halfgig"],
+        "halfgig --help": [HALFGIG, "--help"],
+        "import faster_whisper": [sys.executable, "-c", "import faster_whisper"],
+    }
+    for what, command in commands.items():
+        runs = [run(plan, command) for _ in range(5)]
+        yield measured("start", what, min(runs, key=lambda each: each.seconds))
+
+
+SECTIONS = {"starting": starting, "speech": speech, "length": length, "motion": motion, "passages": passages}
