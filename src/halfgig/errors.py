@@ -6,7 +6,8 @@ HalfgigError
   +- MissingStream     exit 4, 422: the source can be read, but has no sound or no picture
   +- TooLarge          exit 5, 413: past a limit of the settings, or past what can be decoded safely
   |    `- DoesNotFit   exit 5, 507: the work needs more memory than this machine may use
-  `- ModelError        exit 6, 503: weights are missing, damaged, or cannot be fetched
+  +- ModelError        exit 6, 503: weights are missing, damaged, or cannot be fetched
+  `- LibraryError      exit 7, 503: the library file cannot be opened, read or written
 """
 
 from __future__ import annotations
@@ -78,3 +79,9 @@ class ModelError(HalfgigError):
     """Model weights are missing, damaged, or cannot be fetched."""
 
     exit_code, status, retryable = 6, 503, True
+
+
+class LibraryError(HalfgigError):
+    """The library file is damaged, not ours, in use, or cannot be written."""
+
+    exit_code, status = 7, 503

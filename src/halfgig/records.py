@@ -155,6 +155,37 @@ class Hit:
     link: str
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a search found, best first. `notes` say what a person must know, as that no vectors were compared."""
+
+    question: str
+    hits: tuple[Hit, ...]
+    notes: tuple[str, ...] = ()
+
+
+# --- store ---------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSource:
+    """A source the library knows. `id` is the sha256 of its content, `added_at` ISO 8601 in UTC.
+
+    `state` is `recognizing` until its transcript is complete, `indexing` until search may show it, then `ready`.
+    `attempt` counts how often work on it was begun; only the latest attempt may write.
+    """
+
+    id: str
+    address: str
+    title: str
+    duration: Seconds | None
+    language: str | None
+    model: str
+    added_at: str
+    state: str
+    attempt: int
+
+
 # --- motion --------------------------------------------------------------------------------------------
 
 
@@ -183,7 +214,10 @@ class PoseAt:
 
 @dataclass(frozen=True, slots=True)
 class Rep:
-    """One repetition: where it starts, turns and ends, and the extreme joint angles it reached."""
+    """One repetition: when it leaves rest, turns, and is back at rest, and the extremes of its signal between.
+
+    `side` is both, left or right. A `partial` one is an attempt: it fills too little of the exerciser's range.
+    """
 
     number: int
     start: Seconds
@@ -192,6 +226,7 @@ class Rep:
     lowest: Degrees
     highest: Degrees
     side: str = "both"
+    partial: bool = False
 
     @property
     def range_of_motion(self) -> Degrees:

@@ -1,0 +1,98 @@
+"""Moments: rankings fused into one, and neighbouring passages joined, so that each moment of a source is one answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from halfgig.records import Passage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from halfgig.records import Seconds
+    from halfgig.search.index import Found
+
+RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
+MAX_PASSAGES = 3  # joined into one moment: about two minutes of speech, still one answer to look at
+SURE_OVERLAP = 8  # characters: a shorter common end and beginning counts at word borders only
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A stretch of one source: its joined passages `first` to `last`, and where the best of them starts."""
+
+    source_id: str
+    first: int
+    last: int
+    passage: Passage
+    best: Seconds
+    score: float
+
+
+def fuse(*rankings: Iterable[Found]) -> list[Found]:
+    """One ranking out of several: each passage scores the sum of 1 / (60 + its rank) over the rankings it is in."""
+    scores: dict[tuple[str, int], float] = {}
+    found: dict[tuple[str, int], Found] = {}
+    for ranking in rankings:
+        for rank, one in enumerate(ranking, start=1):
+            key = one.source_id, one.passage.number
+            scores[key] = scores.get(key, 0.0) + 1 / (RANK_OFFSET + rank)
+            found.setdefault(key, one)
+    best = sorted(scores, key=lambda key: (-scores[key], key))
+    return [replace(found[key], score=scores[key]) for key in best]
+
+
+def join_moments(ranked: Iterable[Found], k: int) -> list[Moment]:
+    """The best k moments, best first, no two of which overlap.
+
+    Of the best k passages, those that overlap are joined, up to three together; further passages fill the places that
+    this frees, where they do not overlap what is there.
+    """
+    moments: list[Moment] = []
+    for rank, one in enumerate(ranked):
+        touching = [n for n, moment in enumerate(moments) if _overlap(moment, one)]
+        if not touching and len(moments) < k:
+            moments.append(_moment(one))
+        elif len(touching) == 1 and rank < k:
+            moments[touching[0]] = _joined(moments[touching[0]], one)
+    return moments
+
+
+def _moment(one: Found) -> Moment:
+    number = one.passage.number
+    return Moment(one.source_id, number, number, one.passage, one.passage.start, one.score)
+
+
+def _overlap(moment: Moment, one: Found) -> bool:
+    here, there = moment.passage, one.passage
+    return moment.source_id == one.source_id and there.start < here.end and here.start < there.end
+
+
+def _joined(moment: Moment, one: Found) -> Moment:
+    """The moment with a neighbour joined on; as it was where the other is no neighbour, or it is long enough."""
+    number = one.passage.number
+    if moment.last - moment.first + 1 >= MAX_PASSAGES:
+        return moment
+    if number == moment.first - 1:
+        return replace(moment, first=number, passage=_join(one.passage, moment.passage))
+    if number == moment.last + 1:
+        return replace(moment, last=number, passage=_join(moment.passage, one.passage))
+    return moment
+
+
+def _join(earlier: Passage, later: Passage) -> Passage:
+    text = join_texts(earlier.text, later.text)
+    return Passage(earlier.number, earlier.start, max(earlier.end, later.end), text)
+
+
+def join_texts(earlier: str, later: str) -> str:
+    """The two texts as one, what the end of the first and the beginning of the second share said once."""
+    for size in range(min(len(earlier), len(later)), 0, -1):
+        if earlier.endswith(later[:size]) and (size >= SURE_OVERLAP or _whole_words(earlier, later, size)):
+            return earlier + later[size:]
+    return f"{earlier} {later}"
+
+
+def _whole_words(earlier: str, later: str, size: int) -> bool:
+    return earlier[: len(earlier) - size][-1:] in ("", " ") and later[size : size + 1] in ("", " ")

@@ -1,0 +1,274 @@
+"""The library in one SQLite file: opened, brought to its schema, and asked for sources and their segments."""
+
+from __future__ import annotations
+
+import json
+import math
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING, Any, cast
+
+import apsw
+import sqlite_vec
+
+from halfgig.errors import BadRequest, LibraryError
+from halfgig.records import Segment, StoredSource, Word
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+    from halfgig.records import Seconds
+
+APPLICATION_ID = 0x48414C46  # "HALF": marks the file as ours
+SCHEMA = 1  # number of migrations in schema/
+BUSY_MS = 10_000  # how long a writer waits for another; no transaction here takes a second
+CACHE_KIB = 2_000  # of pages that a connection holds; nothing is memory-mapped, so that memory stays bounded
+MAX_JOURNAL = 16 * 1024 * 1024  # bytes of the write-ahead log that are kept between checkpoints
+
+_PRAGMAS = f"""PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{CACHE_KIB};
+PRAGMA mmap_size = 0; PRAGMA journal_size_limit = {MAX_JOURNAL}"""
+
+_ADD = """INSERT INTO sources (id, address, title, duration, language, model, added_at, state)
+ VALUES (:id, :address, :title, :duration, :language, :model, :now, 'recognizing')
+ ON CONFLICT (id) DO UPDATE SET address = :address, title = :title,
+ attempt = attempt + (state != 'ready'), duration = coalesce(:duration, duration)"""
+_FORGET_OTHER_MODEL = """DELETE FROM segments WHERE source_id = :id AND EXISTS (
+ SELECT 1 FROM sources WHERE id = :id AND state != 'ready' AND model != :model)"""
+_TAKE_MODEL = """UPDATE sources SET model = :model, language = :language, state = 'recognizing'
+ WHERE id = :id AND state != 'ready' AND model != :model"""
+_RESTART = """UPDATE sources SET state = 'recognizing', attempt = attempt + 1, model = :model, language = :language
+ WHERE id = :id"""
+_SOURCE = "SELECT id, address, title, duration, language, model, added_at, state, attempt FROM sources"
+_APPEND = """INSERT INTO segments SELECT :source_id, coalesce(max(number) + 1, 0), :start, :end, :text, :words,
+ :tokens, :temperature, :avg_logprob, :compression_ratio, :no_speech_prob FROM segments WHERE source_id = :source_id"""
+_FENCE = "SELECT 1 FROM sources WHERE id = ? AND attempt = ? AND state != 'ready'"
+_ADVANCE = "UPDATE sources SET state = :state, language = coalesce(:language, language) WHERE id = :id"
+_SEGMENTS = """SELECT number, "start", "end", text, words, tokens, temperature, avg_logprob, compression_ratio,
+ no_speech_prob FROM segments WHERE source_id = ? AND number > ? ORDER BY number LIMIT 100"""
+_HEARD = 'SELECT max("end") FROM segments WHERE source_id = ?'
+
+
+@contextmanager
+def open_library(path: Path, *, create: bool = True) -> Iterator[apsw.Connection]:
+    """A connection with sqlite-vec loaded and the schema up to date, closed at the end of the block.
+
+    The connection is the library's for every package: SQLite's own errors inside the block leave it as
+    LibraryError with a remedy. BadRequest where the file is missing and `create` is false.
+    """
+    if not create and not path.exists():
+        raise BadRequest("Nothing is indexed yet.", "Index a video first: halfgig index VIDEO")
+    with _translated(path):
+        connection = _connect(path)
+        try:
+            _migrate(connection, path)
+            yield connection
+        finally:
+            connection.close()
+
+
+def _connect(path: Path) -> apsw.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(BUSY_MS)
+    connection.transaction_mode = "IMMEDIATE"  # a reader that turns writer may fail without waiting
+    connection.enable_load_extension(enable=True)
+    connection.load_extension(sqlite_vec.loadable_path())
+    connection.enable_load_extension(enable=False)
+    connection.execute(_PRAGMAS)
+    return connection
+
+
+def _migrate(connection: apsw.Connection, path: Path) -> None:
+    """Apply the numbered schema files that the file has not seen; LibraryError for another's or a newer file."""
+    if _version(connection, path) == SCHEMA:
+        return
+    connection.pragma("journal_mode", "wal")
+    with connection:
+        for number in range(_version(connection, path) + 1, SCHEMA + 1):
+            schema = resources.files("halfgig.store") / "schema" / f"sqlite_{number:04d}.sql"
+            connection.execute(schema.read_text("utf-8"))
+        connection.pragma("application_id", APPLICATION_ID)
+        connection.pragma("user_version", SCHEMA)
+
+
+def _version(connection: apsw.Connection, path: Path) -> int:
+    version = int(connection.pragma("user_version"))
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").get
+    if connection.pragma("application_id") != APPLICATION_ID and (version or tables):
+        raise LibraryError(f"{path} is a database of another program.", "Set HALFGIG_DATA to another folder.")
+    if version > SCHEMA:
+        raise LibraryError(
+            f"{path} was written by a newer halfgig (schema {version}; this one knows {SCHEMA}).",
+            "Upgrade halfgig, or set HALFGIG_DATA to another folder.",
+        )
+    return version
+
+
+@contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except apsw.Error as error:
+        what, remedy = next(
+            (said for kind, said in _SAID.items() if isinstance(error, kind)), ("failed", "Try again; check the disk.")
+        )
+        raise LibraryError(f"The library {path} {what} ({error}).", remedy) from error
+    except OSError as error:
+        raise LibraryError(f"The library {path} cannot be opened ({error}).", _CHECK_FOLDER) from error
+
+
+_CHECK_FOLDER = "Check the folder and its permissions, or set HALFGIG_DATA to one that can be written."
+_RESTORE = "Restore it from a backup, or move it away and index the sources again."
+_SAID = {
+    apsw.NotADBError: ("is not a database", _RESTORE),
+    apsw.CorruptError: ("is damaged", _RESTORE),
+    apsw.FullError: ("cannot grow: the disk is full", "Free some space and run the same command again."),
+    apsw.ReadOnlyError: ("cannot be written", _CHECK_FOLDER),
+    apsw.CantOpenError: ("cannot be opened", _CHECK_FOLDER),
+    apsw.PermissionsError: ("cannot be opened", _CHECK_FOLDER),
+    apsw.BusyError: ("is in use by another process", "Try again when the other has finished."),
+    apsw.IOError: ("cannot be read or written", "Check the disk, then run the same command again."),
+}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+class Library:
+    """The sources and their segments, on a connection of `open_library`.
+
+    A source's life: `add_source` (`recognizing`), `append_segments`, `close_transcript` (`indexing`), `finish`
+    (`ready`). Work that was cut off goes on where its last segment ends: `add_source` again, then `heard`.
+    """
+
+    def __init__(self, connection: apsw.Connection, clock: Callable[[], datetime] = _now) -> None:
+        self._connection = connection
+        self._clock = clock
+
+    def add_source(
+        self,
+        source_id: str,
+        address: str,
+        title: str,
+        model: str,
+        *,
+        duration: Seconds | None = None,
+        language: str | None = None,
+    ) -> StoredSource:
+        """Begin work on a source, or go on with it, and return it as it now stands.
+
+        Known content takes the new address and title. If it is `ready` nothing else changes. If not, this begins a
+        new attempt, earlier ones may write no more, and segments of another model are forgotten.
+        """
+        values: dict[str, str | float | None] = {"id": source_id, "model": model, "language": language}
+        values |= {"address": _storable(address), "title": _storable(title), "duration": duration}
+        values["now"] = self._clock().isoformat(timespec="seconds")
+        with self._connection:
+            for statement in (_FORGET_OTHER_MODEL, _TAKE_MODEL, _ADD):
+                self._connection.execute(statement, values)
+        return self._known(source_id)
+
+    def restart(self, source_id: str, model: str, language: str | None = None) -> StoredSource:
+        """Begin again from nothing, as with another model: a new attempt without segments. Hidden until it is ready."""
+        with self._connection:
+            self._connection.execute("DELETE FROM segments WHERE source_id = ?", (source_id,))
+            self._connection.execute(_RESTART, {"id": source_id, "model": model, "language": language})
+        return self._known(source_id)
+
+    def sources(self) -> list[StoredSource]:
+        """Every source, oldest first."""
+        return [StoredSource(*row) for row in self._connection.execute(f"{_SOURCE} ORDER BY added_at, id")]
+
+    def source(self, source_id: str) -> StoredSource | None:
+        """The source of this id, None where it is not known."""
+        row = self._connection.execute(f"{_SOURCE} WHERE id = ?", (source_id,)).fetchone()
+        return StoredSource(*row) if row else None
+
+    def shown(self, source_id: str) -> StoredSource | None:
+        """The source of this id if it is ready to be shown in search, else None."""
+        source = self.source(source_id)
+        return source if source is not None and source.state == "ready" else None
+
+    def remove_source(self, source_id: str) -> bool:
+        """Forget the source and its segments; False where it was not known."""
+        self._connection.execute("DELETE FROM sources WHERE id = ?", (source_id,))
+        return self._connection.changes() > 0
+
+    def append_segments(self, source: StoredSource, segments: Iterable[Segment]) -> Iterator[Segment]:
+        """Yield each segment once it is on disk, numbered after those already there; one short transaction each.
+
+        LibraryError where another process has begun a newer attempt, or removed the source.
+        """
+        for segment in segments:
+            with self._connection:
+                self._check_attempt(source)
+                self._connection.execute(_APPEND, {"source_id": source.id, **_columns(segment)})
+            yield segment
+
+    def heard(self, source_id: str) -> Seconds:
+        """Where the last stored segment ends, in seconds; 0.0 where there is none. Recognition goes on from here."""
+        return self._connection.execute(_HEARD, (source_id,)).get or 0.0
+
+    def close_transcript(self, source: StoredSource, language: str | None = None) -> StoredSource:
+        """Say that every segment is there; the source waits for its index."""
+        return self._advance(source, "indexing", language)
+
+    def finish(self, source: StoredSource) -> StoredSource:
+        """Say that the index has every passage; from now on search shows the source."""
+        return self._advance(source, "ready")
+
+    def segments(self, source_id: str) -> Iterator[Segment]:
+        """Yield the source's segments in order; holds a hundred, and no lock between them."""
+        after = -1
+        while rows := self._connection.execute(_SEGMENTS, (source_id, after)).fetchall():
+            yield from (_segment(row[1:]) for row in rows)
+            after = cast("int", rows[-1][0])
+
+    def _advance(self, source: StoredSource, state: str, language: str | None = None) -> StoredSource:
+        with self._connection:
+            self._check_attempt(source)
+            self._connection.execute(_ADVANCE, {"id": source.id, "state": state, "language": language})
+        return self._known(source.id)
+
+    def _check_attempt(self, source: StoredSource) -> None:
+        if not self._connection.execute(_FENCE, (source.id, source.attempt)).fetchone():
+            raise LibraryError(
+                f"Another process has taken over or removed {source.title}.", "Let it finish, or run the command again."
+            )
+
+    def _known(self, source_id: str) -> StoredSource:
+        source = self.source(source_id)
+        if source is None:
+            raise LibraryError(f"The library has no source {source_id}.", "List them: halfgig library list")
+        return source
+
+
+def _columns(segment: Segment) -> dict[str, str | float]:
+    words = [[word.start, word.end, word.text, word.probability] for word in segment.words]
+    return {
+        "start": segment.start,
+        "end": segment.end,
+        "text": _storable(segment.text),
+        "words": json.dumps(words),
+        "tokens": json.dumps(segment.tokens),
+        "temperature": segment.temperature,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+    }
+
+
+def _segment(row: tuple[Any, ...]) -> Segment:
+    start, end, text, words, tokens, *figures = row
+    numbers = [math.nan if figure is None else figure for figure in figures]  # SQLite keeps NaN as NULL
+    return Segment(
+        start, end, text, tuple(Word(*word) for word in json.loads(words)), tuple(json.loads(tokens)), *numbers
+    )
+
+
+def _storable(text: str) -> str:
+    """The text as SQLite can hold it: bytes of a file name that are no UTF-8 become question marks."""
+    return text.encode("utf-8", "replace").decode()
