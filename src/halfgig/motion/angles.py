@@ -1,0 +1,125 @@
+"""Angles: a pose becomes named signals, joint angles in degrees and heights in trunk lengths, NaN where unseen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from numpy.typing import NDArray
+
+    from halfgig.records import Pose, PoseAt, Seconds
+
+    Points: TypeAlias = NDArray[np.float32]
+    Row: TypeAlias = NDArray[np.float32]
+
+MIN_VISIBILITY = 0.3  # below it, BlazePose guesses more than it sees
+NOSE, SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES, ANKLES, TOES = (0, *((i, i + 1) for i in (11, 13, 15, 23, 25, 27, 31)))
+
+JOINTS = {  # name: the three landmarks, the middle one is the joint; left side, the right one follows
+    "elbow": (SHOULDERS, ELBOWS, WRISTS),
+    "shoulder": (HIPS, SHOULDERS, ELBOWS),
+    "hip": (SHOULDERS, HIPS, KNEES),
+    "knee": (HIPS, KNEES, ANKLES),
+}
+JOINT_NAMES = tuple(f"{side}_{joint}" for joint in JOINTS for side in ("left", "right"))
+_TRIPLES = np.array([[points[side] for points in chain] for chain in JOINTS.values() for side in (0, 1)])
+
+HEIGHTS = {  # name: (upper landmarks, lower landmarks); how far the first is above the second, in trunk lengths
+    "wrist_height": (WRISTS, SHOULDERS),
+    "hip_height": (HIPS, ANKLES),
+    "knee_height": (KNEES, HIPS),
+}
+HEIGHT_NAMES = tuple(f"{side}_{name}" for name in HEIGHTS for side in ("left", "right"))
+_UPPER = np.array([pair[0][side] for pair in HEIGHTS.values() for side in (0, 1)])
+_LOWER = np.array([pair[1][side] for pair in HEIGHTS.values() for side in (0, 1)])
+
+PLACES = {"shoulder_place": SHOULDERS, "hip_place": HIPS, "wrist_place": WRISTS, "ankle_place": ANKLES}
+_PLACED = np.array([*PLACES.values()])  # heights in the picture, upwards, in trunk lengths: they tell what moves
+
+BODY_NAMES = ("trunk", "ankle_spread", "wrist_spread")
+GAPS = {"elbow_gap": "elbow", "hip_gap": "hip", "knee_gap": "knee"}  # degrees between left and right: a stride
+_GAP_ROWS = np.array([JOINT_NAMES.index(f"left_{joint}") for joint in GAPS.values()])
+SIGNALS = (*JOINT_NAMES, *HEIGHT_NAMES, *BODY_NAMES, *PLACES, *GAPS)
+COLUMN = {name: column for column, name in enumerate(SIGNALS)}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AnglesAt:
+    """Every signal at one moment: `values` is (len(SIGNALS),) float32, NaN where unseen; all NaN without a pose."""
+
+    time: Seconds
+    values: Row
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.values[COLUMN[name]])
+
+
+def joint_angle(a: Points, b: Points, c: Points) -> Row:
+    """Angle at `b`, (n,) float32 degrees in [0, 180]; NaN where two points coincide. Points are (n, 3) metres."""
+    first, second = a - b, c - b
+    scale = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        cosine = np.sum(first * second, axis=1) / np.where(scale > 1e-12, scale, np.nan)
+    angle: Row = np.degrees(np.arccos(np.clip(cosine, -1, 1))).astype(np.float32)
+    return angle
+
+
+def measure_angles(poses: Iterable[PoseAt]) -> Iterator[AnglesAt]:
+    """The signals of each pose; all NaN where there is none, so that the clock goes on."""
+    unseen = np.full(len(SIGNALS), np.nan, np.float32)
+    for moment in poses:
+        yield AnglesAt(moment.time, unseen if moment.pose is None else measure(moment.pose))
+
+
+def measure(pose: Pose) -> Row:
+    """All signals of one pose, (len(SIGNALS),) float32 in the order of `SIGNALS`."""
+    joints = _joints(pose)
+    gaps = np.abs(joints[_GAP_ROWS] - joints[_GAP_ROWS + 1])
+    return np.concatenate([joints, _heights(pose), _body(pose), _places(pose), gaps])
+
+
+def _joints(pose: Pose) -> Row:
+    angles = joint_angle(*(pose.world[_TRIPLES[:, i]] for i in range(3)))
+    return _seen(angles, pose.visibility[_TRIPLES].min(axis=1))
+
+
+def _heights(pose: Pose) -> Row:
+    rise = pose.world[_LOWER, 1] - pose.world[_UPPER, 1]
+    return _seen(rise / _trunk_length(pose), np.minimum(pose.visibility[_UPPER], pose.visibility[_LOWER]))
+
+
+def _body(pose: Pose) -> Row:
+    along = _middle(pose.world, SHOULDERS) - _middle(pose.world, HIPS)
+    trunk = np.degrees(np.arctan2(np.hypot(along[0], along[2]), -along[1]))
+    spreads = [np.linalg.norm(pose.world[pair[0]] - pose.world[pair[1]]) for pair in (ANKLES, WRISTS)]
+    values = np.array([trunk, *(spread / _trunk_length(pose) for spread in spreads)], np.float32)
+    return _seen(values, np.array([pose.visibility[[*pair]].min() for pair in (SHOULDERS, ANKLES, WRISTS)]))
+
+
+def _places(pose: Pose) -> Row:
+    heights = -pose.landmarks[_PLACED, 1].mean(axis=1) / _pixels_per_metre(pose) / _trunk_length(pose)
+    return _seen(heights, pose.visibility[_PLACED].min(axis=1))
+
+
+def _pixels_per_metre(pose: Pose) -> float:
+    """Scale of the person in the picture, from how far the landmarks spread in both."""
+    return float(pose.landmarks[:, :2].std() / max(float(pose.world[:, :2].std()), 1e-3))
+
+
+def _trunk_length(pose: Pose) -> float:
+    return max(float(np.linalg.norm(_middle(pose.world, SHOULDERS) - _middle(pose.world, HIPS))), 0.05)
+
+
+def _middle(points: Points, pair: tuple[int, int]) -> Row:
+    middle: Row = (points[pair[0]] + points[pair[1]]) / 2
+    return middle
+
+
+def _seen(values: Row, visibility: Row) -> Row:
+    seen: Row = np.where(visibility >= MIN_VISIBILITY, values, np.nan).astype(np.float32)
+    return seen

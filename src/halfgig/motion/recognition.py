@@ -1,0 +1,132 @@
+"""Recognition: which exercise a stream of angles shows, and the reps of it that look like that exercise.
+
+Every known exercise is counted at once; each rep found is compared with the form its exercise has, from a bounded
+memory of the last minutes; the exercise that explains most of the time in good form is the one that is done.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from halfgig.motion.angles import COLUMN, SIGNALS
+from halfgig.motion.exercises import EXERCISES
+from halfgig.motion.reps import Counter, seconds_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from numpy.typing import NDArray
+
+    from halfgig.motion.angles import AnglesAt
+    from halfgig.motion.exercises import Exercise, Trait
+    from halfgig.records import Rep
+
+NONE = "none"  # the exercise of a video that shows none
+REMEMBERED = 6_000  # moments, ten minutes at 10 a second: 0.6 MB
+GOOD_FORM = 0.5  # fit from which a rep is one of its exercise
+SURE_FORM = 0.8  # mean fit that a single rep must have, to be taken for exercise
+LEAST_PROOF = 2.0  # sum of fits that is taken for exercise
+
+
+STATISTICS: dict[str, Callable[[NDArray[np.float32]], float]] = {
+    "mean": lambda values: float(values.mean()),
+    "range": lambda values: float(np.ptp(values)),
+    "lowest": lambda values: float(values.min()),
+}
+
+
+class Memory:
+    """The last REMEMBERED moments of all signals, to look at a rep that has become certain only later."""
+
+    def __init__(self, moments: int = REMEMBERED) -> None:
+        self._times = np.full(moments, np.nan)
+        self._rows = np.full((moments, len(SIGNALS)), np.nan, np.float32)
+        self._next = 0
+
+    def add(self, moment: AnglesAt) -> None:
+        """Remember this moment in place of the oldest."""
+        self._times[self._next], self._rows[self._next] = moment.time, moment.values
+        self._next = (self._next + 1) % len(self._times)
+
+    def during(self, rep: Rep) -> NDArray[np.float32]:
+        """All signals from the rep's start to its end, (n, len(SIGNALS)), in no certain order."""
+        return self._rows[(self._times >= rep.start) & (self._times <= rep.end)]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """An exercise that may be the one, with what has been found of it: reps and attempts, and their fits."""
+
+    exercise: Exercise
+    counters: list[Counter]
+    found: list[Rep] = field(default_factory=list)
+    fits: list[float] = field(default_factory=list)
+
+    def good(self) -> list[Rep]:
+        """The reps and attempts in the exercise's form."""
+        return [rep for rep, fit in zip(self.found, self.fits, strict=True) if fit >= GOOD_FORM]
+
+    def proof(self) -> float:
+        """How much speaks for this exercise: seconds spent in its reps, by their fit; 0 where it is too little."""
+        fitting = [(rep, fit) for rep, fit in zip(self.found, self.fits, strict=True) if fit >= GOOD_FORM]
+        whole = [(rep, fit) for rep, fit in fitting if not rep.partial]
+        fits = [fit for _, fit in whole]
+        if not fits or (sum(fits) < LEAST_PROOF and sum(fits) / len(fits) < SURE_FORM):
+            return 0.0
+        return sum(fit * seconds_of(rep) for rep, fit in whole) * self.exercise.weight / len(self.counters)
+
+
+class Recognizer:
+    """Counts every exercise of the table at once."""
+
+    def __init__(self, exercises: Sequence[Exercise] = EXERCISES) -> None:
+        self._memory = Memory()
+        self.candidates = [Candidate(row, [Counter(row, side) for side in row.sides]) for row in exercises]
+
+    def recognize(self, angles: Iterable[AnglesAt]) -> tuple[str, list[Rep]]:
+        """(name, reps and attempts) of the exercise that is done; ("none", []) where there is none."""
+        for moment in angles:
+            self._memory.add(moment)
+            for candidate in self.candidates:
+                self._take(candidate, [rep for counter in candidate.counters for rep in counter.add(moment)])
+        for candidate in self.candidates:
+            self._take(candidate, [rep for counter in candidate.counters for rep in counter.finish()])
+        best = max(self.candidates, key=Candidate.proof)
+        return (best.exercise.name, best.good()) if best.proof() > 0 else (NONE, [])
+
+    def _take(self, candidate: Candidate, found: list[Rep]) -> None:
+        for rep in found:
+            candidate.found.append(rep)
+            candidate.fits.append(fit(candidate.exercise.form, self._memory.during(rep), rep.side))
+
+
+def fit(form: Sequence[Trait], rows: NDArray[np.float32], side: str) -> float:
+    """How well signals (n, len(SIGNALS)) fit a form, in [0, 1]: the product over its traits, unseen ones left out."""
+    product = 1.0
+    for trait in form:
+        value = measure_trait(trait, rows, side)
+        if not math.isnan(value):
+            product *= trait.likeness(value)
+    return product
+
+
+def measure_trait(trait: Trait, rows: NDArray[np.float32], side: str) -> float:
+    """The trait's statistic of its signal over (n, len(SIGNALS)) rows; NaN where it was never seen."""
+    values = _signal(trait.signal, rows, side)
+    values = values[~np.isnan(values)]
+    if len(values) == 0:
+        return math.nan
+    return STATISTICS[trait.statistic](values)
+
+
+def _signal(name: str, rows: NDArray[np.float32], side: str) -> NDArray[np.float32]:
+    if name in COLUMN:
+        return rows[:, COLUMN[name]]
+    left, right = rows[:, COLUMN[f"left_{name}"]], rows[:, COLUMN[f"right_{name}"]]
+    if side != "both":
+        return left if side == "left" else right
+    return np.where(np.isnan(left), right, np.where(np.isnan(right), left, (left + right) / 2))

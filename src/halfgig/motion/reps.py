@@ -1,0 +1,226 @@
+"""Reps: the turns of an exercise's signal become repetitions and attempts, judged on the exerciser's own range.
+
+Everything here streams: a counter holds a bounded number of samples and turns, whatever the video's length.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
+
+from halfgig.motion.turns import Smoother, Turn, TurnFinder
+from halfgig.records import Rep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from halfgig.motion.angles import AnglesAt
+    from halfgig.motion.exercises import Exercise
+    from halfgig.records import Seconds
+
+FULL_SHARE = 0.45  # of the exerciser's own range, that a repetition must move through, there and back
+ATTEMPT_SHARE = 0.2  # the same for an attempt
+REST_SHARE = 0.35  # of the own range, within which the signal counts as back at rest
+BASE_SHARE = 0.6  # of the exercise's least range, that makes a turn worth remembering
+HORIZON = 24  # turns before and after that tell the exerciser's own range
+MIN_SECONDS, MAX_SECONDS = 0.3, 20.0  # of one repetition
+
+
+class Graded(NamedTuple):
+    """A turn with the exerciser's own range at that time, and the value at rest; work is towards higher values."""
+
+    turn: Turn
+    span: float
+    rest: float
+
+
+class Counter:
+    """Counts one exercise on one side (or both together): samples in, reps and attempts out, in order of time."""
+
+    def __init__(self, exercise: Exercise, side: str = "both") -> None:
+        self.exercise, self.side = exercise, side
+        self._sign = 1.0 if exercise.work == "high" else -1.0
+        self._smoother = Smoother()
+        self._turns = TurnFinder(BASE_SHARE * exercise.least)
+        self._grader = _Grader()
+        self._picker = _Picker(exercise.least)
+
+    def add(self, moment: AnglesAt) -> list[Rep]:
+        """Reps and attempts that have become certain."""
+        value = self._sign * self.exercise.signal(moment, self.side)
+        return self._judge(
+            turn for sample in self._smoother.add(moment.time, value) for turn in self._turns.add(*sample)
+        )
+
+    def finish(self) -> list[Rep]:
+        """The remaining ones, when the video ends."""
+        turns = [turn for sample in self._smoother.finish() for turn in self._turns.add(*sample)]
+        found = self._judge([*turns, *self._turns.finish()])
+        return found + self._pick(self._grader.finish())
+
+    def _judge(self, turns: Iterable[Turn | None]) -> list[Rep]:
+        return [rep for turn in turns for rep in self._pick(self._grader.add(turn))]
+
+    def _pick(self, graded: Iterable[Graded | None]) -> list[Rep]:
+        found = [rep for one in graded for rep in self._picker.add(one)]
+        return [self._named(rep) for rep in found if MIN_SECONDS <= rep.end - rep.start <= MAX_SECONDS]
+
+    def _named(self, rep: Rep) -> Rep:
+        low, high = sorted((self._sign * rep.lowest, self._sign * rep.highest))
+        return replace(rep, lowest=low, highest=high, side=self.side)
+
+
+class _Grader:
+    """Gives each turn the exerciser's own range, told from up to HORIZON turns before and after it."""
+
+    def __init__(self) -> None:
+        self._held: deque[Turn | None] = deque(maxlen=2 * HORIZON + 1)
+        self._next = 0
+
+    def add(self, turn: Turn | None) -> list[Graded | None]:
+        if len(self._held) == self._held.maxlen:
+            self._next -= 1
+        self._held.append(turn)
+        return [self._grade()] if self._next + HORIZON < len(self._held) else []
+
+    def finish(self) -> list[Graded | None]:
+        return [self._grade() for _ in range(len(self._held) - self._next)]
+
+    def _grade(self) -> Graded | None:
+        turn = self._held[self._next]
+        self._next += 1
+        if turn is None:
+            return None
+        span, rest = own_range(self._held)
+        return Graded(turn, span, rest)
+
+
+def own_range(turns: Iterable[Turn | None]) -> tuple[float, float]:
+    """(range, value at rest) of the swings among these turns: the median by swing length, so that a few long
+    swings weigh as much as many short ones."""
+    runs = [[turn.value for turn in run] for run in _runs(turns)]
+    span = 0.0
+    for _ in range(2):
+        runs = [_merge(run, FULL_SHARE * span) for run in runs]
+        swings = [abs(b - a) for run in runs for a, b in itertools.pairwise(run)]
+        span = _weighted_median(swings, swings)
+    lows = [(min(a, b), abs(b - a)) for run in runs for a, b in itertools.pairwise(run)]
+    return span, _weighted_median([low for low, _ in lows], [weight for _, weight in lows])
+
+
+def _runs(turns: Iterable[Turn | None]) -> list[list[Turn]]:
+    runs: list[list[Turn]] = [[]]
+    for turn in turns:
+        if turn is None:
+            runs.append([])
+        else:
+            runs[-1].append(turn)
+    return runs
+
+
+def _merge(values: Sequence[float], least: float) -> list[float]:
+    """The extremes that remain when swings shorter than `least` are smoothed away."""
+    kept: list[float] = []
+    for value in values:
+        while len(kept) >= 2 and (value - kept[-1]) * (kept[-1] - kept[-2]) >= 0:
+            kept.pop()
+        if len(kept) >= 2 and abs(value - kept[-1]) < least:
+            continue
+        kept.append(value)
+    return kept
+
+
+def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
+    half, total = sum(weights) / 2, 0.0
+    for value, weight in sorted(zip(values, weights, strict=True)):
+        total += weight
+        if total >= half:
+            return value
+    return 0.0
+
+
+class _Picker:
+    """Takes graded turns, keeps the swings that fill enough of the own range, and gives reps and attempts."""
+
+    def __init__(self, least: float) -> None:
+        self._least = least
+        self._recent: deque[Graded] = deque(maxlen=3)  # every turn: among them are the attempts
+        self._kept: list[Turn] = []  # turns of full swings: rest, work, and the rest that is still settling
+
+    def add(self, one: Graded | None) -> list[Rep]:
+        if one is None:
+            done = self._complete()
+            self._recent.clear()
+            self._kept.clear()
+            return done
+        self._recent.append(one)
+        return [*self._swing(one), *self._attempt()]
+
+    def _swing(self, one: Graded) -> list[Rep]:
+        """Follow the full swings, as TurnFinder follows the signal."""
+        turn, kept = one.turn, self._kept
+        if not kept:
+            kept.append(turn)
+            return []
+        if turn.high == kept[-1].high:
+            if (turn.value > kept[-1].value) == turn.high:
+                kept[-1] = turn
+            return []
+        if abs(turn.value - kept[-1].value) < max(FULL_SHARE * one.span, self._least):
+            if len(kept) == 1 and not turn.high:
+                kept[0] = turn  # too small a swing to have begun at work: begin at rest
+            return []
+        done = self._complete()
+        kept.append(turn)
+        return done
+
+    def _complete(self) -> list[Rep]:
+        """The rep that the last rest ends, if the kept turns are rest, work, rest."""
+        kept = self._kept
+        done = [_rep(*kept[-3:])] if len(kept) >= 3 and not kept[-1].high else []
+        del kept[:-2]
+        return done
+
+    def _attempt(self) -> list[Rep]:
+        if len(self._recent) < 3 or not self._recent[1].turn.high:
+            return []
+        before, work, after = self._recent
+        there, back = work.turn.value - before.turn.value, work.turn.value - after.turn.value
+        full = max(FULL_SHARE * work.span, self._least)
+        rests = all(abs(one.turn.value - work.rest) <= REST_SHARE * work.span for one in (before, after))
+        tried = min(there, back) >= ATTEMPT_SHARE * work.span and max(there, back) < full
+        return [replace(_rep(before.turn, work.turn, after.turn), partial=True)] if rests and tried else []
+
+
+def _rep(rest: Turn, work: Turn, end: Turn) -> Rep:
+    return Rep(0, rest.leave, work.time, end.arrive, min(rest.value, end.value), work.value)
+
+
+def find_reps(angles: Iterable[AnglesAt], exercise: Exercise) -> Iterator[Rep]:
+    """Reps and attempts of one exercise as they become certain, numbered in order of being found."""
+    counters = [Counter(exercise, side) for side in exercise.sides]
+    number = {False: 0, True: 0}
+    for found in _drive(angles, counters):
+        number[found.partial] += 1
+        yield replace(found, number=number[found.partial])
+
+
+def _drive(angles: Iterable[AnglesAt], counters: Sequence[Counter]) -> Iterator[Rep]:
+    for moment in angles:
+        for counter in counters:
+            yield from counter.add(moment)
+    for counter in counters:
+        yield from counter.finish()
+
+
+def in_order(reps: Iterable[Rep]) -> tuple[Rep, ...]:
+    """Reps by the time at which they start, numbered from 1."""
+    ordered = sorted(reps, key=lambda rep: (rep.start, rep.side))
+    return tuple(replace(rep, number=number) for number, rep in enumerate(ordered, 1))
+
+
+def seconds_of(rep: Rep) -> Seconds:
+    """How long the repetition takes."""
+    return rep.end - rep.start
