@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING, Any
 from halfgig.errors import BadRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
+
+_TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
 def _row(env: str, default: Any, unit: str, help: str, *, least: float | None = None) -> Any:
@@ -27,6 +29,9 @@ class Settings:
     """Every setting with its value. `Settings()` holds the defaults, `Settings.from_environment()` the user's."""
 
     data_dir: Path = _row("HALFGIG_DATA", Path("~/.local/share/halfgig"), "folder", "where models and the library live")
+    offline: bool = _row(
+        "HALFGIG_OFFLINE", default=False, unit="0 or 1", help="1 never fetches model weights from the network"
+    )
     memory_limit_mb: int | None = _row(
         "MEMORY_LIMIT_MB",
         None,
@@ -107,14 +112,22 @@ class Settings:
 
 def _parse(row: dataclasses.Field[Any], text: str) -> Any:
     kind = str(row.type).removesuffix(" | None")
+    read: dict[str, Callable[[str], Any]] = {"bool": _truth, "int": int, "float": float, "str": str, "Path": Path}
     try:
-        value = {"int": int, "float": float, "str": str, "Path": Path}[kind](text)
+        value = read[kind](text)
     except ValueError:
-        raise _refusal(row, text, f"is not a whole number of {row.metadata['unit']}") from None
+        what = "0 or 1" if kind == "bool" else f"a whole number of {row.metadata['unit']}"
+        raise _refusal(row, text, f"is not {what}") from None
     least = row.metadata["least"]
     if isinstance(value, (int, float)) and (not math.isfinite(value) or (least is not None and value < least)):
         raise _refusal(row, text, f"must be {least:g} or more")
     return value
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in _TRUTHS:
+        raise ValueError(text)
+    return _TRUTHS[text.lower()]
 
 
 def _refusal(row: dataclasses.Field[Any], text: str, why: str) -> BadRequest:

