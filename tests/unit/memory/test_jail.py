@@ -146,6 +146,20 @@ def test_child_of_the_command_is_under_its_limit_too(run_in_cgroup: Callable[...
     assert not done.ok
 
 
+@pytest.mark.cgroup
+def test_command_sees_the_limit_that_it_runs_under(run_in_cgroup: Callable[..., Run]) -> None:
+    code = """
+from halfgig.memory.limit import memory_limit
+from halfgig.memory.meter import held
+from halfgig.settings import Settings
+limit = memory_limit(Settings())
+print(limit.bytes, held(limit))
+"""
+    limit, held = map(int, run_in_cgroup(python(code), 100 * MIB).stdout.split())
+    assert limit == 100 * MIB
+    assert MIB < held < 60 * MIB
+
+
 def test_strict_refuses_to_only_watch(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jail, "_new_group", lambda: None)
     with pytest.raises(PermissionError):
