@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+SLACK = 0.004  # seconds by which rounded timestamps may be early
 LONGEST_JUMP = 6 * 3600.0  # seconds; a leap further ahead is a wrong timestamp, not a pause
 
 
@@ -81,16 +83,18 @@ def ascend(placed: Iterable[Placed[T]]) -> Iterator[Placed[T]]:
         yield replace(one, time=time)
 
 
-def sample(placed: Iterable[Placed[T]], rate: float | None, *, slack: Seconds = 0.004) -> Iterator[Placed[T]]:
-    """The first item of each 1/`rate` seconds; all of them where `rate` is None.
+def slot(time: Seconds, rate: float) -> int:
+    """Which of the stretches of 1/`rate` seconds `time` is in; one up to 4 ms early counts for the next stretch."""
+    return math.floor((time + SLACK) * rate)
 
-    `slack` forgives rounded timestamps: an item that much too early still counts for the next slot.
-    """
-    last = -1
+
+def sample(placed: Iterable[Placed[T]], rate: float | None) -> Iterator[Placed[T]]:
+    """The first item in each stretch of 1/`rate` seconds; all of them where `rate` is None."""
+    last: int | None = None
     for one in placed:
-        slot = last + 1 if rate is None else int(max(0.0, one.time + slack) * rate)
-        if slot > last:
-            last = slot
+        now = slot(one.time, rate) if rate is not None else None
+        if last is None or now is None or now > last:
+            last = now
             yield one
 
 

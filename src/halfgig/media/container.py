@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from fractions import Fraction
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import av
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
+    from av.video.stream import VideoStream
 
     from halfgig.media.pipe import Rewindable
     from halfgig.records import DecodeLog, Seconds, Source
@@ -114,7 +116,20 @@ def _translate(error: Exception, source: Source) -> SourceError:
             f"{title} {NOT_MEDIA} as it arrives.",
             "Save it to a file first; an mp4 can be piped only after ffmpeg -movflags +faststart.",
         )
+    if _is_mp4(source):
+        return SourceError(
+            f"{title} is an mp4 without its index: it was cut off.", "Copy or download it again."
+        )
     return SourceError(f"{title} {NOT_MEDIA}.", REMEDY_NOT_MEDIA)
+
+
+def _is_mp4(source: Source) -> bool:
+    """Whether a file begins as an mp4 or mov does."""
+    try:
+        with Path(source.address).open("rb") as file:
+            return file.read(8)[4:] == b"ftyp"
+    except (OSError, ValueError):
+        return False
 
 
 def _reason(error: Exception) -> str:
@@ -135,10 +150,16 @@ def refuse_absurd(container: InputContainer, title: str) -> None:
             _refuse_sound(title, stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels)
     for picture in container.streams.video:
         if picture.codec_context:
-            refuse_picture(title, picture.codec_context.width, picture.codec_context.height)
-            fps = picture.average_rate or 0
-            if fps > MAX_FPS and picture.frames != 1:
-                raise _absurd(title, f"{float(fps):.0f} frames a second", f"{MAX_FPS}")
+            _refuse_video(title, picture, still=container.format.name.endswith("_pipe"))
+
+
+def _refuse_video(title: str, stream: VideoStream, *, still: bool) -> None:
+    refuse_picture(title, stream.width, stream.height)
+    if still and not stream.width:
+        raise _absurd(title, "a picture whose size cannot be read", f"{MAX_PIXELS // 1_000_000} megapixels")
+    rate = float(stream.average_rate or 0)
+    if rate > MAX_FPS and stream.frames != 1:
+        raise _absurd(title, f"{rate:.0f} frames a second", f"{MAX_FPS}")
 
 
 def _refuse_sound(title: str, rate: int, channels: int) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
 from halfgig.errors import SourceError
-from halfgig.media.clock import Placed, Stamped, ascend, every, sample, settle
+from halfgig.media.clock import Placed, Stamped, ascend, every, sample, settle, slot
 from halfgig.media.container import (
     decode_packets,
     ends_early,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     import av
     from av.container import InputContainer
+    from av.packet import Packet
 
     from halfgig.records import Pixels
     from halfgig.settings import Settings
@@ -49,25 +50,29 @@ def decode_frames(
         refuse_large(source.title, size, settings.max_video_size_mb, "MAX_VIDEO_SIZE_MB")
         stream = choose_video(container, source.title)
         scaler = Scaler(settings.video_resize_width or width, stream.sample_aspect_ratio)
-        placed = _choose(_decode(container, stream, source.title, log, settings), rate, settings)
+        if settings.frame_skip_rate is not None:
+            placed = every(_decode(container, stream, source.title, log, settings, rate=None), settings.frame_skip_rate)
+        else:
+            placed = sample(_decode(container, stream, source.title, log, settings, rate=rate), rate)
         for one in islice(placed, settings.max_frames_to_analyze):
             yield Frame(one.time, scaler.scale(one.item))
 
 
-def _choose(
-    placed: Iterable[Placed[av.VideoFrame]], rate: float | None, settings: Settings
-) -> Iterator[Placed[av.VideoFrame]]:
-    if settings.frame_skip_rate is not None:
-        return every(placed, settings.frame_skip_rate)
-    return sample(placed, rate)
-
-
 def _decode(
-    container: InputContainer, stream: av.VideoStream, title: str, log: DecodeLog, settings: Settings
+    container: InputContainer,
+    stream: av.VideoStream,
+    title: str,
+    log: DecodeLog,
+    settings: Settings,
+    *,
+    rate: float | None,
 ) -> Iterator[Placed[av.VideoFrame]]:
-    """Every decoded picture with a believable time; limits are checked on each."""
-    frames = decode_packets(read_packets(container, stream, log), log)
-    stamped = _stamp(frames, float(origin(container)), 1 / frame_rate(stream))
+    """Decoded pictures with believable times, those that `rate` asks for among them; limits are checked on each."""
+    zero = float(origin(container))
+    packets = read_packets(container, stream, log)
+    if rate is not None:
+        packets = spare(packets, stream, zero, rate)
+    stamped = _stamp(decode_packets(packets, log), zero, 1 / frame_rate(stream))
     ends: Seconds | None = None
     for one in ascend(settle(stamped, jump=JUMP)):
         refuse_picture(title, one.item.width, one.item.height)
@@ -79,6 +84,25 @@ def _decode(
             f"No picture of {title} could be decoded.", "Check that it plays, and that it is not encrypted."
         )
     log.truncated |= ends_early(container, stream, ends)
+
+
+def spare(
+    packets: Iterable[Packet[av.VideoStream]], stream: av.VideoStream, zero: Seconds, rate: float
+) -> Iterator[Packet[av.VideoStream]]:
+    """The same packets; the decoder is told to leave out those that no slot of `rate` and no other picture needs.
+
+    Whether a picture is the first of its slot follows from its own time where frames come at an even pace; elsewhere
+    all are decoded. A decoder obeys for pictures that no other one refers to, so the chosen ones stay as they are.
+    """
+    even = stream.average_rate == stream.guessed_rate and frame_rate(stream) > rate
+    pace = 1 / frame_rate(stream)
+    for packet in packets:
+        needed = True
+        if even and packet.pts is not None and packet.time_base is not None:
+            time = float(packet.pts * packet.time_base) - zero
+            needed = slot(time, rate) > slot(time - 1.1 * pace, rate) or time < pace
+        stream.codec_context.skip_frame = "DEFAULT" if needed else "NONREF"
+        yield packet
 
 
 def _stamp(frames: Iterable[av.VideoFrame], zero: Seconds, seconds: Seconds) -> Iterator[Stamped[av.VideoFrame]]:

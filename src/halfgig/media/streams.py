@@ -97,11 +97,15 @@ def shown_size(width: int, height: int, aspect: Fraction | None, rotation: int) 
     """Width and height of the upright picture with square pixels, never larger than what is stored.
 
     `aspect` is the width of one stored pixel over its height, `rotation` degrees clockwise (a multiple of 90).
+    An `aspect` past 4 to 1 is taken for damage and left out of account.
     """
     if aspect and 1 / ODD_ASPECT <= float(aspect) <= ODD_ASPECT:
-        width, height = round(width * min(float(aspect), 1.0)), round(height / max(float(aspect), 1.0))
-    width, height = max(width, 1), max(height, 1)
+        width, height = _at_least_one(width * min(float(aspect), 1.0)), _at_least_one(height / max(float(aspect), 1.0))
     return (height, width) if rotation % 180 else (width, height)
+
+
+def _at_least_one(pixels: float) -> int:
+    return max(1, round(pixels))
 
 
 def rotations(container: InputContainer) -> dict[int, int]:
