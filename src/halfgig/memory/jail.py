@@ -198,15 +198,7 @@ def run_limited(
     """
     with cell(limit, strict=strict) as walls, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         started = time.monotonic()
-        child = subprocess.Popen(  # noqa: S603 - running what it is told to is its purpose
-            walls.enter(command),
-            stdin=subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env={**os.environ, **(env or {})},
-            cwd=cwd,
-            start_new_session=True,
-        )
+        child = _start(walls.enter(command), out, err, {**os.environ, **(env or {})}, cwd)
         watch = Watch(walls, child.pid, limit if isinstance(walls, Open) else None, timeout)
         exit_code, cpu_seconds = _wait(child, watch)
         return Run(
@@ -266,6 +258,15 @@ def _delegate_memory(folder: Path) -> None:
         raise OSError("no memory controller here")
     if "memory" not in read(folder / "cgroup.subtree_control").split():
         (folder / "cgroup.subtree_control").write_text("+memory")
+
+
+def _start(
+    command: Sequence[str], out: IO[bytes], err: IO[bytes], env: Mapping[str, str], cwd: Path | None
+) -> subprocess.Popen[bytes]:
+    """Output goes to files: a pipe that nobody reads would stop the command."""
+    return subprocess.Popen(  # noqa: S603 - running what it is told to is its purpose
+        command, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=cwd, start_new_session=True
+    )
 
 
 def _wait(child: subprocess.Popen[bytes], watch: Watch) -> tuple[int, Seconds]:
