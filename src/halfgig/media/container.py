@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.stream import VideoStream
 
-    from halfgig.media.pipe import Rewindable
     from halfgig.records import DecodeLog, Seconds, Source
 
 MAX_PIXELS = 40_000_000  # a picture of 8K (7680 x 4320) has 33 million
@@ -67,15 +66,14 @@ def translated(source: Source) -> Iterator[None]:
         yield
     except HalfgigError:
         raise
-    except (av.FFmpegError, OSError, ValueError, UnicodeError, OverflowError) as error:
+    except (av.FFmpegError, OSError, ValueError) as error:
         raise _translate(error, source) from error
 
 
 def _open(source: Source) -> InputContainer:
     if source.stream is not None:
-        stream = cast("Rewindable", source.stream)
-        stream.rewind()
-        return av.open(stream, "r", options=_options(""), metadata_errors="replace")
+        source.stream.seek(0)
+        return av.open(source.stream, "r", options=_options(""), metadata_errors="replace")
     if is_remote(source.address):
         options = _options("http,https,tls,tcp,crypto") | {
             "reconnect": "1",
@@ -111,22 +109,21 @@ def _translate(error: Exception, source: Source) -> SourceError:
         return SourceError(f"{title} could not be fetched: {_reason(error)}.", "Check the address, or try again later.")
     if isinstance(error, OSError) and not isinstance(error, EOFError):
         return SourceError(f"{title} cannot be read: {_reason(error)}.", "Check the path, its rights and the disk.")
-    if source.stream is not None:
+    if source.stream is not None and not source.stream.seekable():
         return SourceError(
-            f"{title} {NOT_MEDIA} as it arrives.",
+            f"{title} {NOT_MEDIA}.",
             "Save it to a file first; an mp4 can be piped only after ffmpeg -movflags +faststart.",
         )
     if _is_mp4(source):
-        return SourceError(
-            f"{title} is an mp4 without its index: it was cut off.", "Copy or download it again."
-        )
+        return SourceError(f"{title} is an mp4 whose index is missing or damaged.", "Copy or download it again.")
     return SourceError(f"{title} {NOT_MEDIA}.", REMEDY_NOT_MEDIA)
 
 
 def _is_mp4(source: Source) -> bool:
     """Whether a file begins as an mp4 or mov does."""
     try:
-        with Path(source.address).open("rb") as file:
+        with nullcontext(source.stream) if source.stream else Path(source.address).open("rb") as file:
+            file.seek(0)
             return file.read(8)[4:] == b"ftyp"
     except (OSError, ValueError):
         return False

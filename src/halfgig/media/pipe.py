@@ -12,15 +12,13 @@ if TYPE_CHECKING:
 KEPT = 8 * 1024 * 1024  # bytes of a pipe's beginning that are kept, so that it can be opened a second time
 
 
-class Rewindable:
-    """A binary stream whose first `KEPT` bytes can be read again; a seekable one can be rewound from anywhere.
+class Pipe:
+    """A binary stream that cannot seek, but whose first `KEPT` bytes can be read again.
 
     `limit` is the most bytes that may be read; reading past it raises TooLarge.
-    It has no `seek`, so that a decoder treats it as a pipe.
     """
 
     def __init__(self, stream: IO[bytes], *, limit: Bytes | None = None, kept: Bytes = KEPT) -> None:
-        self.name = str(getattr(stream, "name", "stream"))
         self._stream, self._limit, self._kept = stream, limit, kept
         self._beginning: bytearray | None = bytearray()
         self._position = 0
@@ -32,21 +30,26 @@ class Rewindable:
         self._position += len(data)
         return data
 
-    def rewind(self) -> None:
+    def seekable(self) -> bool:
+        """False: a decoder must take it as it comes."""
+        return False
+
+    def seek(self, offset: int) -> int:
         """Start again at the first byte. Errors: SourceError where too much of the stream has been read."""
-        if self._beginning is None:
+        if self._beginning is None or offset:
             raise SourceError(
                 "The stream has been read too far to be started again.",
                 "Save it to a file first, and give the file's path.",
             )
-        self._position = 0
+        self._position = offset
+        return offset
 
     def head(self, size: int) -> bytes:
         """The first `size` bytes (fewer at the end), without consuming them."""
         data = bytearray()
         while len(data) < size and (more := self.read(size - len(data))):
             data += more
-        self.rewind()
+        self.seek(0)
         return bytes(data)
 
     def _read_on(self, size: int) -> bytes:

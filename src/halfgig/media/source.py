@@ -13,11 +13,13 @@ from urllib.request import Request, urlopen
 
 from halfgig.errors import MIB, SourceError, TooLarge
 from halfgig.media.container import is_remote, open_container, stated_duration
-from halfgig.media.pipe import Rewindable
+from halfgig.media.pipe import Pipe
 from halfgig.media.streams import describe_audio, describe_video, moving, rotations
 from halfgig.records import Bytes, Seconds, Source, SourceInfo
 
 if TYPE_CHECKING:
+    from io import BytesIO
+
     from halfgig.settings import Settings
 
 HEAD = 1024  # bytes in which text, web pages and playlists are recognised
@@ -89,11 +91,18 @@ def _from_path(path: Path, settings: Settings) -> Source:
 
 
 def _from_stream(stream: IO[bytes], settings: Settings) -> Source:
-    limit = None if settings.max_file_size_mb is None else int(settings.max_file_size_mb * MIB)
-    pipe = Rewindable(stream, limit=limit)
-    title = Path(pipe.name).name.strip("<>")
-    refuse_mistakes(pipe.head(HEAD), title)
-    return Source("", title=title, stream=cast("IO[bytes]", pipe))
+    name = getattr(stream, "name", None)
+    title = Path(name).name.strip("<>") if isinstance(name, str) else "stream"
+    if not stream.seekable():
+        limit = None if settings.max_file_size_mb is None else int(settings.max_file_size_mb * MIB)
+        pipe = Pipe(stream, limit=limit)
+        refuse_mistakes(pipe.head(HEAD), title)
+        return Source("", title=title, stream=cast("IO[bytes]", pipe))
+    size = stream.seek(0, os.SEEK_END)
+    refuse_large(title, size, settings.max_file_size_mb, "MAX_FILE_SIZE_MB")
+    stream.seek(0)
+    refuse_mistakes(stream.read(HEAD), title)
+    return Source("", title=title, size=size, stream=stream)
 
 
 def refuse_large(title: str, size: Bytes | None, limit_mb: float | None, name: str) -> None:
@@ -172,10 +181,13 @@ def refuse_long(title: str, seconds: Seconds | None, settings: Settings) -> None
 def fingerprint(source: Source) -> str:
     """SHA-256 (hex) of a file's bytes; of a URL, of its address with the ETag and size that its server tells.
 
-    Errors: SourceError for a stream, which cannot be read twice, and for what cannot be read.
+    Errors: SourceError for a pipe, which cannot be read twice, and for what cannot be read.
     """
+    if source.stream is not None and not source.stream.seekable():
+        raise SourceError("What comes through a pipe cannot be recognised again.", "Save it to a file first.")
     if source.stream is not None:
-        raise SourceError("A stream cannot be recognised again.", "Save it to a file first.")
+        source.stream.seek(0)
+        return hashlib.file_digest(cast("BytesIO", source.stream), "sha256").hexdigest()
     if is_remote(source.address):
         return hashlib.sha256("\n".join((source.address, *_validators(source.address))).encode()).hexdigest()
     try:

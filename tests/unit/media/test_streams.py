@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from halfgig.media.frames import fit_width
+from halfgig.media.streams import quarter_turns, shown_size
+
+
+@pytest.mark.parametrize(
+    ("degrees", "turns"), [(0, 0), (90, 1), (-90, 3), (180, 2), (-180, 2), (270, 3), (89.6, 1), (360, 0)]
+)
+def test_quarter_turns(degrees: float, turns: int) -> None:
+    assert quarter_turns(degrees) == turns
+
+
+def test_wide_pixels_make_the_picture_lower() -> None:
+    assert shown_size(720, 576, Fraction(16, 11), 0) == (720, 396)
+
+
+def test_narrow_pixels_make_the_picture_narrower() -> None:
+    assert shown_size(720, 576, Fraction(1, 2), 0) == (360, 576)
+
+
+def test_a_turned_picture_changes_sides() -> None:
+    assert shown_size(1920, 1080, None, 90) == (1080, 1920)
+    assert shown_size(1920, 1080, Fraction(1), 180) == (1920, 1080)
+
+
+@pytest.mark.parametrize("aspect", [None, Fraction(0), Fraction(1, 100), Fraction(1000), Fraction(-1)])
+def test_a_nonsensical_aspect_is_left_out_of_account(aspect: Fraction | None) -> None:
+    assert shown_size(640, 480, aspect, 0) == (640, 480)
+
+
+@given(st.integers(1, 16384), st.integers(1, 16384), st.none() | st.integers(1, 4000))
+def test_frames_are_never_enlarged(width: int, height: int, most: int | None) -> None:
+    fitted = fit_width(width, height, most)
+    assert 1 <= fitted[0] <= min(width, most or width)
+    assert 1 <= fitted[1] <= height
+
+
+def test_the_shape_is_kept() -> None:
+    assert fit_width(1920, 1080, 640) == (640, 360)
