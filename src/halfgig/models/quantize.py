@@ -108,7 +108,8 @@ def read_variables(path: Path) -> Iterator[Variable]:
 def quantize_rows(rows: Floats) -> tuple[NDArray[np.int8], Floats]:
     """`rows` (n, m) as int8 (n, m) and the scale of each row (n,): value = int8 / scale. A zero row has scale 1."""
     largest = np.abs(rows).max(axis=1)
-    scale = np.divide(np.float32(127), largest, out=np.ones_like(largest), where=largest != 0)
+    least = np.float32(127) / np.finfo(np.float32).max  # below it, the scale would be infinite
+    scale = np.divide(np.float32(127), np.maximum(largest, least), out=np.ones_like(largest), where=largest != 0)
     return np.rint(rows * scale[:, None]).astype(np.int8), scale
 
 

@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from halfgig.commands import library, search
+from halfgig.errors import BadRequest
+from halfgig.records import Answer, Hit, Passage, StoredSource
+from halfgig.search.index import EmbeddingModel
+from halfgig.search.sqlite import SqliteIndex
+from halfgig.settings import Settings
+from halfgig.store.sqlite import Library, open_library
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HIT = Hit("a" * 64, "A talk", 61.0, 3725.5, "The cat sat.", "The [[cat]] sat.", 0.0328, "file:///talk.mp4#t=61")
+
+
+def call(settings: Settings, *words: str) -> int:
+    parser = argparse.ArgumentParser()
+    subparsers = parser.add_subparsers()
+    search.add_parser(subparsers)
+    library.add_parser(subparsers)
+    arguments = parser.parse_args(words)
+    status = arguments.run(arguments, settings)
+    assert isinstance(status, int)
+    return status
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(data_dir=tmp_path)
+
+
+@pytest.fixture
+def filled(settings: Settings) -> Settings:
+    with open_library(settings.library_path) as connection:
+        index, books = SqliteIndex(connection, EmbeddingModel("all-MiniLM-L6-v2", 4)), Library(connection)
+        for name in ("aaaa" * 16, "bbbb" * 16):
+            source = books.add_source(name, f"/talks/{name[0]}.mp4", f"Talk {name[0]}", "tiny.en", duration=65.0)
+            index.replace(name, [(Passage(0, 1, 9, f"A cat in talk {name[0]}."), np.ones(4, np.float32))])
+            books.finish(source)
+        books.add_source("cccc" * 16, "/talks/c.mp4", "Half", "tiny.en")
+    return settings
+
+
+def test_a_search_prints_title_times_text_and_link(filled: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(filled, "search", "cat", "-k", "1", "--keyword-only") == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0].startswith("Talk a  [00:01-00:09]  score 0.0")
+    assert "  A **cat** in talk a." in printed.out
+    assert "  file:///talks/a.mp4#t=1" in printed.out
+    assert "keyword only" in printed.err
+
+
+def test_json_is_one_object(filled: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(filled, "search", "a", "cat", "--json", "--keyword-only") == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["question"] == "a cat"
+    assert [hit["marked"] for hit in answer["hits"]] == ["A [[cat]] in talk a.", "A [[cat]] in talk b."]
+    assert answer["notes"]
+
+
+def test_without_its_model_it_says_so_and_searches_by_keyword(
+    filled: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert call(filled, "search", "cat") == 0
+    printed = capsys.readouterr()
+    assert "halfgig models pull all-MiniLM-L6-v2" in printed.err
+    assert "**cat**" in printed.out
+
+
+def test_nothing_found_is_said(filled: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(filled, "search", "zebra", "--keyword-only") == 0
+    assert capsys.readouterr().out == "Nothing found for: zebra\n"
+
+
+def test_searching_before_indexing_says_what_to_do(settings: Settings) -> None:
+    with pytest.raises(BadRequest, match="Nothing is indexed"):
+        call(settings, "search", "cat")
+    assert not settings.library_path.exists()
+
+
+def test_found_words_shine_on_a_terminal_and_control_characters_do_not_reach_it() -> None:
+    hit = replace(HIT, title="evil\x1b[2Jtitle")
+    told = search.describe_answer(Answer("cat", (hit,)), color=True, width=80)
+    assert "evil [2Jtitle  [01:01-1:02:05]  score 0.0328" in told
+    assert "The \x1b[1;4mcat\x1b[0m sat." in told
+
+
+def test_a_mark_over_two_lines_is_a_mark() -> None:
+    hit = Hit("a", "A", 0, 1, "", "word " * 4 + "[[a long phrase]] more", 1.0, "")
+    told = search.describe_answer(Answer("q", (hit,)), color=False, width=32)
+    assert "[[" not in told
+    assert told.count("**") == 2
+
+
+def test_the_library_lists_its_sources(filled: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(filled, "library", "list") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert lines[0].split() == ["aaaaaaaaaaaa", "01:05", "Talk", "a", "/talks/a.mp4"]
+    assert "recognizing" in lines[2]
+
+
+def test_the_library_lists_as_json(filled: Settings, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(filled, "library", "list", "--json") == 0
+    assert [row["state"] for row in json.loads(capsys.readouterr().out)] == ["ready", "ready", "recognizing"]
+
+
+def test_an_empty_library_says_what_to_do(settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(settings, "library", "list") == 0
+    assert "halfgig index VIDEO" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["aaaa", "AAAAAA", "a" * 64, "/talks/a.mp4", "Talk a"])
+def test_removal_by_any_of_its_names(filled: Settings, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(filled, "library", "remove", name) == 0
+    assert capsys.readouterr().out == "Removed Talk a (1 passage).\n"
+    assert call(filled, "search", "cat", "--keyword-only", "--json") == 0
+    assert [hit["title"] for hit in json.loads(capsys.readouterr().out)["hits"]] == ["Talk b"]
+
+
+@pytest.mark.parametrize("name", ["zzzz", "aaa", ""])
+def test_removal_of_what_is_not_there(filled: Settings, name: str) -> None:
+    with pytest.raises(BadRequest, match="no source"):
+        call(filled, "library", "remove", name)
+
+
+def test_an_ambiguous_name_is_refused() -> None:
+    sources = [StoredSource(n * 64, "", "Same", None, None, "m", "t", "ready", 1) for n in "ab"]
+    with pytest.raises(BadRequest, match="2 sources"):
+        library.find_source("Same", sources)
