@@ -48,7 +48,7 @@ class SentenceEmbedder:
 
         Method: the model card of sentence-transformers/all-MiniLM-L6-v2 (mean pooling, then normalisation).
         """
-        ids = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
+        ids = [self._tokenizer.encode(text).ids for text in texts]
         states = np.asarray(self._encoder.forward_batch(ids).last_hidden_state)
         means = np.stack([row[: len(own)].mean(axis=0) for row, own in zip(states, ids, strict=True)])
         lengths = np.linalg.norm(means, axis=1, keepdims=True)
@@ -86,5 +86,5 @@ def _open_encoder(folder: Path, threads: int) -> ctranslate2.Encoder:
 def _broken(folder: Path, error: Exception) -> ModelError:
     return ModelError(
         f"The embedding model in {folder} cannot be opened ({error}).",
-        "Run `halfgig models verify`, then `halfgig models pull minilm`.",
+        "Run `halfgig models verify`, and pull again what it names.",
     )

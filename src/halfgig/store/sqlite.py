@@ -69,7 +69,10 @@ def open_library(path: Path, *, create: bool = True) -> Iterator[apsw.Connection
 
 
 def _connect(path: Path) -> apsw.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"The library {path} cannot be opened ({error}).", _CHECK_FOLDER) from error
     connection = apsw.Connection(str(path))
     connection.set_busy_timeout(BUSY_MS)
     connection.transaction_mode = "IMMEDIATE"  # a reader that turns writer may fail without waiting
@@ -115,8 +118,6 @@ def _translated(path: Path) -> Iterator[None]:
             (said for kind, said in _SAID.items() if isinstance(error, kind)), ("failed", "Try again; check the disk.")
         )
         raise LibraryError(f"The library {path} {what} ({error}).", remedy) from error
-    except OSError as error:
-        raise LibraryError(f"The library {path} cannot be opened ({error}).", _CHECK_FOLDER) from error
 
 
 _CHECK_FOLDER = "Check the folder and its permissions, or set HALFGIG_DATA to one that can be written."

@@ -1,0 +1,102 @@
+"""`halfgig search`: moments that answer a question, for a person or as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sys
+import textwrap
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from halfgig.errors import ModelError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from halfgig.records import Answer, Hit, Seconds
+    from halfgig.search.index import Index
+    from halfgig.search.vectors import Embedder
+    from halfgig.settings import Settings
+
+_BOLD, _PLAIN = "\x1b[1;4m", "\x1b[0m"
+_MARKED = re.compile(r"\[\[(.*?)\]\]", re.DOTALL)
+_WIDTH = 100  # columns at most; longer lines are hard to read
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `search` to the command line."""
+    parser = subparsers.add_parser("search", help="find moments in indexed sources")
+    parser.add_argument("question", nargs="+", help='words, a question, or a "quoted phrase" that must occur')
+    parser.add_argument("-k", type=int, default=5, metavar="N", help="hits at most (default: %(default)s)")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--keyword-only", action="store_true", help="compare words only, and load no model")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Search the library and print what is found; 0 also where nothing is."""
+    answer = _ask(" ".join(arguments.question), settings, arguments.k, keyword_only=arguments.keyword_only)
+    if arguments.json:
+        print(json.dumps(asdict(answer), ensure_ascii=False, indent=2))
+        return 0
+    for note in answer.notes:
+        print(note, file=sys.stderr)
+    print(describe_answer(answer, color=sys.stdout.isatty(), width=shutil.get_terminal_size().columns))
+    return 0
+
+
+def _ask(question: str, settings: Settings, k: int, *, keyword_only: bool) -> Answer:
+    from halfgig.search.query import search
+    from halfgig.search.sqlite import SqliteIndex
+    from halfgig.store.sqlite import Library, open_library
+
+    with open_library(settings.library_path, create=False) as connection:
+        index = SqliteIndex(connection)
+        embedder = None if keyword_only else _open_embedder(index, settings)
+        return search(question, index, embedder, Library(connection).shown, k)
+
+
+def _open_embedder(index: Index, settings: Settings) -> Embedder | None:
+    """The embedder the index was made with; None, and a line on standard error, where it cannot be had."""
+    from halfgig.models.store import ModelStore
+    from halfgig.search.vectors import SentenceEmbedder
+
+    if index.model is None:
+        return None
+    try:
+        return SentenceEmbedder(ModelStore(settings.models_dir).locate(index.model.name), index.model.name)
+    except ModelError as error:
+        print(error, file=sys.stderr)
+        return None
+
+
+def describe_answer(answer: Answer, *, color: bool, width: int) -> str:
+    """The answer for a person, its found words in bold: by escape codes with `color`, else between asterisks."""
+    if not answer.hits:
+        return f"Nothing found for: {printable(answer.question)}"
+    return "\n\n".join(_describe_hit(hit, color=color, width=min(width, _WIDTH)) for hit in answer.hits)
+
+
+def _describe_hit(hit: Hit, *, color: bool, width: int) -> str:
+    head = f"{printable(hit.title)}  [{clock(hit.start)}-{clock(hit.end)}]  score {hit.score:.4f}"
+    body = textwrap.fill(printable(hit.marked), width, initial_indent="  ", subsequent_indent="  ")
+    return "\n".join(line for line in (head, _shine(body, color=color), f"  {hit.link}" if hit.link else "") if line)
+
+
+def _shine(text: str, *, color: bool) -> str:
+    before, after = (_BOLD, _PLAIN) if color else ("**", "**")
+    return _MARKED.sub(lambda found: f"{before}{found[1]}{after}", text)
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)
+
+
+def clock(seconds: Seconds) -> str:
+    """`mm:ss`, or `h:mm:ss` from an hour on."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute:02d}:{second:02d}"

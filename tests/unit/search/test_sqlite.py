@@ -1,0 +1,122 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from halfgig.errors import BadRequest, LibraryError
+from halfgig.records import Passage
+from halfgig.search.index import EmbeddingModel
+from halfgig.search.sqlite import SqliteIndex
+from halfgig.search.words import parse_question
+from halfgig.store.sqlite import open_library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import apsw
+
+    from halfgig.records import Vector
+
+TOY = EmbeddingModel("toy", 4)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "library.db"
+
+
+@pytest.fixture
+def connection(path: Path) -> Iterator[apsw.Connection]:
+    with open_library(path) as connection:
+        yield connection
+
+
+def rows(count: int, dim: int = 4, text: str = "hello there") -> Iterator[tuple[Passage, Vector]]:
+    return ((Passage(n, n, n + 1, f"{text} {n}"), np.ones(dim, np.float32)) for n in range(count))
+
+
+def test_a_model_is_recorded_and_known_to_the_next(connection: apsw.Connection, path: Path) -> None:
+    SqliteIndex(connection, TOY).replace("a", rows(3))
+    with open_library(path) as later:
+        assert SqliteIndex(later).model == TOY
+        assert SqliteIndex(later, TOY).count() == 3
+
+
+@pytest.mark.parametrize("other", [EmbeddingModel("other", 4), EmbeddingModel("toy", 8)])
+def test_a_mix_of_models_is_refused_with_a_remedy(connection: apsw.Connection, other: EmbeddingModel) -> None:
+    SqliteIndex(connection, TOY).replace("a", rows(3))
+    with pytest.raises(BadRequest, match="made with toy") as refused:
+        SqliteIndex(connection, other)
+    assert "index them again" in refused.value.remedy
+    assert SqliteIndex(connection).count() == 3
+
+
+def test_an_empty_index_may_change_its_model(connection: apsw.Connection) -> None:
+    index = SqliteIndex(connection, TOY)
+    index.replace("a", rows(3))
+    index.remove("a")
+    other = SqliteIndex(connection, EmbeddingModel("other", 8))
+    assert other.replace("a", rows(2, dim=8)) == 2
+
+
+def test_without_any_model_keywords_and_removal_work(connection: apsw.Connection) -> None:
+    index = SqliteIndex(connection)
+    assert index.model is None
+    assert index.matching(parse_question("hello"), 5) == []
+    assert index.remove("a") == 0
+    with pytest.raises(BadRequest, match="without an embedding model"):
+        index.replace("a", rows(1))
+    SqliteIndex(connection, TOY).replace("a", rows(2))
+    assert SqliteIndex(connection).remove("a") == 2
+
+
+def test_another_schema_is_refused(connection: apsw.Connection) -> None:
+    SqliteIndex(connection, TOY)
+    connection.execute("UPDATE index_facts SET value = '99' WHERE name = 'schema'")
+    for model in (None, TOY, EmbeddingModel("other", 8)):
+        with pytest.raises(LibraryError, match="schema 99"):
+            SqliteIndex(connection, model)
+
+
+def test_nothing_is_left_of_removed_passages(connection: apsw.Connection) -> None:
+    index = SqliteIndex(connection, TOY)
+    for _ in range(3):
+        index.replace("a", rows(100))
+    index.remove("a")
+    for table in ("passages", "passage_words", "passage_vectors", "passage_vectors_chunks", "passage_words_docsize"):
+        assert connection.execute(f"SELECT count(*) FROM {table}").get == 0, table
+    assert connection.execute("SELECT count(*) FROM temp.arrivals").get == 0
+    connection.execute("INSERT INTO passage_words (passage_words) VALUES ('integrity-check')")
+
+
+def test_a_short_source_is_small_on_disk(connection: apsw.Connection) -> None:
+    index = SqliteIndex(connection, EmbeddingModel("toy", 384))
+    before = connection.pragma("page_count")
+    for n in range(100):
+        index.replace(f"{n:064x}", rows(2, dim=384))
+    assert (connection.pragma("page_count") - before) * 4096 / 100 < 24_000
+
+
+def test_a_search_needs_no_write_lock(connection: apsw.Connection, path: Path) -> None:
+    SqliteIndex(connection, TOY).replace("a", rows(5))
+    with open_library(path) as writer, writer:
+        writer.execute("DELETE FROM passages")
+        reader = SqliteIndex(connection, TOY)
+        assert len(reader.nearest(np.ones(4, np.float32), 9)) == 5
+        assert reader.count() == 5
+
+
+def test_embedding_holds_no_lock(connection: apsw.Connection, path: Path) -> None:
+    index = SqliteIndex(connection, TOY)
+
+    def slow() -> Iterator[tuple[Passage, Vector]]:
+        for n, row in enumerate(rows(4)):
+            with open_library(path) as other:
+                SqliteIndex(other, TOY).replace(f"other{n}", rows(1))
+            yield row
+
+    assert index.replace("a", slow()) == 4
+    assert index.count() == 8

@@ -1,0 +1,279 @@
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+
+from halfgig.errors import BadRequest, LibraryError
+from halfgig.records import Segment, Word
+from halfgig.store.sqlite import SCHEMA, Library, open_library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from halfgig.records import StoredSource
+
+ID = "a" * 64
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "folder" / "library.db"
+
+
+@pytest.fixture
+def library(path: Path) -> Iterator[Library]:
+    with open_library(path) as connection:
+        yield Library(connection, clock=lambda: datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+
+
+def add(library: Library, source_id: str = ID, model: str = "tiny.en") -> StoredSource:
+    return library.add_source(source_id, f"/talks/{source_id[:2]}.mp4", "A talk", model, duration=60.0)
+
+
+def fill(library: Library, source: StoredSource, count: int = 3) -> None:
+    for _ in library.append_segments(source, (Segment(n, n + 1, f" segment {n}") for n in range(count))):
+        pass
+
+
+def fill_without_room(connection: apsw.Connection) -> None:
+    connection.pragma("max_page_count", connection.pragma("page_count"))
+    fill(Library(connection), add(Library(connection)), 5000)
+
+
+def add_without_waiting(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(0)
+    add(Library(connection))
+
+
+def add_to_read_only(connection: apsw.Connection) -> None:
+    connection.pragma("query_only", 1)
+    add(Library(connection))
+
+
+def test_a_sources_life(library: Library) -> None:
+    source = add(library)
+    assert (source.state, source.attempt, source.added_at) == ("recognizing", 1, "2026-01-02T03:04:05+00:00")
+    assert library.shown(ID) is None
+    fill(library, source)
+    source = library.close_transcript(source, language="en")
+    assert (source.state, source.language) == ("indexing", "en")
+    assert library.shown(ID) is None
+    source = library.finish(source)
+    assert source.state == "ready"
+    assert library.shown(ID) == library.source(ID) == source
+    assert library.sources() == [source]
+
+
+def test_unknown_sources(library: Library) -> None:
+    assert library.source("b") is None
+    assert library.shown("b") is None
+    assert library.sources() == []
+    assert library.remove_source("b") is False
+    assert list(library.segments("b")) == []
+    assert library.heard("b") == 0.0
+    with pytest.raises(LibraryError, match="no source b"):
+        library.restart("b", "tiny.en")
+
+
+def test_segments_come_back_as_they_went_in(library: Library) -> None:
+    segments = [
+        Segment(0.1, 2.25, " Hello.", (Word(0.1, 0.5, " Hello.", 0.75),), (1, 50257), 0.2, -0.5, 1.3, 0.01),
+        Segment(3.0, 4.0, ' "quoted" \n 虹 🎉 \x00', (), (), 0.0, -math.inf, 0.0, 1.0),
+        Segment(4.0, 4.0, ""),
+    ]
+    source = add(library)
+    assert list(library.append_segments(source, segments)) == segments
+    assert list(library.segments(ID)) == segments
+    assert library.heard(ID) == 4.0
+
+
+def test_a_figure_that_is_no_number_stays_none(library: Library) -> None:
+    source = add(library)
+    list(library.append_segments(source, [Segment(0, 1, "x", avg_logprob=math.nan)]))
+    assert math.isnan(next(library.segments(ID)).avg_logprob)
+
+
+def test_a_name_that_is_no_unicode_can_be_stored(library: Library) -> None:
+    source = library.add_source(ID, "/caf\udce9.mp4", "caf\udce9", "tiny.en")
+    assert (source.address, source.title) == ("/caf?.mp4", "caf?")
+
+
+def test_many_segments_stream_in_order(library: Library) -> None:
+    source = add(library)
+    fill(library, source, 1050)
+    assert [segment.start for segment in library.segments(ID)] == list(range(1050))
+
+
+def test_segments_are_on_disk_as_they_are_yielded(library: Library, path: Path) -> None:
+    source = add(library)
+    for count, _ in enumerate(library.append_segments(source, [Segment(0, 1, "a"), Segment(1, 2, "b")]), start=1):
+        with open_library(path) as other:
+            assert len(list(Library(other).segments(ID))) == count
+
+
+def test_known_content_is_recognised_and_takes_its_new_address(library: Library) -> None:
+    source = add(library)
+    fill(library, source)
+    library.finish(source)
+    again = library.add_source(ID, "/moved/talk.mp4", "Moved", "tiny.en")
+    assert (again.state, again.attempt, again.address, again.title) == ("ready", 1, "/moved/talk.mp4", "Moved")
+    assert again.duration == 60.0
+    assert len(list(library.segments(ID))) == 3
+    assert library.add_source(ID, "/x", "x", "base").model == "tiny.en"
+
+
+def test_work_that_was_cut_off_goes_on(library: Library) -> None:
+    fill(library, add(library))
+    source = add(library)
+    assert (source.state, source.attempt, library.heard(ID)) == ("recognizing", 2, 3.0)
+    list(library.append_segments(source, [Segment(3, 4, "d")]))
+    assert [segment.start for segment in library.segments(ID)] == [0, 1, 2, 3]
+
+
+def test_another_model_begins_again(library: Library) -> None:
+    fill(library, add(library))
+    source = add(library, model="base")
+    assert (source.state, source.model, library.heard(ID)) == ("recognizing", "base", 0.0)
+
+
+def test_an_earlier_attempt_may_write_no_more(library: Library) -> None:
+    first = add(library)
+    second = add(library)
+    with pytest.raises(LibraryError, match="taken over"):
+        fill(library, first)
+    with pytest.raises(LibraryError, match="taken over"):
+        library.close_transcript(first)
+    fill(library, second)
+    library.finish(library.close_transcript(second))
+    with pytest.raises(LibraryError, match="taken over"):
+        library.finish(first)
+    with pytest.raises(LibraryError):
+        fill(library, second)  # what is ready does not change
+
+
+def test_a_removed_source_cannot_be_written(library: Library) -> None:
+    source = add(library)
+    fill(library, source)
+    assert library.remove_source(ID)
+    assert list(library.segments(ID)) == []
+    with pytest.raises(LibraryError, match="removed"):
+        fill(library, source)
+
+
+def test_restart_forgets_the_transcript(library: Library) -> None:
+    source = add(library)
+    fill(library, source)
+    library.finish(source)
+    again = library.restart(ID, "base", "de")
+    assert (again.state, again.attempt, again.model, again.language) == ("recognizing", 2, "base", "de")
+    assert library.heard(ID) == 0.0
+
+
+def test_reopening_changes_nothing(library: Library, path: Path) -> None:
+    add(library)
+    with open_library(path) as connection:
+        assert len(Library(connection).sources()) == 1
+        assert connection.pragma("user_version") == SCHEMA
+        assert connection.pragma("journal_mode") == "wal"
+        assert connection.pragma("foreign_keys") == 1
+        assert connection.execute("SELECT vec_version()").get
+
+
+def test_a_library_that_must_exist_is_not_made(path: Path) -> None:
+    with pytest.raises(BadRequest, match="Nothing is indexed"), open_library(path, create=False):
+        pass
+    assert not path.exists()
+
+
+def test_a_newer_library_is_refused_and_left_alone(path: Path) -> None:
+    with open_library(path) as connection:
+        connection.pragma("user_version", SCHEMA + 1)
+    before = path.read_bytes()
+    with pytest.raises(LibraryError, match="newer halfgig"), open_library(path):
+        pass
+    assert path.read_bytes() == before
+
+
+def test_the_database_of_another_program_is_refused_and_left_alone(path: Path) -> None:
+    path.parent.mkdir()
+    foreign = apsw.Connection(str(path))
+    foreign.execute("CREATE TABLE theirs (x)")
+    foreign.close()
+    before = path.read_bytes()
+    with pytest.raises(LibraryError, match="another program"), open_library(path):
+        pass
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("content", [b"not a database, but long enough to look like one" * 100, b"short"])
+def test_a_file_that_is_no_database_is_an_error(path: Path, content: bytes) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(LibraryError, match="not a database") as raised, open_library(path):
+        pass
+    assert raised.value.remedy
+    assert path.read_bytes() == content
+
+
+def test_an_empty_file_becomes_a_library(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    with open_library(path) as connection:
+        assert Library(connection).sources() == []
+
+
+def test_a_damaged_library_is_an_error(path: Path) -> None:
+    with open_library(path) as connection:
+        library = Library(connection)
+        fill(library, add(library), 500)
+    content = bytearray(path.read_bytes())
+    content[4096 : len(content)] = b"\xaa" * (len(content) - 4096)
+    path.write_bytes(content)
+    with pytest.raises(LibraryError) as raised, open_library(path) as connection:
+        list(Library(connection).segments(ID))
+    assert raised.value.remedy
+
+
+def test_a_folder_in_its_place_is_an_error(path: Path) -> None:
+    path.mkdir(parents=True)
+    with pytest.raises(LibraryError, match="cannot be opened"), open_library(path):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(LibraryError, match="cannot be opened"), open_library(tmp_path / "file" / "library.db"):
+        pass
+
+
+def test_a_full_disk_is_an_error_that_says_so(library: Library, path: Path) -> None:
+    with pytest.raises(LibraryError, match="disk is full"), open_library(path) as connection:
+        fill_without_room(connection)
+    stored = list(library.segments(ID))
+    assert 0 < len(stored) < 5000
+    list(library.append_segments(add(library), [Segment(5000, 5001, "there is room again")]))
+    assert len(list(library.segments(ID))) == len(stored) + 1
+
+
+def test_a_busy_library_is_an_error_after_the_wait(library: Library, path: Path) -> None:
+    with open_library(path) as holder, holder:
+        holder.execute("DELETE FROM sources")
+        with pytest.raises(LibraryError, match="another process"), open_library(path) as connection:
+            add_without_waiting(connection)
+
+
+def test_a_library_that_cannot_be_written_is_an_error(library: Library, path: Path) -> None:
+    with pytest.raises(LibraryError, match="cannot be written") as raised, open_library(path) as connection:
+        add_to_read_only(connection)
+    assert "permissions" in raised.value.remedy
+
+
+@pytest.mark.parametrize("kind", [ZeroDivisionError, OSError, BadRequest])
+def test_errors_of_other_parts_pass_unchanged(path: Path, kind: type[Exception]) -> None:
+    with pytest.raises(kind, match="theirs"), open_library(path):
+        raise kind("theirs")
