@@ -9,7 +9,7 @@ import numpy as np
 
 from halfgig.errors import SourceError
 from halfgig.media.clock import Placed, Stamped, settle
-from halfgig.media.container import decode_packets, ends_early, open_container, origin, read_packets
+from halfgig.media.container import UNTIMED, decode_packets, ends_early, open_container, origin, read_packets
 from halfgig.media.source import refuse_long
 from halfgig.media.streams import choose_audio
 from halfgig.records import SAMPLE_RATE, DecodeLog, Seconds, Source
@@ -54,7 +54,8 @@ def _decode(container: InputContainer, title: str, log: DecodeLog, settings: Set
     stream = choose_audio(container, title)
     frames = decode_packets(read_packets(container, stream, log), log)
     decoded = 0
-    for samples in align(mix(settle(_stamp(frames, float(origin(container))), jump=JUMP)), log):
+    zero = None if container.format.name in UNTIMED else float(origin(container))
+    for samples in align(mix(settle(_stamp(frames, zero), jump=JUMP)), log):
         decoded += len(samples)
         refuse_long(title, decoded / SAMPLE_RATE, settings)
         yield samples
@@ -65,10 +66,12 @@ def _decode(container: InputContainer, title: str, log: DecodeLog, settings: Set
     log.truncated |= ends_early(container, stream, decoded / SAMPLE_RATE)
 
 
-def _stamp(frames: Iterable[av.AudioFrame], zero: Seconds) -> Iterator[Stamped[av.AudioFrame]]:
+def _stamp(frames: Iterable[av.AudioFrame], zero: Seconds | None) -> Iterator[Stamped[av.AudioFrame]]:
+    """The frames with their times counted from `zero`; None where the timestamps mean nothing."""
     for frame in frames:
         if frame.samples and frame.sample_rate:
-            yield Stamped(None if frame.time is None else frame.time - zero, frame.samples / frame.sample_rate, frame)
+            time = None if zero is None or frame.time is None else frame.time - zero
+            yield Stamped(time, frame.samples / frame.sample_rate, frame)
 
 
 # --- mixing and resampling -----------------------------------------------------------------------------
@@ -89,12 +92,32 @@ class Mixer:
     def mix(self, one: Placed[av.AudioFrame]) -> Samples:
         """The samples that are ready, (n,) float32; the resampler keeps some back."""
         self.ends += one.seconds
-        one.item.pts = None
-        return _join(self._resampler.resample(one.item))
+        frame = one.item if _has_layout(one.item) else mean_of_channels(one.item)
+        frame.pts = None
+        return _join(self._resampler.resample(frame))
 
     def flush(self) -> Samples:
         """What the resampler has kept back."""
         return _join(self._resampler.resample(None))
+
+
+def _has_layout(frame: av.AudioFrame) -> bool:
+    """Whether swresample can know which channel is where; past two it cannot mix what is merely numbered."""
+    return frame.layout.nb_channels <= 2 or not frame.layout.name.endswith("channels")
+
+
+def mean_of_channels(frame: av.AudioFrame) -> av.AudioFrame:
+    """The same sound in one channel, the mean of all."""
+    samples = frame.to_ndarray()
+    if not frame.format.is_planar:
+        samples = samples.reshape(-1, frame.layout.nb_channels).T
+    mean = samples.mean(axis=0, dtype=np.float64, keepdims=True)
+    if samples.dtype.kind != "f":
+        facts = np.iinfo(samples.dtype.name)
+        mean = (mean - (facts.max + 1 + facts.min) / 2) * 2 / (facts.max - facts.min)
+    mixed = av.AudioFrame.from_ndarray(mean.astype(np.float32), format="fltp", layout="mono")
+    mixed.sample_rate = frame.sample_rate
+    return mixed
 
 
 def _format(frame: av.AudioFrame) -> tuple[str, str, int]:

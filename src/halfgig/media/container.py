@@ -40,8 +40,10 @@ FORMATS = (
 )
 NOT_MEDIA = "is not audio or video that can be decoded"
 REMEDY_NOT_MEDIA = "Give an audio or video file such as mp4, mkv, webm, mov, mp3, wav, flac or ogg."
-# Containers whose length is guessed from a bit rate or the last timestamp, so that it proves nothing.
-GUESSED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "mpeg", "mpegts", "mpegvideo", "h264", "hevc", "m4v", "dts"})
+# Bare streams without timestamps: what the demuxer counts up is wrong as soon as the sampling rate changes.
+UNTIMED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "amrnb", "amrwb", "dts", "dtshd", "loas", "latm", "truehd"})
+# Formats whose length is guessed from a bit rate or the last timestamp, so that it proves nothing.
+GUESSED = UNTIMED | {"mpeg", "mpegts", "mpegvideo", "h264", "hevc", "m4v"}
 
 NETWORK = (ConnectionError, TimeoutError, av.error.ExitError)
 
@@ -229,12 +231,14 @@ def read_packets(container: InputContainer, stream: S, log: DecodeLog) -> Iterat
     Reads that fail are counted in `log` and skipped; after `MAX_FAILURES` in a row the rest is given up.
     """
     _prepare(container, stream)
-    failures = 0
+    failures, cut = 0, False
     while failures < MAX_FAILURES:
         try:
             for packet in cast("Iterator[Packet[S]]", container.demux(stream)):
                 failures = 0
-                log.corrupt_packets += bool(packet.size and packet.is_corrupt)
+                log.truncated |= cut and not packet.size  # the last packet before the end is the one that was cut
+                cut = bool(packet.size and packet.is_corrupt)
+                log.corrupt_packets += cut
                 yield packet
             return
         except av.FFmpegError as error:
