@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import http.client
+import socket
 import ssl
 import time
 import urllib.error
@@ -61,6 +62,19 @@ def download(
         except _BrokenOff as error:
             failure = error
     raise ModelError(f"{address} failed {ATTEMPTS} times: {failure}.")
+
+
+def connect_soon(address: tuple[str, int], timeout: float, source_address: None = None) -> socket.socket:
+    """A connection to the first address of each family at most: some hosts have eight, and a mirror waits."""
+    found = socket.getaddrinfo(*address, type=socket.SOCK_STREAM)
+    first = {family: place for family, _, _, _, place in reversed(found)}
+    failure = OSError("the host has no address")
+    for family in dict.fromkeys(family for family, *_ in found):
+        try:
+            return socket.create_connection((str(first[family][0]), address[1]), timeout, source_address)
+        except OSError as error:
+            failure = error
+    raise failure
 
 
 def _attempt(address: str, part: Path, size: Bytes, tick: Callable[[Bytes], None]) -> None:
@@ -144,16 +158,14 @@ def _reason(error: object) -> str:
 
 class _Http(http.client.HTTPConnection):
     def connect(self) -> None:
+        self._create_connection = connect_soon
         self.timeout = CONNECT_TIMEOUT
         super().connect()
         self.sock.settimeout(READ_TIMEOUT)
 
 
-class _Https(http.client.HTTPSConnection):
-    def connect(self) -> None:
-        self.timeout = CONNECT_TIMEOUT
-        super().connect()
-        self.sock.settimeout(READ_TIMEOUT)
+class _Https(_Http, http.client.HTTPSConnection):
+    pass
 
 
 class _HttpHandler(urllib.request.HTTPHandler):

@@ -155,7 +155,7 @@ def _fetch_file(pull: Pull, file: File, have: Mapping[str, Path]) -> str:
         try:
             _serve(pull, file, origin)
         except ModelError as error:
-            failures.append(error.detail)
+            failures.append(str(error))
             pull.report(PullEvent(Step.FAILED, pull.model.id, file.name, str(origin), note=error.detail))
         else:
             pull.report(PullEvent(Step.SERVED, pull.model.id, file.name, str(origin), file.size, file.size))

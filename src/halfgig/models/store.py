@@ -78,11 +78,15 @@ class ModelStore:
     def remove(self, name: str) -> bool:
         """Delete a model and whatever a broken-off pull left of it; says whether there was anything."""
         model = find_model(self.models, name)
-        with self._lock(model, ignore):
-            there = [path for path in (self._folder(model), self._workshop(model)) if path.exists()]
-            for path in there:
+        if not self._traces(model):
+            return False
+        with self._writing(), self._lock(model, ignore):
+            for path in self._traces(model):
                 self._discard(path)
-        return bool(there)
+        return True
+
+    def _traces(self, model: Model) -> list[Path]:
+        return [path for path in (self._folder(model), self._workshop(model)) if path.exists()]
 
     def _record(self, model: Model) -> Record | None:
         """The record of a model that is installed and whole."""
@@ -92,14 +96,9 @@ class ModelStore:
 
     def _pull_alone(self, model: Model, report: Listener) -> None:
         self._refuse_offline(model)
-        try:
-            with self._lock(model, report):
-                if self._record(model) is None:  # else another process has just brought it
-                    self._pull(model, report)
-        except OSError as error:
-            raise ModelError(
-                f"The model store cannot be written: {error}.", "Free space, or set HALFGIG_DATA."
-            ) from error
+        with self._writing(), self._lock(model, report):
+            if self._record(model) is None:  # else another process has just brought it
+                self._pull(model, report)
 
     def _pull(self, model: Model, report: Listener) -> None:
         self._sweep()
@@ -162,6 +161,15 @@ class ModelStore:
 
     def _workshop(self, model: Model) -> Path:
         return self.root / PULLING / model.id
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Tells of a full, read-only or foreign disk in our own words."""
+        try:
+            yield
+        except OSError as error:
+            remedy = "Free space, make the folder writable, or set HALFGIG_DATA to another."
+            raise ModelError(f"The model store {self.root} cannot be written: {error}.", remedy) from error
 
     @contextmanager
     def _lock(self, model: Model, report: Listener) -> Iterator[None]:

@@ -155,7 +155,22 @@ def test_a_host_that_never_answers_is_given_up(tmp_path: Path, monkeypatch: pyte
             download(address, tmp_path / "part", 10, lambda _: None)
 
 
-def test_no_connection_says_what_to_run_elsewhere(tmp_path: Path) -> None:
+def test_one_address_of_each_family_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [(10, 1, 6, "", ("::1", 80, 0, 0)), (10, 1, 6, "", ("::2", 80, 0, 0)), (2, 1, 6, "", ("127.0.0.9", 80))]
+    tried = []
+
+    def refuse(address: tuple[str, int], timeout: float, source_address: None) -> None:
+        tried.append(address)
+        raise TimeoutError
+
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    with pytest.raises(TimeoutError):
+        download_module.connect_soon(("host", 80), 5.0)
+    assert tried == [("::1", 80), ("127.0.0.9", 80)]
+
+
+def test_no_connection_is_told_at_once(tmp_path: Path) -> None:
     file = File("weights", 10, "0" * 64, (Url(f"http://127.0.0.1:{closed_port()}/weights"),))
     with pytest.raises(Unreachable, match="cannot be reached"):
         download(str(file.origins[0]), tmp_path / "part", 10, lambda _: None)

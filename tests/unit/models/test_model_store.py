@@ -157,6 +157,7 @@ def test_an_incomplete_folder_is_not_installed_and_is_replaced(store: ModelStore
 
 def test_removing(store: ModelStore) -> None:
     assert store.remove("thing") is False
+    assert not store.root.exists()
     store.ensure("thing")
     assert store.remove("thing") is True
     assert store.installed() == {}
@@ -205,6 +206,12 @@ def test_a_full_disk_is_told(store: ModelStore) -> None:
     with pytest.raises(ModelError, match=r"cannot be written: .*No space left on device.*Free space"):
         full.ensure("thing")
     assert full.installed() == {}
+
+
+def test_a_store_that_is_no_folder_is_told(store: ModelStore) -> None:
+    store.root.write_text("")
+    with pytest.raises(ModelError, match="cannot be written"):
+        store.ensure("thing")
 
 
 def test_looking_writes_nothing(store: ModelStore) -> None:
