@@ -9,7 +9,15 @@ import numpy as np
 
 from halfgig.errors import SourceError
 from halfgig.media.clock import Placed, Stamped, settle
-from halfgig.media.container import UNTIMED, decode_packets, ends_early, open_container, origin, read_packets
+from halfgig.media.container import (
+    UNTIMED,
+    decode_packets,
+    ends_early,
+    open_container,
+    origin,
+    read_packets,
+    refuse_sound,
+)
 from halfgig.media.source import refuse_long
 from halfgig.media.streams import choose_audio
 from halfgig.records import SAMPLE_RATE, DecodeLog, Seconds, Source
@@ -52,6 +60,7 @@ def decode_audio(
 def _decode(container: InputContainer, title: str, log: DecodeLog, settings: Settings) -> Iterator[Samples]:
     """Runs of samples from time 0 to the end of the sound."""
     stream = choose_audio(container, title)
+    refuse_sound(title, stream)
     frames = decode_packets(read_packets(container, stream, log), log)
     decoded = 0
     zero = None if container.format.name in UNTIMED else float(origin(container))

@@ -15,6 +15,7 @@ from halfgig.errors import HalfgigError, SourceError, TooLarge
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.packet import Packet
     from av.stream import Stream
@@ -45,6 +46,8 @@ UNTIMED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "amrnb", "amrwb", "dts"
 # Formats whose length is guessed from a bit rate or the last timestamp, so that it proves nothing.
 GUESSED = UNTIMED | {"mpeg", "mpegts", "mpegvideo", "h264", "hevc", "m4v"}
 
+# Formats in which the size of the pictures may come after the part that is looked at first.
+SIZED_LATE = frozenset({"mpegts", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "flv", "rm", "ogg"})
 NETWORK = (ConnectionError, TimeoutError, av.error.ExitError)
 
 S = TypeVar("S", bound="Stream")
@@ -57,7 +60,7 @@ def open_container(source: Source) -> Iterator[InputContainer]:
     Errors: SourceError where the source cannot be opened or is not media, TooLarge past what is safe to decode.
     """
     with translated(source), _open(source) as container:
-        refuse_absurd(container, source.title)
+        refuse_streams(container, source.title)
         yield container
 
 
@@ -140,32 +143,32 @@ def _reason(error: Exception) -> str:
 # --- limits --------------------------------------------------------------------------------------------
 
 
-def refuse_absurd(container: InputContainer, title: str) -> None:
-    """TooLarge where a stream states more than can be decoded safely; nothing is decoded to find out."""
+def refuse_streams(container: InputContainer, title: str) -> None:
+    """TooLarge where a container states more streams than any recording has."""
     if len(container.streams) > MAX_STREAMS:
         raise _absurd(title, f"{len(container.streams)} streams", f"{MAX_STREAMS}")
-    for stream in container.streams.audio:
-        if stream.codec_context:
-            _refuse_sound(title, stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels)
-    for picture in container.streams.video:
-        if picture.codec_context:
-            _refuse_video(title, picture, still=container.format.name.endswith("_pipe"))
 
 
-def _refuse_video(title: str, stream: VideoStream, *, still: bool) -> None:
-    refuse_picture(title, stream.width, stream.height)
-    if still and not stream.width:
-        raise _absurd(title, "a picture whose size cannot be read", f"{MAX_PIXELS // 1_000_000} megapixels")
-    rate = float(stream.average_rate or 0)
-    if rate > MAX_FPS and stream.frames != 1:
-        raise _absurd(title, f"{rate:.0f} frames a second", f"{MAX_FPS}")
-
-
-def _refuse_sound(title: str, rate: int, channels: int) -> None:
+def refuse_sound(title: str, stream: AudioStream) -> None:
+    """TooLarge where an audio stream states more than is decoded; nothing is decoded to find out."""
+    rate, channels = stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels
     if rate > MAX_RATE:
         raise _absurd(title, f"a sampling rate of {rate} Hz", f"{MAX_RATE}")
     if channels > MAX_CHANNELS:
         raise _absurd(title, f"{channels} channels of sound", f"{MAX_CHANNELS}")
+
+
+def refuse_video(title: str, stream: VideoStream, format: str) -> None:
+    """TooLarge where a video stream states more than is decoded; nothing is decoded to find out.
+
+    FFmpeg hides a size past `MAX_PIXELS`. Where the format always states one, none means that or damage.
+    """
+    refuse_picture(title, stream.width, stream.height)
+    if not stream.width and format not in SIZED_LATE:
+        raise _absurd(title, "pictures that are damaged or too large", f"{MAX_PIXELS // 1_000_000} megapixels")
+    rate = float(stream.average_rate or 0)
+    if rate > MAX_FPS and stream.frames != 1:
+        raise _absurd(title, f"{rate:.0f} frames a second", f"{MAX_FPS}")
 
 
 def refuse_picture(title: str, width: int, height: int) -> None:

@@ -17,6 +17,7 @@ from halfgig.media.container import (
     origin,
     read_packets,
     refuse_picture,
+    refuse_video,
 )
 from halfgig.media.source import refuse_large, refuse_long
 from halfgig.media.streams import choose_video, frame_rate, quarter_turns, shown_size
@@ -49,6 +50,7 @@ def decode_frames(
         size = source.size if source.size is not None else container.size
         refuse_large(source.title, size, settings.max_video_size_mb, "MAX_VIDEO_SIZE_MB")
         stream = choose_video(container, source.title)
+        refuse_video(source.title, stream, container.format.name)
         scaler = Scaler(settings.video_resize_width or width, stream.sample_aspect_ratio)
         if settings.frame_skip_rate is not None:
             placed = every(_decode(container, stream, source.title, log, settings, rate=None), settings.frame_skip_rate)

@@ -12,13 +12,15 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from halfgig.errors import MIB, SourceError, TooLarge
-from halfgig.media.container import is_remote, open_container, stated_duration
+from halfgig.media.container import is_remote, open_container, refuse_sound, refuse_video, stated_duration
 from halfgig.media.pipe import Pipe
-from halfgig.media.streams import describe_audio, describe_video, moving, rotations
+from halfgig.media.streams import choose_audio, choose_video, describe_audio, describe_video, moving, rotations
 from halfgig.records import Bytes, Seconds, Source, SourceInfo
 
 if TYPE_CHECKING:
     from io import BytesIO
+
+    from av.container import InputContainer
 
     from halfgig.settings import Settings
 
@@ -151,10 +153,22 @@ def inspect(source: Source, settings: Settings) -> SourceInfo:
             audio=tuple(describe_audio(stream) for stream in container.streams.audio),
             video=tuple(describe_video(stream, turns.get(stream.index, 0)) for stream in moving(container)),
         )
+        _refuse_alone(container, source.title, info)
     if not info.audio and not info.video:
         raise SourceError(f"{source.title} holds neither sound nor picture.", GIVE_MEDIA)
     _refuse_past_limits(source.title, info, settings)
     return info
+
+
+def _refuse_alone(container: InputContainer, title: str, info: SourceInfo) -> None:
+    """TooLarge where the source has nothing but sound or nothing but pictures, and those are past what is decoded.
+
+    Where it has both, one may be of use without the other; decoding refuses what it is asked for.
+    """
+    if not info.audio and info.video:
+        refuse_video(title, choose_video(container, title), info.format)
+    if not info.video and info.audio:
+        refuse_sound(title, choose_audio(container, title))
 
 
 def _positive(size: int) -> Bytes | None:

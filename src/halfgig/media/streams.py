@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import av
 from av.stream import Disposition
 
 from halfgig.errors import MissingStream
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from fractions import Fraction
 
-    import av
     from av.container import InputContainer
     from av.stream import Stream
 
@@ -115,13 +115,22 @@ def rotations(container: InputContainer) -> dict[int, int]:
     """
     found: dict[int, int] = {}
     index = -1
-    description: str = container.dumps_format()  # type: ignore[attr-defined]  # PyAV's stubs lack it
-    for line in description.splitlines():
+    for line in _description(container).splitlines():
         if heading := re.match(r"\s*Stream #\d+:(\d+)", line):
             index = int(heading[1])
         elif turn := re.search(r"rotation of (-?[\d.]+) degrees", line):
             found.setdefault(index, quarter_turns(-float(turn[1])) * 90)
     return found
+
+
+def _description(container: InputContainer) -> str:
+    """FFmpeg's description of the container, which it gives as log lines only, and PyAV silences those."""
+    level = av.logging.get_level()
+    av.logging.set_level(av.logging.INFO)
+    try:
+        return str(container.dumps_format())  # type: ignore[attr-defined]  # PyAV's stubs lack it
+    finally:
+        av.logging.set_level(level)
 
 
 def quarter_turns(degrees: float) -> int:
