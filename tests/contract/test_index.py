@@ -127,6 +127,27 @@ class TestIndex:
         assert seen == [[0], [0]]
         assert sorted(numbers(index, "bridge rainbow")) == [0, 1]
 
+    def test_it_is_confirmed_once_and_after_the_last_has_arrived(self, index: Index) -> None:
+        events: list[str] = []
+
+        def watched() -> Iterator[tuple[Passage, Vector]]:
+            for row in embedded():
+                yield row
+                events.append("arrived")
+
+        index.replace("talk", watched(), lambda: events.append("confirmed"))
+        assert events == ["arrived"] * 4 + ["confirmed"]
+
+    def test_without_its_confirmation_the_old_stay(self, index: Index) -> None:
+        def refuse() -> None:
+            raise PermissionError("taken over")
+
+        index.replace("talk", embedded())
+        with pytest.raises(PermissionError, match="taken over"):
+            index.replace("talk", embedded(("Something else.",)), refuse)
+        assert index.count("talk") == 4
+        assert numbers(index, "something") == []
+
     def test_removing(self, index: Index) -> None:
         index.replace("talk", embedded())
         index.replace("other", embedded(("A rainbow.",)))

@@ -57,8 +57,8 @@ with open_library(Path(sys.argv[1])) as connection:
                 pass
             source = library.close_transcript(source)
         if source.state == "indexing":
-            index.replace(talk, embed_passages(make_passages(library.segments(talk)), Toy(), 5))
-            library.finish(source)
+            embedded = embed_passages(make_passages(library.segments(talk)), Toy(), 5)
+            index.replace(talk, embedded, lambda: library.finish(source))
         print(talk, flush=True)
 """
 
@@ -82,6 +82,7 @@ def check_whole(connection: apsw.Connection) -> int:
             for word in found.passage.text.split()
         }
         assert {str(n) for n in range(SEGMENTS)} <= words
+    assert index.count() == sum(index.count(source.id) for source in shown)
     for table in ("passage_vectors", "passage_words"):
         assert connection.execute(f"SELECT count(*) FROM {table}").get == index.count()
     for hit in search("number", index, None, library.shown, k=50).hits:

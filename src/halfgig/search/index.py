@@ -13,10 +13,14 @@ from halfgig.errors import BadRequest
 from halfgig.search.words import find_terms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeAlias
 
     from halfgig.records import Passage, Vector
     from halfgig.search.words import Question
+
+    Embedded: TypeAlias = Iterable[tuple[Passage, Vector]]
+    Confirm: TypeAlias = Callable[[], object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,10 @@ class Found:
     score: float
 
 
+def accept() -> None:
+    """Confirm without a condition."""
+
+
 class Index(Protocol):
     """Passages with vectors, by source.
 
@@ -45,11 +53,12 @@ class Index(Protocol):
 
     model: EmbeddingModel | None  # None until something is indexed
 
-    def replace(self, source_id: str, embedded: Iterable[tuple[Passage, Vector]]) -> int:
+    def replace(self, source_id: str, embedded: Embedded, confirm: Confirm = accept) -> int:
         """Put these passages in the place of all that the source had, and return how many they are.
 
         Streams its input; a search sees the old passages until the last new one has arrived, and then only the
-        new. If the input raises, or the process dies, the old ones stay. BadRequest where a vector's length is wrong.
+        new. `confirm` is called at that moment, within the transaction where there is one (`Library.finish` belongs
+        here). If it or the input raises, or the process dies, the old ones stay. BadRequest where a dim is wrong.
         """
         ...
 
@@ -97,12 +106,13 @@ class ExactIndex:
         self.model: EmbeddingModel | None = model
         self._passages: dict[str, list[tuple[Passage, Vector]]] = {}
 
-    def replace(self, source_id: str, embedded: Iterable[tuple[Passage, Vector]]) -> int:
+    def replace(self, source_id: str, embedded: Embedded, confirm: Confirm = accept) -> int:
         """Put these passages in the place of all that the source had."""
         arrived = []
         for passage, vector in embedded:
             check_vector(vector, self.model)
             arrived.append((passage, vector))
+        confirm()
         self._passages[source_id] = arrived
         return len(arrived)
 

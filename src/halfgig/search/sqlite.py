@@ -9,15 +9,14 @@ import numpy as np
 
 from halfgig.errors import LibraryError
 from halfgig.records import Passage
-from halfgig.search.index import EmbeddingModel, Found, check_model, check_vector
+from halfgig.search.index import EmbeddingModel, Found, accept, check_model, check_vector
 from halfgig.search.words import TOKENIZER, spaced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     import apsw
 
     from halfgig.records import Vector
+    from halfgig.search.index import Confirm, Embedded
     from halfgig.search.words import Asked, Question
 
 SCHEMA = 1  # of the index's tables; a file with another was made by another halfgig
@@ -49,8 +48,9 @@ _NEAREST = """SELECT p.source_id, p.number, p."start", p."end", p.text, 1 - v.di
  FROM passage_vectors v JOIN passages p ON p.id = v.id
  WHERE v.vector MATCH :vector AND v.k = :k {within} ORDER BY v.distance, p.id"""
 _MATCHING = """SELECT p.source_id, p.number, p."start", p."end", p.text, -w.rank AS score
- FROM passage_words w JOIN passages p ON p.id = w.rowid
- WHERE passage_words MATCH :expression {within} ORDER BY w.rank, p.id LIMIT :k"""
+ FROM (SELECT rowid AS id, rank FROM passage_words WHERE passage_words MATCH :expression {within}
+ ORDER BY rank LIMIT :k) w JOIN passages p ON p.id = w.id ORDER BY w.rank, p.id"""
+_OF_SOURCE = "AND rowid IN (SELECT id FROM passages WHERE source_id = :source_id)"
 _RECORD = "INSERT INTO index_facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _COUNT = "SELECT count(*) FROM passages WHERE :source_id IS NULL OR source_id = :source_id"
 
@@ -66,7 +66,7 @@ class SqliteIndex:
         self._connection = connection
         self.model = _prepare(connection, model)
 
-    def replace(self, source_id: str, embedded: Iterable[tuple[Passage, Vector]]) -> int:
+    def replace(self, source_id: str, embedded: Embedded, confirm: Confirm = accept) -> int:
         """Put these passages in the place of all that the source had, in one transaction after the last arrived."""
         self._connection.execute(_OPEN_ARRIVALS)
         self._connection.execute(_CLEAR_ARRIVALS)
@@ -74,15 +74,16 @@ class SqliteIndex:
             for passage, vector in embedded:
                 check_vector(vector, self.model)
                 self._connection.execute(_ARRIVE, _arrival(passage, vector))
-            return self._settle(source_id)
+            return self._settle(source_id, confirm)
         finally:
             self._connection.execute(_CLEAR_ARRIVALS)
 
-    def _settle(self, source_id: str) -> int:
+    def _settle(self, source_id: str, confirm: Confirm) -> int:
         with self._connection:
             self._forget(source_id)
             for statement in _SETTLE:
                 self._connection.execute(statement, {"source_id": source_id})
+            confirm()
         return self.count(source_id)
 
     def remove(self, source_id: str) -> int:
@@ -104,7 +105,7 @@ class SqliteIndex:
 
     def matching(self, question: Question, k: int, source_id: str | None = None) -> list[Found]:
         """The k passages with the highest bm25."""
-        statement = _MATCHING.format(within="" if source_id is None else "AND p.source_id = :source_id")
+        statement = _MATCHING.format(within="" if source_id is None else _OF_SOURCE)
         return self._found(statement, expression=_expression(question), k=k, source_id=source_id)
 
     def count(self, source_id: str | None = None) -> int:

@@ -48,12 +48,14 @@ class SentenceEmbedder:
 
         Method: the model card of sentence-transformers/all-MiniLM-L6-v2 (mean pooling, then normalisation).
         """
-        ids = [self._tokenizer.encode(text).ids for text in texts]
-        states = np.asarray(self._encoder.forward_batch(ids).last_hidden_state)
-        means = np.stack([row[: len(own)].mean(axis=0) for row, own in zip(states, ids, strict=True)])
-        lengths = np.linalg.norm(means, axis=1, keepdims=True)
-        vectors: Vector = (means / np.maximum(lengths, 1e-12)).astype(np.float32)
-        return vectors
+        return np.stack([self._embed(text) for text in texts])
+
+    def _embed(self, text: str) -> Vector:
+        """One text alone: padding beside longer ones costs time and memory, and shifts the int8 rounding."""
+        states = self._encoder.forward_batch([self._tokenizer.encode(text).ids]).last_hidden_state
+        mean = np.asarray(states)[0].mean(axis=0)
+        vector: Vector = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+        return vector
 
 
 def embed_passages(

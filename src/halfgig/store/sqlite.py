@@ -218,7 +218,7 @@ class Library:
         return self._advance(source, "indexing", language)
 
     def finish(self, source: StoredSource) -> StoredSource:
-        """Say that the index has every passage; from now on search shows the source."""
+        """Say that the index has every passage, and show the source in search: what an index's `confirm` is for."""
         return self._advance(source, "ready")
 
     def segments(self, source_id: str) -> Iterator[Segment]:

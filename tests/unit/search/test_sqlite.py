@@ -10,7 +10,7 @@ from halfgig.records import Passage
 from halfgig.search.index import EmbeddingModel
 from halfgig.search.sqlite import SqliteIndex
 from halfgig.search.words import parse_question
-from halfgig.store.sqlite import open_library
+from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -120,3 +120,17 @@ def test_embedding_holds_no_lock(connection: apsw.Connection, path: Path) -> Non
 
     assert index.replace("a", slow()) == 4
     assert index.count() == 8
+
+
+def test_a_source_that_is_removed_while_it_is_embedded_leaves_nothing(connection: apsw.Connection, path: Path) -> None:
+    index, library = SqliteIndex(connection, TOY), Library(connection)
+    source = library.add_source("a", "/a.mp4", "A", "tiny.en")
+
+    def removed_meanwhile() -> Iterator[tuple[Passage, Vector]]:
+        yield from rows(3)
+        with open_library(path) as other:
+            Library(other).remove_source("a")
+
+    with pytest.raises(LibraryError, match="removed"):
+        index.replace("a", removed_meanwhile(), lambda: library.finish(source))
+    assert index.count() == 0
