@@ -56,8 +56,7 @@ class Exercise:
 
     `joint` names the signal without its side; `work` is the end of its range at which the work is done, low or
     high; `least` is the smallest swing in degrees that can be a repetition. `each` counts the sides for themselves,
-    as alternating exercises need. `form` is what a rep of it looks like, by which it is recognised; `weight` tells
-    how much more a rep of it proves than one of another exercise that looks alike.
+    as alternating exercises need. `form` is what a rep of it looks like, by which it is recognised.
     """
 
     name: str
@@ -66,7 +65,6 @@ class Exercise:
     least: Degrees
     form: tuple[Trait, ...] = ()
     each: bool = False
-    weight: float = 1.0
     aliases: tuple[str, ...] = ()
 
     @property
@@ -92,6 +90,7 @@ UPRIGHT = mean("trunk", most=45)
 LEVEL = mean("trunk", 60, 115)
 HANDS_DOWN = mean("wrist_height", most=0.0, soft=0.2)
 HANDS_UP = mean("wrist_height", least=0.15, soft=0.2)
+FEET_STILL = moves("ankle_spread", most=0.7, soft=0.2)
 LEGS_STILL = (moves("knee", most=35), moves("hip", most=35))
 
 EXERCISES = (
@@ -103,9 +102,11 @@ EXERCISES = (
         form=(
             UPRIGHT,
             moves("knee", 45),
+            reaches("knee", 120),
             moves("hip", 45),
-            moves("hip_place", 0.4, soft=0.15),
-            mean("hip_gap", most=30),
+            moves("hip_place", 0.35, soft=0.1),
+            mean("hip_gap", most=32),
+            FEET_STILL,
         ),
         aliases=("squats", "air squat", "half squat", "jump squat"),
     ),
@@ -114,7 +115,14 @@ EXERCISES = (
         "knee",
         "low",
         30,
-        form=(UPRIGHT, moves("knee", 45), moves("hip_place", 0.3, soft=0.15), mean("hip_gap", 30)),
+        form=(
+            UPRIGHT,
+            moves("knee", 45),
+            reaches("knee", 120),
+            moves("hip_place", 0.3, soft=0.1),
+            mean("ankle_spread", 1.1, soft=0.1),
+            mean("knee_gap", most=30),
+        ),
         aliases=("lunges", "split squat", "side lunge"),
     ),
     Exercise(
@@ -122,7 +130,14 @@ EXERCISES = (
         "elbow",
         "low",
         25,
-        form=(LEVEL, HANDS_DOWN, moves("elbow", 30), moves("shoulder_place", 0.2, soft=0.1), *LEGS_STILL),
+        form=(
+            LEVEL,
+            mean("hip", 125),
+            HANDS_DOWN,
+            moves("elbow", 30),
+            moves("shoulder_place", 0.2, soft=0.1),
+            *LEGS_STILL,
+        ),
         aliases=("pushups", "press-up", "decline push-up", "clap push-up"),
     ),
     Exercise(
@@ -147,7 +162,14 @@ EXERCISES = (
         "elbow",
         "low",
         35,
-        form=(UPRIGHT, HANDS_UP, moves("elbow", 45), moves("shoulder", 40), moves("wrist_place", most=0.4, soft=0.2)),
+        form=(
+            UPRIGHT,
+            HANDS_UP,
+            moves("elbow", 45),
+            moves("shoulder", 40),
+            moves("wrist_place", most=0.4, soft=0.2),
+            moves("knee", most=60),
+        ),
         aliases=("pullups", "chin-up", "lat pull-down"),
     ),
     Exercise(
@@ -208,7 +230,13 @@ EXERCISES = (
         "low",
         25,
         each=True,
-        form=(mean("trunk", most=25), reaches("hip", 110), moves("hip", 45), moves("knee", 50), mean("hip_gap", 25)),
+        form=(
+            mean("trunk", most=25),
+            reaches("hip", 100, soft=8),
+            moves("hip", 45),
+            moves("knee", 50),
+            mean("hip_gap", 25),
+        ),
         aliases=("knee raises", "marching"),
     ),
     Exercise(
@@ -238,6 +266,7 @@ EXERCISES = (
             mean("wrist_height", most=-0.4, soft=0.1),
             moves("elbow", 35),
             moves("shoulder_place", 0.35, soft=0.1),
+            moves("wrist_place", most=0.4, soft=0.2),
             moves("knee", most=75),
         ),
         aliases=("dips", "bench dip", "triceps dip"),

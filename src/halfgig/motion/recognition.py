@@ -29,6 +29,7 @@ NONE = "none"  # the exercise of a video that shows none
 REMEMBERED = 6_000  # moments, ten minutes at 10 a second: 0.6 MB
 GOOD_FORM = 0.5  # fit from which a rep is one of its exercise
 SURE_FORM = 0.8  # mean fit that a single rep must have, to be taken for exercise
+LEAST_EACH = 2  # reps on each side that an alternating exercise must have
 LEAST_PROOF = 2.0  # sum of fits that is taken for exercise
 
 
@@ -72,12 +73,18 @@ class Candidate:
 
     def proof(self) -> float:
         """How much speaks for this exercise: seconds spent in its reps, by their fit; 0 where it is too little."""
-        fitting = [(rep, fit) for rep, fit in zip(self.found, self.fits, strict=True) if fit >= GOOD_FORM]
-        whole = [(rep, fit) for rep, fit in fitting if not rep.partial]
-        fits = [fit for _, fit in whole]
-        if not fits or (sum(fits) < LEAST_PROOF and sum(fits) / len(fits) < SURE_FORM):
+        whole = [
+            (rep, fit) for rep, fit in zip(self.found, self.fits, strict=True) if fit >= GOOD_FORM and not rep.partial
+        ]
+        total = sum(fit for _, fit in whole)
+        if not whole or (total < LEAST_PROOF and total / len(whole) < SURE_FORM) or not self._on_all_sides(whole):
             return 0.0
-        return sum(fit * seconds_of(rep) for rep, fit in whole) * self.exercise.weight / len(self.counters)
+        return sum(fit * seconds_of(rep) for rep, fit in whole) / len(self.counters)
+
+    def _on_all_sides(self, whole: list[tuple[Rep, float]]) -> bool:
+        """Whether an alternating exercise has alternated; a single swing of one leg is a step."""
+        sides = [rep.side for rep, _ in whole]
+        return len(self.counters) == 1 or all(sides.count(counter.side) >= LEAST_EACH for counter in self.counters)
 
 
 class Recognizer:
