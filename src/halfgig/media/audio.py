@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, TypeAlias
 import av
 import numpy as np
 
-from halfgig.errors import SourceError
 from halfgig.media.clock import Placed, Stamped, settle
 from halfgig.media.container import (
     UNTIMED,
@@ -17,6 +16,7 @@ from halfgig.media.container import (
     origin,
     read_packets,
     refuse_sound,
+    undecodable,
 )
 from halfgig.media.source import refuse_long
 from halfgig.media.streams import choose_audio
@@ -53,25 +53,23 @@ def decode_audio(
     Errors: MissingStream without sound, SourceError where none can be decoded, TooLarge past the limits.
     """
     with open_container(source) as container:
-        samples = _decode(container, source.title, log, settings)
+        samples = _decode(container, source, log, settings)
         yield from reblock(skip(samples, round(start * SAMPLE_RATE)), block_size)
 
 
-def _decode(container: InputContainer, title: str, log: DecodeLog, settings: Settings) -> Iterator[Samples]:
+def _decode(container: InputContainer, source: Source, log: DecodeLog, settings: Settings) -> Iterator[Samples]:
     """Runs of samples from time 0 to the end of the sound."""
-    stream = choose_audio(container, title)
-    refuse_sound(title, stream)
+    stream = choose_audio(container, source.title)
+    refuse_sound(source.title, stream)
     frames = decode_packets(read_packets(container, stream, log), log)
     decoded = 0
     zero = None if container.format.name in UNTIMED else float(origin(container))
     for samples in align(mix(settle(_stamp(frames, zero), jump=JUMP)), log):
         decoded += len(samples)
-        refuse_long(title, decoded / SAMPLE_RATE, settings)
+        refuse_long(source.title, decoded / SAMPLE_RATE, settings)
         yield samples
     if not decoded:
-        raise SourceError(
-            f"No sound of {title} could be decoded.", "Check that it plays, and that it is not encrypted."
-        )
+        raise undecodable(source, "sound")
     log.truncated |= ends_early(container, stream, decoded / SAMPLE_RATE)
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MAX_PIXELS = 40_000_000  # a picture of 8K (7680 x 4320) has 33 million
 MAX_SIDE = 16_384  # pixels
 MAX_FPS = 1000
-MAX_RATE = 768_000  # Hz
+MIN_RATE, MAX_RATE = 1000, 768_000  # Hz; at a few Hz a small file would last for years
 MAX_CHANNELS = 64
 MAX_STREAMS = 64
 MAX_SAMPLES = 4_000_000  # samples that one packet may decode to
@@ -41,6 +41,7 @@ FORMATS = (
 )
 NOT_MEDIA = "is not audio or video that can be decoded"
 REMEDY_NOT_MEDIA = "Give an audio or video file such as mp4, mkv, webm, mov, mp3, wav, flac or ogg."
+REMEDY_PIPE = "Save it to a file first; an mp4 can be piped only after ffmpeg -movflags +faststart."
 # Bare streams without timestamps: what the demuxer counts up is wrong as soon as the sampling rate changes.
 UNTIMED = frozenset({"mp3", "aac", "ac3", "eac3", "amr", "amrnb", "amrwb", "dts", "dtshd", "loas", "latm", "truehd"})
 # Formats whose length is guessed from a bit rate or the last timestamp, so that it proves nothing.
@@ -82,7 +83,6 @@ def _open(source: Source) -> InputContainer:
     if is_remote(source.address):
         options = _options("http,https,tls,tcp,crypto") | {
             "reconnect": "1",
-            "reconnect_on_network_error": "1",
             "reconnect_delay_max": "4",
             "rw_timeout": str(int(READ_TIMEOUT * 1e6)),
         }
@@ -114,14 +114,21 @@ def _translate(error: Exception, source: Source) -> SourceError:
         return SourceError(f"{title} could not be fetched: {_reason(error)}.", "Check the address, or try again later.")
     if isinstance(error, OSError) and not isinstance(error, EOFError):
         return SourceError(f"{title} cannot be read: {_reason(error)}.", "Check the path, its rights and the disk.")
-    if source.stream is not None and not source.stream.seekable():
-        return SourceError(
-            f"{title} {NOT_MEDIA}.",
-            "Save it to a file first; an mp4 can be piped only after ffmpeg -movflags +faststart.",
-        )
+    if _is_pipe(source):
+        return SourceError(f"{title} {NOT_MEDIA}.", REMEDY_PIPE)
     if _is_mp4(source):
         return SourceError(f"{title} is an mp4 whose index is missing or damaged.", "Copy or download it again.")
     return SourceError(f"{title} {NOT_MEDIA}.", REMEDY_NOT_MEDIA)
+
+
+def undecodable(source: Source, what: str) -> SourceError:
+    """The error for a source whose `what` (sound or picture) is there but yields nothing."""
+    remedy = REMEDY_PIPE if _is_pipe(source) else "Check that it plays, and that it is not encrypted."
+    return SourceError(f"No {what} of {source.title} could be decoded.", remedy)
+
+
+def _is_pipe(source: Source) -> bool:
+    return source.stream is not None and not source.stream.seekable()
 
 
 def _is_mp4(source: Source) -> bool:
@@ -152,8 +159,8 @@ def refuse_streams(container: InputContainer, title: str) -> None:
 def refuse_sound(title: str, stream: AudioStream) -> None:
     """TooLarge where an audio stream states more than is decoded; nothing is decoded to find out."""
     rate, channels = stream.codec_context.sample_rate, stream.codec_context.layout.nb_channels
-    if rate > MAX_RATE:
-        raise _absurd(title, f"a sampling rate of {rate} Hz", f"{MAX_RATE}")
+    if rate > MAX_RATE or 0 < rate < MIN_RATE:
+        raise _absurd(title, f"a sampling rate of {rate} Hz", f"{MIN_RATE} to {MAX_RATE}")
     if channels > MAX_CHANNELS:
         raise _absurd(title, f"{channels} channels of sound", f"{MAX_CHANNELS}")
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from halfgig.errors import SourceError
 from halfgig.media.clock import Placed, Stamped, ascend, every, sample, settle, slot
 from halfgig.media.container import (
     decode_packets,
@@ -18,6 +17,7 @@ from halfgig.media.container import (
     read_packets,
     refuse_picture,
     refuse_video,
+    undecodable,
 )
 from halfgig.media.source import refuse_large, refuse_long
 from halfgig.media.streams import choose_video, frame_rate, quarter_turns, shown_size
@@ -52,18 +52,18 @@ def decode_frames(
         stream = choose_video(container, source.title)
         refuse_video(source.title, stream, container.format.name)
         scaler = Scaler(settings.video_resize_width or width, stream.sample_aspect_ratio)
-        if settings.frame_skip_rate is not None:
-            placed = every(_decode(container, stream, source.title, log, settings, rate=None), settings.frame_skip_rate)
-        else:
-            placed = sample(_decode(container, stream, source.title, log, settings, rate=rate), rate)
-        for one in islice(placed, settings.max_frames_to_analyze):
+        step = settings.frame_skip_rate
+        rate = rate if step is None else None
+        pictures = _decode(container, stream, source, log, settings, rate=rate)
+        chosen = sample(pictures, rate) if step is None else every(pictures, step)
+        for one in islice(chosen, settings.max_frames_to_analyze):
             yield Frame(one.time, scaler.scale(one.item))
 
 
 def _decode(
     container: InputContainer,
     stream: av.VideoStream,
-    title: str,
+    source: Source,
     log: DecodeLog,
     settings: Settings,
     *,
@@ -77,14 +77,12 @@ def _decode(
     stamped = _stamp(decode_packets(packets, log), zero, 1 / frame_rate(stream))
     ends: Seconds | None = None
     for one in ascend(settle(stamped, jump=JUMP)):
-        refuse_picture(title, one.item.width, one.item.height)
+        refuse_picture(source.title, one.item.width, one.item.height)
         ends = one.time + one.seconds
-        refuse_long(title, one.time, settings)
+        refuse_long(source.title, one.time, settings)
         yield one
     if ends is None:
-        raise SourceError(
-            f"No picture of {title} could be decoded.", "Check that it plays, and that it is not encrypted."
-        )
+        raise undecodable(source, "picture")
     log.truncated |= ends_early(container, stream, ends)
 
 

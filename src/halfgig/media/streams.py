@@ -29,7 +29,7 @@ def choose_audio(container: InputContainer, title: str) -> av.AudioStream:
     streams = container.streams.audio
     known = [stream for stream in streams if decodable(stream)]
     if not known:
-        raise _missing(title, "sound", [stream.name for stream in streams])
+        raise _missing(title, "sound", map(_codec_name, streams))
     return max(known, key=lambda stream: (*_standing(stream), stream.codec_context.layout.nb_channels, -stream.index))
 
 
@@ -38,7 +38,7 @@ def choose_video(container: InputContainer, title: str) -> av.VideoStream:
     streams = moving(container)
     known = [stream for stream in streams if decodable(stream)]
     if not known:
-        raise _missing(title, "picture", [stream.name for stream in streams])
+        raise _missing(title, "picture", map(_codec_name, streams))
     return max(known, key=lambda stream: (*_standing(stream), stream.width * stream.height, -stream.index))
 
 
@@ -56,8 +56,12 @@ def _standing(stream: av.AudioStream | av.VideoStream) -> tuple[bool, bool]:
     return not stream.disposition & NOT_MAIN, bool(stream.disposition & Disposition.default)
 
 
-def _missing(title: str, what: str, codecs: Iterable[str | None]) -> MissingStream:
-    names = ", ".join(sorted({name or "an unknown codec" for name in codecs}))
+def _codec_name(stream: Stream) -> str:
+    return getattr(stream, "name", None) or "an unknown codec"  # PyAV asks the decoder, so without one it has no name
+
+
+def _missing(title: str, what: str, codecs: Iterable[str]) -> MissingStream:
+    names = ", ".join(sorted(set(codecs)))
     if names:
         return MissingStream(
             f"{title} has {what} in {names}, which cannot be decoded.", "Convert it with ffmpeg first."
