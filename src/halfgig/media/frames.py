@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
+from halfgig.errors import MIB, DoesNotFit
 from halfgig.media.clock import Placed, Stamped, ascend, every, sample, settle, slot
 from halfgig.media.container import (
     decode_packets,
@@ -31,26 +32,41 @@ if TYPE_CHECKING:
     from av.container import InputContainer
     from av.packet import Packet
 
-    from halfgig.records import Pixels
+    from halfgig.records import Bytes, Pixels
     from halfgig.settings import Settings
 
+# Measured in docs/decisions/0023: what decoding on one thread adds to a process.
+DECODER = 10 * MIB
+BYTES_PER_PIXEL = 1.5  # 8 bits, 4:2:0
+HELD_PICTURES, HELD_ALONE = 8, 3  # pictures held at once: references, reordering, and the one being scaled
+WITHOUT_REFERENCES = frozenset(
+    {"mjpeg", "prores", "dnxhd", "png", "bmp", "tiff", "webp", "gif", "qtrle", "ffv1", "dvvideo"}
+)
 JUMP = 10.0  # seconds between two frames before the next timestamp must confirm them
 
 
 def decode_frames(
-    source: Source, *, rate: float | None, width: int | None, log: DecodeLog, settings: Settings
+    source: Source,
+    *,
+    rate: float | None,
+    width: int | None,
+    log: DecodeLog,
+    settings: Settings,
+    memory: Bytes | None = None,
 ) -> Iterator[Frame]:
     """At most `rate` upright RGB frames a second (None: all), with strictly rising times, at most `width` pixels wide.
 
     FRAME_SKIP_RATE takes the place of `rate`, and VIDEO_RESIZE_WIDTH of `width`, where they are set; frames are never
     enlarged. What went wrong is told in `log`.
-    Errors: MissingStream without pictures, SourceError where none can be decoded, TooLarge past the limits.
+    Errors: MissingStream without pictures, SourceError where none can be decoded, TooLarge past the limits, DoesNotFit
+    where the decoder would need more than `memory`; all but SourceError before anything is decoded.
     """
     with open_container(source) as container:
         size = source.size if source.size is not None else container.size
         refuse_large(source.title, size, settings.max_video_size_mb, "MAX_VIDEO_SIZE_MB")
         stream = choose_video(container, source.title)
         refuse_video(source.title, stream, container.format.name)
+        refuse_unfit(source.title, stream, memory)
         scaler = Scaler(settings.video_resize_width or width, stream.sample_aspect_ratio)
         step = settings.frame_skip_rate
         rate = rate if step is None else None
@@ -58,6 +74,19 @@ def decode_frames(
         chosen = sample(pictures, rate) if step is None else every(pictures, step)
         for one in islice(chosen, settings.max_frames_to_analyze):
             yield Frame(one.time, scaler.scale(one.item))
+
+
+def decoder_memory(width: int, height: int, codec: str) -> Bytes:
+    """What the decoder is likely to hold for pictures of this size; up to twice that with 10 bits or 16 references."""
+    held = HELD_ALONE if codec in WITHOUT_REFERENCES else HELD_PICTURES
+    return DECODER + int(held * BYTES_PER_PIXEL * width * height)
+
+
+def refuse_unfit(title: str, stream: av.VideoStream, memory: Bytes | None) -> None:
+    """DoesNotFit where the decoder of `stream` is likely to need more than `memory`."""
+    needs = decoder_memory(stream.width, stream.height, stream.codec_context.name)
+    if memory is not None and needs > memory:
+        raise DoesNotFit(f"Decoding {title} at {stream.width} x {stream.height} pixels", needs, memory)
 
 
 def _decode(

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from halfgig.errors import MissingStream, SourceError, TooLarge
+from halfgig.errors import DoesNotFit, MissingStream, SourceError, TooLarge
 from halfgig.media.frames import decode_frames
 from halfgig.media.source import inspect, open_source
 from halfgig.records import DecodeLog
@@ -261,6 +261,13 @@ def test_eight_k_is_decoded(studio: Any, tmp_path: Path) -> None:
     frame = studio.see(path, width=640)[0]
     assert frame.pixels.shape == (360, 640, 3)
     assert red_corner(frame.pixels) == "top left"
+
+
+def test_a_decoder_that_does_not_fit_is_refused_with_what_it_needs(studio: Any, tmp_path: Path) -> None:
+    source = open_source(studio.write(tmp_path / "a.mp4", studio.picture()), Settings())
+    frames = decode_frames(source, rate=1, width=None, log=DecodeLog(), settings=Settings(), memory=5_000_000)
+    with pytest.raises(DoesNotFit, match="needs 11 MB"):
+        list(frames)
 
 
 def test_absurd_frame_rates_are_refused(studio: Any, tmp_path: Path) -> None:

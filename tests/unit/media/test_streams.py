@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfgig.media.frames import fit_width
+from halfgig.errors import MIB
+from halfgig.media.frames import decoder_memory, fit_width
 from halfgig.media.streams import quarter_turns, shown_size
 
 
@@ -40,6 +41,12 @@ def test_frames_are_never_enlarged(width: int, height: int, most: int | None) ->
     fitted = fit_width(width, height, most)
     assert 1 <= fitted[0] <= min(width, most or width)
     assert 1 <= fitted[1] <= height
+
+
+def test_the_decoders_memory_follows_the_size() -> None:
+    assert decoder_memory(640, 360, "h264") < 14 * MIB
+    assert 90 * MIB < decoder_memory(3840, 2160, "h264") < 120 * MIB
+    assert decoder_memory(7680, 4320, "mjpeg") < decoder_memory(7680, 4320, "h264")
 
 
 def test_the_shape_is_kept() -> None:
