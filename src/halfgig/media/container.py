@@ -110,7 +110,7 @@ def _translate(error: Exception, source: Source) -> SourceError:
     title = source.title
     if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
         return SourceError(f"{title} was refused by its server: {error.strerror}.", "Check the address and its rights.")
-    if isinstance(error, NETWORK) or (isinstance(error, OSError) and is_remote(source.address)):
+    if _is_lost_connection(error, source.address):
         return SourceError(f"{title} could not be fetched: {_reason(error)}.", "Check the address, or try again later.")
     if isinstance(error, OSError) and not isinstance(error, EOFError):
         return SourceError(f"{title} cannot be read: {_reason(error)}.", "Check the path, its rights and the disk.")
@@ -123,8 +123,12 @@ def _translate(error: Exception, source: Source) -> SourceError:
 
 def undecodable(source: Source, what: str) -> SourceError:
     """The error for a source whose `what` (sound or picture) is there but yields nothing."""
-    remedy = REMEDY_PIPE if _is_pipe(source) else "Check that it plays, and that it is not encrypted."
-    return SourceError(f"No {what} of {source.title} could be decoded.", remedy)
+    detail = f"No {what} of {source.title} could be decoded."
+    if _is_pipe(source):
+        return SourceError(detail, REMEDY_PIPE)
+    if is_remote(source.address):
+        return SourceError(detail, "Check the address, or try again later.")
+    return SourceError(detail, "Check that it plays, and that it is not encrypted.")
 
 
 def _is_pipe(source: Source) -> bool:
@@ -139,6 +143,10 @@ def _is_mp4(source: Source) -> bool:
             return file.read(8)[4:] == b"ftyp"
     except (OSError, ValueError):
         return False
+
+
+def _is_lost_connection(error: Exception, address: str) -> bool:
+    return isinstance(error, NETWORK) or (isinstance(error, OSError) and is_remote(address))
 
 
 def _reason(error: Exception) -> str:
@@ -252,7 +260,7 @@ def read_packets(container: InputContainer, stream: S, log: DecodeLog) -> Iterat
                 yield packet
             return
         except av.FFmpegError as error:
-            if isinstance(error, NETWORK):
+            if _is_lost_connection(error, container.name):
                 raise
             failures += 1
             log.corrupt_packets += 1

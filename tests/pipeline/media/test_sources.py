@@ -235,6 +235,9 @@ class Site(BaseHTTPRequestHandler):
             self.end_headers()
             return
         path = self.folder / self.path.strip("/").partition("?")[0]
+        if self.path.endswith("?once") and "once" in self.server.__dict__:
+            self.send_error(503)
+            return
         if not path.is_file():
             self.send_error(404)
             return
@@ -247,8 +250,9 @@ class Site(BaseHTTPRequestHandler):
         self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
         self.end_headers()
         if body:
+            self.server.__dict__["once"] = True
             try:
-                self.wfile.write(content[first:])
+                self.wfile.write(content[first : first + 150_000] if self.path.endswith("?once") else content[first:])
             except ConnectionError:
                 pass
 
@@ -304,6 +308,20 @@ def test_limits_hold_for_addresses(studio: Any, tmp_path: Path, site: str) -> No
     settings = Settings(max_video_size_mb=0.001)
     with pytest.raises(TooLarge, match="MAX_VIDEO_SIZE_MB"):
         inspect(open_source(f"{site}/a.mp4", settings), settings)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.mkv", "a.flac"])
+def test_a_connection_that_is_lost_for_good_is_told(studio: Any, tmp_path: Path, site: str, name: str) -> None:
+    codec = "flac" if name == "a.flac" else "pcm_s16le"
+    studio.write(tmp_path / name, studio.sound(seconds=60.0, codec=codec, rate=48_000))
+    log = DecodeLog()
+    try:
+        heard = studio.hear(f"{site}/{name}?once", log)
+    except SourceError as error:
+        assert "again later" in error.remedy or "rights" in error.remedy  # noqa: PT017  # one of two good ends
+    else:
+        assert log.truncated
+        assert len(heard) < 59 * 16_000
 
 
 def test_a_server_that_is_not_there() -> None:
