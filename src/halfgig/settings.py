@@ -59,7 +59,7 @@ class Settings:
         "1 is greedy decoding; 5 is slower and a little more accurate",
         least=1,
     )
-    language: str = _row("LANGUAGE_SPOKEN", "auto", "code", "language of the speech (en, de, ...) or auto")
+    language: str = _row("WHISPER_LANGUAGE", "auto", "code", "language of the speech (en, de, ...) or auto")
     pose_model: str = _row("POSE_MODEL", "full", "name", "full or lite BlazePose landmarks")
     embedding_batch_size: int = _row(
         "EMBEDDING_BATCH_SIZE", 5, "passages", "passages embedded at a time; more costs memory", least=1

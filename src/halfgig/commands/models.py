@@ -64,7 +64,7 @@ def list_models(store: ModelStore) -> str:
 
 
 @dataclass(slots=True)
-class Progress:
+class PullProgress:
     """One line on a terminal that tells how a pull goes; only its ends elsewhere."""
 
     out: TextIO
@@ -131,7 +131,7 @@ def _names(given: Sequence[str], default: Sequence[str]) -> tuple[str, ...]:
 
 def _pull(store: ModelStore, names: Sequence[str]) -> None:
     for name in names:
-        print(f"{name}: {store.ensure(name, Progress(sys.stderr))}")
+        print(f"{name}: {store.ensure(name, PullProgress(sys.stderr))}")
 
 
 def _verify(store: ModelStore, names: Sequence[str]) -> int:

@@ -10,14 +10,10 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from halfgig.errors import ModelError
-
 if TYPE_CHECKING:
     import argparse
 
     from halfgig.records import Answer, Hit, Seconds
-    from halfgig.search.index import Index
-    from halfgig.search.vectors import Embedder
     from halfgig.settings import Settings
 
 _BOLD, _PLAIN = "\x1b[1;4m", "\x1b[0m"
@@ -37,7 +33,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Search the library and print what is found; 0 also where nothing is."""
-    answer = _ask(" ".join(arguments.question), settings, arguments.k, keyword_only=arguments.keyword_only)
+    from halfgig.operations.searching import search
+
+    question = " ".join(arguments.question)
+    answer = search(question, k=arguments.k, keyword_only=arguments.keyword_only, settings=settings)
     if arguments.json:
         print(json.dumps(asdict(answer), ensure_ascii=False, indent=2))
         return 0
@@ -45,31 +44,6 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         print(note, file=sys.stderr)
     print(describe_answer(answer, color=sys.stdout.isatty(), width=shutil.get_terminal_size().columns))
     return 0
-
-
-def _ask(question: str, settings: Settings, k: int, *, keyword_only: bool) -> Answer:
-    from halfgig.search.query import search
-    from halfgig.search.sqlite import SqliteIndex
-    from halfgig.store.sqlite import Library, open_library
-
-    with open_library(settings.library_path, create=False) as connection:
-        index = SqliteIndex(connection)
-        embedder = None if keyword_only else _open_embedder(index, settings)
-        return search(question, index, embedder, Library(connection).shown, k)
-
-
-def _open_embedder(index: Index, settings: Settings) -> Embedder | None:
-    """The embedder the index was made with; None, and a line on standard error, where it cannot be had."""
-    from halfgig.models.store import ModelStore
-    from halfgig.search.vectors import SentenceEmbedder
-
-    if index.model is None:
-        return None
-    try:
-        return SentenceEmbedder(ModelStore(settings.models_dir).locate(index.model.name), index.model.name)
-    except ModelError as error:
-        print(error, file=sys.stderr)
-        return None
 
 
 def describe_answer(answer: Answer, *, color: bool, width: int) -> str:

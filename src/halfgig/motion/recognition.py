@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 NONE = "none"  # the exercise of a video that shows none
 REMEMBERED = 6_000  # moments, ten minutes at 10 a second: 0.6 MB
 GOOD_FORM = 0.5  # fit from which a rep is one of its exercise
+POOR_FORM = 0.15  # fit from which a rep counts, once the exercise is known
 SURE_FORM = 0.8  # mean fit that a single rep must have, to be taken for exercise
 LEAST_EACH = 2  # reps on each side that an alternating exercise must have
 LEAST_PROOF = 2.0  # sum of fits that is taken for exercise
@@ -67,9 +68,9 @@ class Candidate:
     found: list[Rep] = field(default_factory=list)
     fits: list[float] = field(default_factory=list)
 
-    def good(self) -> list[Rep]:
-        """The reps and attempts in the exercise's form."""
-        return [rep for rep, fit in zip(self.found, self.fits, strict=True) if fit >= GOOD_FORM]
+    def kept(self) -> list[Rep]:
+        """The reps and attempts that may pass for the exercise, once it is known that it is done."""
+        return [rep for rep, fit in zip(self.found, self.fits, strict=True) if fit >= POOR_FORM]
 
     def proof(self) -> float:
         """How much speaks for this exercise: seconds spent in its reps, by their fit; 0 where it is too little."""
@@ -103,7 +104,7 @@ class Recognizer:
         for candidate in self.candidates:
             self._take(candidate, [rep for counter in candidate.counters for rep in counter.finish()])
         best = max(self.candidates, key=Candidate.proof)
-        return (best.exercise.name, best.good()) if best.proof() > 0 else (NONE, [])
+        return (best.exercise.name, best.kept()) if best.proof() > 0 else (NONE, [])
 
     def _take(self, candidate: Candidate, found: list[Rep]) -> None:
         for rep in found:

@@ -24,6 +24,7 @@ FULL_SHARE = 0.45  # of the exerciser's own range, that a repetition must move t
 ATTEMPT_SHARE = 0.2  # the same for an attempt
 REST_SHARE = 0.35  # of the own range, within which the signal counts as back at rest
 BASE_SHARE = 0.6  # of the exercise's least range, that makes a turn worth remembering
+TYPICAL = 0.6  # of all the way that the signal swings, the share done in swings no longer than the own range
 HORIZON = 24  # turns before and after that tell the exerciser's own range
 MIN_SECONDS, MAX_SECONDS = 0.3, 20.0  # of one repetition
 
@@ -98,16 +99,16 @@ class _Grader:
 
 
 def own_range(turns: Iterable[Turn | None]) -> tuple[float, float]:
-    """(range, value at rest) of the swings among these turns: the median by swing length, so that a few long
-    swings weigh as much as many short ones."""
+    """(range, value at rest) of the swings among these turns, each swing weighed by its length: a few long ones
+    outweigh many short ones, and one movement of another kind decides nothing."""
     runs = [[turn.value for turn in run] for run in _runs(turns)]
     span = 0.0
     for _ in range(2):
         runs = [_merge(run, FULL_SHARE * span) for run in runs]
         swings = [abs(b - a) for run in runs for a, b in itertools.pairwise(run)]
-        span = _weighted_median(swings, swings)
+        span = _weighted_quantile(swings, swings, TYPICAL)
     lows = [(min(a, b), abs(b - a)) for run in runs for a, b in itertools.pairwise(run)]
-    return span, _weighted_median([low for low, _ in lows], [weight for _, weight in lows])
+    return span, _weighted_quantile([low for low, _ in lows], [weight for _, weight in lows], 0.5)
 
 
 def _runs(turns: Iterable[Turn | None]) -> list[list[Turn]]:
@@ -132,11 +133,11 @@ def _merge(values: Sequence[float], least: float) -> list[float]:
     return kept
 
 
-def _weighted_median(values: Sequence[float], weights: Sequence[float]) -> float:
-    half, total = sum(weights) / 2, 0.0
+def _weighted_quantile(values: Sequence[float], weights: Sequence[float], share: float) -> float:
+    enough, total = share * sum(weights), 0.0
     for value, weight in sorted(zip(values, weights, strict=True)):
         total += weight
-        if total >= half:
+        if total >= enough:
             return value
     return 0.0
 

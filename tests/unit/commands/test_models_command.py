@@ -116,7 +116,7 @@ STORY = [
 
 def tell(out: io.StringIO, story: list[PullEvent]) -> str:
     ticks = iter(range(100))
-    progress = command.Progress(out, clock=lambda: float(next(ticks)))
+    progress = command.PullProgress(out, clock=lambda: float(next(ticks)))
     for event in story:
         progress(event)
     return out.getvalue()

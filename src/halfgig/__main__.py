@@ -1,0 +1,7 @@
+"""`python -m halfgig` is the command line."""
+
+import sys
+
+from halfgig.cli import main
+
+sys.exit(main())

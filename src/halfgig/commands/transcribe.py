@@ -1,0 +1,112 @@
+"""`halfgig transcribe`: the transcript of one source, on standard output or in a file."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from halfgig.commands.models import PullProgress
+from halfgig.errors import BadRequest
+from halfgig.progress import Progress
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+    from typing import IO
+
+    from halfgig.operations.transcription import Transcription
+    from halfgig.settings import Settings
+
+FORMS = ("txt", "json", "verbose_json", "srt", "vtt", "tsv")
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `transcribe` to the command line."""
+    parser = subparsers.add_parser("transcribe", help="write down what is said in a video or recording")
+    parser.add_argument("source", metavar="SOURCE", help="a path, a URL, or - for standard input")
+    parser.add_argument("--format", choices=FORMS, help="default: by the ending of FILE, else txt")
+    parser.add_argument("--words", action="store_true", help="time each word (verbose_json)")
+    parser.add_argument("--language", metavar="CODE", help="en, de, ... or auto (default: WHISPER_LANGUAGE, auto)")
+    parser.add_argument("--model", metavar="M", help="tiny, base, tiny.en or a folder (default: WHISPER_MODEL, tiny)")
+    parser.add_argument("--translate", action="store_true", help="write English, whatever language is spoken")
+    parser.add_argument("-o", "--output", metavar="FILE", help="write here instead of to standard output")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Transcribe, text appearing as it is recognised; a file is put in place only when it is whole."""
+    from halfgig.operations.transcription import transcribe
+
+    form = arguments.format or _form_of(arguments.output)
+    progress = Progress()
+    transcription = transcribe(
+        given(arguments.source),
+        model=arguments.model,
+        language=arguments.language,
+        translate=arguments.translate,
+        words=arguments.words,
+        settings=settings,
+        watch=progress.move,
+        report=PullProgress(sys.stderr),
+    )
+    progress.total = transcription.info.duration if transcription.info else None
+    with _output(arguments.output) as out:
+        _write(transcription, form, out, progress)
+    tell(*transcription.notes, transcription.log.summary())
+    return 0
+
+
+def given(text: str) -> str | IO[bytes]:
+    """What the command was given: a path or URL, or standard input for `-`."""
+    return sys.stdin.buffer if text == "-" else text
+
+
+def tell(*notes: str) -> None:
+    """Print what a person should know beside the result, on standard error; empty notes are none."""
+    for note in notes:
+        if note:
+            print(f"Note: {note}", file=sys.stderr)
+
+
+def _write(transcription: Transcription, form: str, out: TextIO, progress: Progress) -> None:
+    from halfgig.speech.captions import Facts, render
+
+    def closing() -> Facts:
+        return Facts(transcription.task, transcription.language, transcription.duration)
+
+    try:
+        for piece in render(transcription, form, closing):
+            progress.clear()
+            out.write(piece)
+            out.flush()
+    finally:
+        progress.clear()
+
+
+def _form_of(output: str | None) -> str:
+    ending = Path(output).suffix[1:] if output else ""
+    return ending if ending in FORMS else "txt"
+
+
+@contextmanager
+def _output(path: str | None) -> Iterator[TextIO]:
+    if path is None:
+        yield sys.stdout
+        return
+    target = Path(path)
+    try:
+        number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent, text=True)
+    except OSError as error:
+        raise BadRequest(f"{path} cannot be written: {error.strerror}.", "Choose another place with -o.") from error
+    draft = Path(name)
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            yield file
+        draft.chmod(0o644)
+        draft.replace(target)
+    finally:
+        draft.unlink(missing_ok=True)

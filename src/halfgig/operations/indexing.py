@@ -1,0 +1,99 @@
+"""Index: a source's transcript and passages in the library, once for the same content, resumed where it stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from halfgig import pipelines
+from halfgig.media.source import fingerprint, open_source
+from halfgig.memory.allocator import trim
+from halfgig.models.store import ModelStore
+from halfgig.operations.admission import log_memory, threads
+from halfgig.operations.transcription import ignore, transcribe
+from halfgig.search.index import EmbeddingModel
+from halfgig.search.sqlite import SqliteIndex
+from halfgig.search.vectors import SentenceEmbedder
+from halfgig.settings import Settings
+from halfgig.store.sqlite import Library, open_library
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+
+    import apsw
+
+    from halfgig.models.pull import Listener
+    from halfgig.operations.transcription import Transcription
+    from halfgig.records import Seconds, Segment, StoredSource
+
+EMBEDDER = "all-MiniLM-L6-v2"
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What became of one source: as the library knows it, its passages, and whether it was there already."""
+
+    source: StoredSource
+    passages: int
+    known: bool
+    notes: tuple[str, ...] = ()
+
+
+def index(
+    given: str | os.PathLike[str],
+    *,
+    settings: Settings | None = None,
+    on_segment: Callable[[Segment], None] = ignore,
+    on_start: Callable[[Transcription], None] = ignore,
+    watch: Callable[[Seconds], None] = ignore,
+    report: Listener = ignore,
+) -> Indexed:
+    """Transcribe a path or URL into the library and index its passages; what is there already is left as it is.
+
+    Killed at any moment, it goes on from the last segment when it is called again. `on_start` hears the transcription
+    before it runs, `on_segment` each segment once it is on disk, `watch` the position in seconds.
+    Errors: as of `transcribe`, and LibraryError.
+    """
+    settings = settings or Settings.from_environment()
+    source_id = fingerprint(open_source(given, settings))
+    with open_library(settings.library_path) as connection:
+        library = Library(connection)
+        known = library.shown(source_id)
+        if known:
+            return Indexed(known, SqliteIndex(connection).count(source_id), known=True)
+        heard = library.heard(source_id)
+        transcription = transcribe(given, settings=settings, resume_at=heard, watch=watch, report=report)
+        on_start(transcription)
+        source = _write_transcript(library, source_id, transcription, on_segment)
+        trim()
+        passages = _write_index(connection, library, source, settings, report)
+        log_memory("indexed")
+        notes = (*transcription.notes, transcription.log.summary())
+        return Indexed(library.source(source_id) or source, passages, known=False, notes=tuple(filter(None, notes)))
+
+
+def _write_transcript(
+    library: Library, source_id: str, transcription: Transcription, on_segment: Callable[[Segment], None]
+) -> StoredSource:
+    """Each segment on disk as it is recognised; a transcript that is complete already is left as it is."""
+    origin = transcription.source
+    duration = transcription.info.duration if transcription.info else None
+    model = transcription.settings.whisper_model
+    source = library.add_source(source_id, origin.address, origin.title, model, duration=duration)
+    if source.state != "recognizing":
+        return source
+    for segment in library.append_segments(source, transcription):
+        on_segment(segment)
+    return library.close_transcript(source, transcription.language)
+
+
+def _write_index(
+    connection: apsw.Connection, library: Library, source: StoredSource, settings: Settings, report: Listener
+) -> int:
+    """Passages and vectors, put in place in one transaction; returns how many."""
+    store = ModelStore(settings.models_dir, offline=settings.offline)
+    embedder = SentenceEmbedder(store.ensure(EMBEDDER, report=report), EMBEDDER, threads(settings))
+    index = SqliteIndex(connection, EmbeddingModel(EMBEDDER, embedder.dim))
+    embedded = pipelines.embed(library.segments(source.id), embedder, settings.embedding_batch_size)
+    return index.replace(source.id, embedded, lambda: library.finish(source))

@@ -1,0 +1,146 @@
+"""The two sentences, and the one bounded buffer between a stage that decodes and a stage that computes.
+
+source -> audio blocks -> speech windows -> segments -> passages -> vectors -> index
+source -> frames -> poses -> joint angles -> reps -> report
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from typing import TYPE_CHECKING, TypeVar
+
+from halfgig.media.audio import decode_audio
+from halfgig.media.frames import decode_frames
+from halfgig.motion.poses import track_poses
+from halfgig.motion.report import count
+from halfgig.records import SAMPLE_RATE
+from halfgig.search.passages import make_passages
+from halfgig.search.vectors import embed_passages
+from halfgig.speech.recognizer import recognize
+from halfgig.speech.transcript import stitch
+from halfgig.speech.vad import detect_speech
+from halfgig.speech.windows import find_windows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from halfgig.motion.exercises import Exercise
+    from halfgig.motion.poses import PoseTracker
+    from halfgig.records import DecodeLog, Frame, Passage, Report, Seconds, Segment, Source, Vector
+    from halfgig.search.vectors import Embedder
+    from halfgig.settings import Settings
+    from halfgig.speech.recognizer import Hearing, Recognizer
+    from halfgig.speech.vad import ScoredBlock, VoiceDetector
+    from halfgig.speech.windows import Window, WindowShape
+
+    Watch = Callable[[Seconds], None]
+
+T = TypeVar("T")
+
+AHEAD = 4  # seconds of sound, or frames, that are decoded ahead: enough to keep both sides busy
+FRAME_RATE = 10.0  # frames a second that motion is sampled at
+FRAME_WIDTH = 640  # pixels; the pose model sees 256 of them around the person
+
+
+def find_speech(
+    source: Source, detector: VoiceDetector, shape: WindowShape, *, log: DecodeLog, settings: Settings, watch: Watch
+) -> Iterator[Window]:
+    """source -> audio blocks -> speech windows; `watch` hears the position in seconds."""
+    blocks = decode_audio(source, log=log, settings=settings)
+    scored = prefetch(detect_speech(blocks, detector), AHEAD)
+    return find_windows(_watch_sound(scored, watch), shape)
+
+
+def transcribe(
+    windows: Iterable[Window], recognizer: Recognizer, hearing: Hearing, tidy: Callable[[], object]
+) -> Iterator[Segment]:
+    """speech windows -> segments; `tidy` gives memory back after each window."""
+    return stitch(recognize(_tidied(windows, tidy), recognizer, hearing))
+
+
+def embed(segments: Iterable[Segment], embedder: Embedder, batch_size: int) -> Iterator[tuple[Passage, Vector]]:
+    """segments -> passages -> vectors."""
+    return embed_passages(make_passages(segments), embedder, batch_size)
+
+
+def count_reps(
+    source: Source,
+    tracker: PoseTracker,
+    exercise: Exercise | None,
+    *,
+    width: int = FRAME_WIDTH,
+    log: DecodeLog,
+    settings: Settings,
+    watch: Watch,
+) -> Report:
+    """source -> frames -> poses -> joint angles -> reps -> report; `watch` hears the position in seconds."""
+    frames = decode_frames(source, rate=FRAME_RATE, width=width, log=log, settings=settings)
+    poses = track_poses(_watch_frames(prefetch(frames, AHEAD), watch), tracker)
+    return count(poses, exercise, least_frames=settings.min_frames_for_analysis)
+
+
+def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
+    """The same items, made by a thread that is at most `depth` ahead; it ends with the consumer."""
+    made: queue.Queue[tuple[bool, T | BaseException | None]] = queue.Queue(depth)
+    stopped = threading.Event()
+    maker = threading.Thread(target=_fill, args=(items, made, stopped), daemon=True, name="halfgig-prefetch")
+    maker.start()
+    try:
+        while (entry := made.get())[0]:
+            yield entry[1]  # type: ignore[misc]  # where the first is True, the second is an item
+        if isinstance(entry[1], BaseException):
+            raise entry[1]
+    finally:
+        stopped.set()
+        _drain(made)
+        maker.join()
+
+
+def _fill(
+    items: Iterable[T], made: queue.Queue[tuple[bool, T | BaseException | None]], stopped: threading.Event
+) -> None:
+    end: BaseException | None = None
+    source = iter(items)
+    try:
+        for item in source:
+            made.put((True, item))
+            if stopped.is_set():
+                break
+    except BaseException as error:  # it is raised again in the consumer
+        end = error
+    finally:
+        close = getattr(source, "close", None)
+        if close:
+            close()  # in the thread that ran it
+    if not stopped.is_set():
+        made.put((False, end))
+
+
+def _drain(made: queue.Queue[T]) -> None:
+    """Empty the queue, so that a maker that waits to put its item can see that it was stopped."""
+    while True:
+        try:
+            made.get_nowait()
+        except queue.Empty:
+            return
+
+
+def _watch_sound(scored: Iterable[ScoredBlock], watch: Watch) -> Iterator[ScoredBlock]:
+    samples = 0
+    for block in scored:
+        samples += len(block.samples)
+        watch(samples / SAMPLE_RATE)
+        yield block
+
+
+def _watch_frames(frames: Iterable[Frame], watch: Watch) -> Iterator[Frame]:
+    for frame in frames:
+        watch(frame.time)
+        yield frame
+
+
+def _tidied(items: Iterable[T], tidy: Callable[[], object]) -> Iterator[T]:
+    for item in items:
+        yield item
+        tidy()

@@ -1,0 +1,76 @@
+"""Progress of long work on one line of a terminal: position, speed against real time, time left, memory held."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import TYPE_CHECKING, TextIO
+
+from halfgig.errors import MIB
+from halfgig.memory.meter import rss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from halfgig.records import Seconds
+
+BAR = 20  # characters
+EVERY: Seconds = 0.2  # between two drawings
+
+
+class Progress:
+    """Draws on `stream` if that is a terminal, and is silent otherwise. `total` is in seconds of the source."""
+
+    def __init__(
+        self,
+        stream: TextIO = sys.stderr,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        memory: Callable[[], int] = rss,
+    ) -> None:
+        self.total: Seconds | None = None
+        self._stream, self._clock, self._memory = stream, clock, memory
+        self._live = stream.isatty()
+        self._begun: float | None = None
+        self._from: Seconds = 0.0
+        self._drawn = -EVERY
+
+    def move(self, position: Seconds) -> None:
+        """The work has come to `position` seconds of the source."""
+        now = self._clock()
+        if self._begun is None:
+            self._begun, self._from = now, position
+        if self._live and now - self._drawn >= EVERY:
+            self._drawn = now
+            elapsed = now - self._begun
+            self._stream.write("\r" + describe(position, self.total, elapsed, self._memory(), self._from) + "\x1b[K")
+            self._stream.flush()
+
+    def clear(self) -> None:
+        """Wipe the line, so that something else can be printed there."""
+        if self._live:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+            self._drawn = -EVERY
+
+
+def describe(position: Seconds, total: Seconds | None, elapsed: Seconds, held: int, begun_at: Seconds = 0.0) -> str:
+    """`[#####---------------]  25 %  02:30/10:00  21.4x  00:21 left  182 MB`; what is not known is left out."""
+    speed = (position - begun_at) / elapsed if elapsed > 0 else 0.0
+    parts = [minutes(position)]
+    if total:
+        share = min(position / total, 1.0)
+        filled = round(BAR * share)
+        parts = [f"[{'#' * filled}{'-' * (BAR - filled)}] {share:4.0%}", f"{minutes(position)}/{minutes(total)}"]
+    if speed > 0:
+        parts.append(f"{speed:.1f}x")
+    if speed > 0 and total:
+        parts.append(f"{minutes(max(total - position, 0) / speed)} left")
+    return "  ".join([*parts, f"{held // MIB} MB"])
+
+
+def minutes(seconds: Seconds) -> str:
+    """`mm:ss`, or `h:mm:ss` from an hour on."""
+    minute, second = divmod(round(seconds), 60)
+    hour, minute = divmod(minute, 60)
+    return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute:02d}:{second:02d}"

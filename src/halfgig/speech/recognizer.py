@@ -1,0 +1,183 @@
+"""Windows of speech become segments, by Whisper on CTranslate2.
+
+Whisper always looks at 30 s; here its encoder sees the window and a little silence, which is faster and smaller.
+A window whose text loops, guesses or leaves speech out is split where it is quietest and heard again in parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import ctranslate2
+
+from halfgig.errors import ModelError
+from halfgig.speech.mel import COLUMNS_PER_SECOND, log_mel
+from halfgig.speech.segments import LOOPING, Decoding, accounts_for, split_segments
+from halfgig.speech.tokens import START, TRANSCRIBE, TRANSLATE, is_special, read_special_ids
+from halfgig.speech.windows import WindowShape
+from halfgig.speech.words import Alignment, token_times, with_words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from halfgig.records import Segment
+    from halfgig.speech.windows import Window
+
+MAX_COLUMNS = 3000  # mel columns that Whisper can see: 30 s
+SHORTEST = 4.0  # seconds; a window that short is not split again
+TEMPERATURES = (0.4, 0.8)
+SEED = 1  # the same sound gives the same text, whatever was heard before
+
+
+@dataclass(frozen=True, slots=True)
+class Hearing:
+    """How to listen: language code (en, de, ...), task, beam size, mel columns of silence after the
+    speech, and whether each word is timed."""
+
+    language: str = "en"
+    translate: bool = False
+    beam_size: int = 1
+    padding: int = 600
+    words: bool = False
+
+
+class Recognizer:
+    """A Whisper model on CTranslate2, int8. `mels` is the number of mel bands that it was trained with, `padding` the
+    mel columns of silence that it wants after the speech.
+    """
+
+    def __init__(self, model: Any, special_ids: Mapping[str, int]) -> None:
+        self.model = model
+        self.mels: int = model.n_mels
+        self.multilingual: bool = model.is_multilingual
+        self.padding = 600
+        self._special_ids = special_ids
+
+    @classmethod
+    def open(cls, folder: Path, threads: int) -> Recognizer:
+        """Load the model of a folder, or raise ModelError; it holds its weights until it is closed."""
+        try:
+            model = ctranslate2.models.Whisper(str(folder), compute_type="int8", intra_threads=threads)
+        except (RuntimeError, ValueError) as error:
+            raise ModelError(
+                f"The Whisper model in {folder} cannot be opened ({error}).", "Run halfgig models verify."
+            ) from error
+        return cls(model, read_special_ids(folder))
+
+    def close(self) -> None:
+        """Give the weights back."""
+        self.model.unload_model()
+
+    def encode(self, window: Window, padding: int) -> ctranslate2.StorageView:
+        """Encoder output for a window and `padding` mel columns of silence."""
+        columns = int(window.duration * COLUMNS_PER_SECOND) + padding
+        columns = min(MAX_COLUMNS, columns + columns % 2)
+        features = log_mel(window.samples, self.mels, columns)
+        return self.model.encode(ctranslate2.StorageView.from_array(features[None]))
+
+    def decode(self, encoded: ctranslate2.StorageView, hearing: Hearing, temperature: float = 0.0) -> Decoding:
+        """Text of one encoded window; above temperature 0 it is sampled, by a fixed seed."""
+        sampling: dict[str, float] = {"beam_size": hearing.beam_size}
+        if temperature:
+            ctranslate2.set_random_seed(SEED)
+            sampling = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
+        [result] = self.model.generate(
+            encoded, [self._prompt(hearing)], return_scores=True, return_no_speech_prob=True, **sampling
+        )
+        tokens = result.sequences[0]
+        mean = result.scores[0] * len(tokens) / (len(tokens) + 1)  # over the end token too, as in Whisper
+        return Decoding(tuple(tokens), tuple(result.sequences_ids[0]), mean, result.no_speech_prob, temperature)
+
+    def align(
+        self, encoded: ctranslate2.StorageView, decoding: Decoding, hearing: Hearing, columns: int
+    ) -> list[Alignment]:
+        """When each text token of a decoding was spoken, and how sure the decoder is of it."""
+        ids = [n for n, token in zip(decoding.ids, decoding.tokens, strict=True) if not is_special(token)]
+        prompt = [self._special_ids[token] for token in self._prompt(hearing)]
+        [found] = self.model.align(encoded, prompt, [ids], columns, median_filter_width=7)
+        return token_times(found.alignments, found.text_token_probs)
+
+    def language_probabilities(self, window: Window) -> dict[str, float]:
+        """Probability of each language code for one window; a multilingual model only."""
+        [found] = self.model.detect_language(self.encode(window, self.padding))
+        return {token.strip("<|>"): probability for token, probability in found}
+
+    def _prompt(self, hearing: Hearing) -> list[str]:
+        if not self.model.is_multilingual:
+            return [START]
+        return [START, f"<|{hearing.language}|>", TRANSLATE if hearing.translate else TRANSCRIBE]
+
+
+def shape_for(recognizer: Recognizer) -> WindowShape:  # noqa: ARG001
+    """The windows that a model hears best."""
+    return WindowShape()
+
+
+def recognize(
+    windows: Iterable[Window], recognizer: Recognizer, hearing: Hearing
+) -> Iterator[tuple[Window, list[Segment]]]:
+    """Segments of each window, in the window's own time; a window may come back in parts, or with none."""
+    for window in windows:
+        yield from hear(window, recognizer, hearing)
+
+
+def hear(window: Window, recognizer: Recognizer, hearing: Hearing) -> Iterator[tuple[Window, list[Segment]]]:
+    """Decode one window; split it and hear its parts where the text does not account for the speech."""
+    encoded = recognizer.encode(window, hearing.padding)
+    decoding = recognizer.decode(encoded, hearing)
+    segments = _segments(window, recognizer, hearing, encoded, decoding)
+    if decoding.is_silence or (decoding.is_sound and accounts_for(window, segments)):
+        yield window, segments
+    elif window.duration > SHORTEST:
+        del encoded
+        yield from _better(window, decoding, segments, _heard_in_parts(window, recognizer, hearing))
+    else:
+        last = decoding if decoding.is_sound else _last_resort(recognizer, encoded, hearing, decoding)
+        yield window, _segments(window, recognizer, hearing, encoded, last)
+
+
+def _heard_in_parts(window: Window, recognizer: Recognizer, hearing: Hearing) -> list[tuple[Window, list[Segment]]]:
+    return [heard for part in window.split() for heard in hear(part, recognizer, hearing)]
+
+
+def _better(
+    window: Window, decoding: Decoding, segments: list[Segment], parts: list[tuple[Window, list[Segment]]]
+) -> Iterator[tuple[Window, list[Segment]]]:
+    """The parts, unless the whole was sound and says as much."""
+    whole_length = sum(len(segment.text) for segment in segments)
+    parts_length = sum(len(segment.text) for _, heard in parts for segment in heard)
+    if decoding.is_sound and whole_length >= parts_length:
+        yield window, segments
+    else:
+        yield from parts
+
+
+def _last_resort(
+    recognizer: Recognizer, encoded: ctranslate2.StorageView, hearing: Hearing, decoding: Decoding
+) -> Decoding:
+    """Sample at rising temperatures, as Whisper does, until the text neither loops nor guesses; else the likeliest."""
+    tries = [decoding]
+    for temperature in TEMPERATURES:
+        tries.append(recognizer.decode(encoded, hearing, temperature))
+        if tries[-1].is_sound:
+            return tries[-1]
+    calm = [one for one in tries if one.compression_ratio <= LOOPING]
+    return max(calm or tries, key=lambda one: one.avg_logprob)
+
+
+def _segments(
+    window: Window,
+    recognizer: Recognizer,
+    hearing: Hearing,
+    encoded: ctranslate2.StorageView,
+    decoding: Decoding,
+) -> list[Segment]:
+    if decoding.is_silence:
+        return []
+    segments = list(split_segments(decoding, window.duration))
+    if not (hearing.words and segments):
+        return segments
+    columns = int(window.duration * COLUMNS_PER_SECOND)
+    return with_words(segments, decoding, recognizer.align(encoded, decoding, hearing, columns), hearing.language)

@@ -1,0 +1,70 @@
+"""Segments on the source's clock, in order: what the recogniser heard window by window, stitched together. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from halfgig.records import Seconds, Segment
+    from halfgig.speech.windows import Window
+
+ECHOES = 2  # times that a segment may repeat the one before it, word for word
+LONGEST_LOOP = 12  # words of a run that is looked for when a text repeats itself
+LOOPS = 4  # times in a row that a run of words must stand to be a loop and not emphasis
+
+
+def stitch(heard: Iterable[tuple[Window, list[Segment]]]) -> Iterator[Segment]:
+    """Move segments to the source's clock; loops and echoes of the decoder are cut, and times never run backwards."""
+    last, text, echoes = 0.0, "", 0
+    for window, segments in heard:
+        for segment in segments:
+            moved = cut_loops(_moved(segment, window, last))
+            echoes = echoes + 1 if moved.text == text else 0
+            text = moved.text
+            if echoes < ECHOES:
+                last = moved.end
+                yield moved
+
+
+def cut_loops(segment: Segment) -> Segment:
+    """A run of up to LONGEST_LOOP words that stands LOOPS times in a row or more is kept once."""
+    words = segment.text.split()
+    kept = _without_loops(words)
+    if len(kept) == len(words):
+        return segment
+    timed = segment.words[: len(kept)] if len(segment.words) == len(words) else ()
+    return replace(segment, text=" ".join(words[i] for i in kept), words=timed)
+
+
+def _without_loops(words: list[str]) -> list[int]:
+    kept: list[int] = []
+    i = 0
+    while i < len(words):
+        size, times = _loop_at(words, i)
+        kept.extend(range(i, i + size))
+        i += size * times
+    return kept
+
+
+def _loop_at(words: list[str], at: int) -> tuple[int, int]:
+    for size in range(1, min(LONGEST_LOOP, (len(words) - at) // LOOPS) + 1):
+        run, times = words[at : at + size], 1
+        while words[at + size * times : at + size * (times + 1)] == run:
+            times += 1
+        if times >= LOOPS:
+            return size, times
+    return 1, 1
+
+
+def _moved(segment: Segment, window: Window, earliest: Seconds) -> Segment:
+    start = max(earliest, window.source_time(segment.start))
+    end = max(start, window.source_time(segment.end, ending=True))
+    words = []
+    for word in segment.words:
+        word_start = min(max(start, window.source_time(word.start)), end)
+        word_end = min(max(word_start, window.source_time(word.end, ending=True)), end)
+        words.append(replace(word, start=round(word_start, 3), end=round(word_end, 3)))
+    return replace(segment, start=round(start, 3), end=round(end, 3), words=tuple(words))
