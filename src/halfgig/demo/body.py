@@ -139,7 +139,7 @@ def push_up(depths: Depths) -> Body:
     elbow = math.radians(172 - 92 * max(depths.values()))
     reach = math.sqrt(UPPER_ARM**2 + FOREARM**2 - 2 * UPPER_ARM * FOREARM * math.cos(elbow))
     length = TRUNK + THIGH + SHIN
-    ankles, hands = np.array([-0.75, 0.12, 0.0]), np.array([0.48, 0.05, 0.0])
+    ankles, hands = np.array([-0.75, 0.19, 0.0]), np.array([0.48, 0.09, 0.0])
     shoulders = _meet(ankles, length, hands, math.sqrt(reach**2 - 0.07**2))
     slope = math.degrees(math.atan2(shoulders[1] - ankles[1], shoulders[0] - ankles[0]))
     build = _Builder(shoulders - TRUNK * -limb(slope - 90), 90 - slope, face_turn=25)
@@ -165,8 +165,8 @@ def pull_up(depths: Depths) -> Body:
     elbow = math.radians(165 - 110 * depth)
     reach = math.sqrt(UPPER_ARM**2 + FOREARM**2 - 2 * UPPER_ARM * FOREARM * math.cos(elbow))
     drop = math.sqrt(reach**2 - (BAR_HALF - SHOULDER_HALF) ** 2)
-    pelvis = np.array([-0.05, BAR_HEIGHT - 0.03 - drop - TRUNK, 0.0])
-    build = _Builder(pelvis, -6 * depth, face_turn=10)
+    shoulders, lean = np.array([0.0, BAR_HEIGHT - 0.03 - drop, 0.0]), -6 * depth
+    build = _Builder(shoulders + TRUNK * limb(-lean), lean, face_turn=10)
     for name, side in SIDE_NAMES.items():
         build.leg(name, limb(12 + 10 * depth, 3, side), limb(-35 - 15 * depth, 2, side), foot=30)
         build.reach(name, np.array([0.0, BAR_HEIGHT - 0.03, side * BAR_HALF]), np.array([-0.2, -0.6, side * 1.0]))

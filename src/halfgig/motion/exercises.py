@@ -108,7 +108,7 @@ EXERCISES = (
             mean("hip_gap", most=32),
             FEET_STILL,
         ),
-        aliases=("squats", "air squat", "half squat", "jump squat"),
+        aliases=("air squat", "half squat", "jump squat"),
     ),
     Exercise(
         "lunge",
@@ -123,7 +123,7 @@ EXERCISES = (
             mean("ankle_spread", 1.1, soft=0.1),
             mean("knee_gap", most=30),
         ),
-        aliases=("lunges", "split squat", "side lunge"),
+        aliases=("split squat", "side lunge"),
     ),
     Exercise(
         "push-up",
@@ -138,7 +138,7 @@ EXERCISES = (
             moves("shoulder_place", 0.2, soft=0.1),
             *LEGS_STILL,
         ),
-        aliases=("pushups", "press-up", "decline push-up", "clap push-up"),
+        aliases=("press-up", "decline push-up", "clap push-up"),
     ),
     Exercise(
         "bicep curl",
@@ -146,7 +146,7 @@ EXERCISES = (
         "low",
         35,
         form=(UPRIGHT, HANDS_DOWN, moves("elbow", 50), moves("shoulder", most=50), *LEGS_STILL),
-        aliases=("curl", "curls", "biceps curl", "hammer curl"),
+        aliases=("curl", "biceps curl", "hammer curl"),
     ),
     Exercise(
         "alternating curl",
@@ -170,7 +170,7 @@ EXERCISES = (
             moves("wrist_place", most=0.4, soft=0.2),
             moves("knee", most=60),
         ),
-        aliases=("pullups", "chin-up", "lat pull-down"),
+        aliases=("chin-up", "lat pull-down"),
     ),
     Exercise(
         "shoulder press",
@@ -192,7 +192,7 @@ EXERCISES = (
             moves("ankle_spread", 0.4, soft=0.2),
             moves("knee", most=45),
         ),
-        aliases=("jumping jacks", "star jump"),
+        aliases=("star jump",),
     ),
     Exercise(
         "front raise",
@@ -214,7 +214,7 @@ EXERCISES = (
         "low",
         30,
         form=(moves("trunk", 40), moves("hip", 60), mean("wrist_height", most=-0.8, soft=0.2), moves("elbow", most=45)),
-        aliases=("deadlifts", "hip hinge"),
+        aliases=("hip hinge",),
     ),
     Exercise(
         "sit-up",
@@ -222,7 +222,7 @@ EXERCISES = (
         "low",
         25,
         form=(mean("trunk", 40), moves("trunk", 30), moves("hip", 30), mean("knee", most=130), moves("knee", most=30)),
-        aliases=("situps", "crunch"),
+        aliases=("crunch",),
     ),
     Exercise(
         "high knees",
@@ -246,7 +246,6 @@ EXERCISES = (
         25,
         each=True,
         form=(LEVEL, moves("hip", 45), moves("knee", 45), moves("elbow", most=35), mean("hip_gap", 25)),
-        aliases=("mountain climbers",),
     ),
     Exercise(
         "leg press",
@@ -269,7 +268,7 @@ EXERCISES = (
             moves("wrist_place", most=0.4, soft=0.2),
             moves("knee", most=75),
         ),
-        aliases=("dips", "bench dip", "triceps dip"),
+        aliases=("bench dip", "triceps dip"),
     ),
 )
 

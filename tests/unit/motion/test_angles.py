@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from halfgig.demo.athlete import bodies, steady
+from halfgig.motion.angles import COLUMN, JOINT_NAMES, SIGNALS, joint_angle, measure, measure_angles
+from halfgig.records import Pose, PoseAt
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    Perform = Callable[..., Iterator[PoseAt]]
+
+
+def first_pose(poses: Iterator[PoseAt]) -> Pose:
+    pose = next(poses).pose
+    assert pose is not None
+    return pose
+
+
+def points(*rows: list[float]) -> NDArray[np.float32]:
+    return np.array(rows, np.float32)
+
+
+def test_joint_angles() -> None:
+    a, c = points([1, 0, 0], [1, 0, 0], [1, 0, 0]), points([0, 1, 0], [-2, 0, 0], [3, 0, 0])
+    assert joint_angle(a, np.zeros((3, 3), np.float32), c).tolist() == pytest.approx([90, 180, 0])
+
+
+def test_points_that_coincide_have_no_angle() -> None:
+    origin = points([0, 0, 0])
+    assert np.isnan(joint_angle(origin, origin, points([1, 0, 0]))).all()
+    assert np.isnan(joint_angle(points([math.nan, 0, 0]), origin, points([1, 0, 0]))).all()
+
+
+def test_a_body_from_the_side_has_its_true_angles(perform: Perform) -> None:
+    script = steady("squat", 1)
+    for moment, (_, body) in zip(perform(script), bodies(script), strict=True):
+        assert moment.pose is not None
+        row, truth = measure(moment.pose), body.angles()
+        errors = [abs(row[COLUMN[name]] - truth[name]) for name in JOINT_NAMES]
+        assert max(errors) < 4  # depth counts for less than it is
+
+
+def test_heights_and_spreads_are_in_trunk_lengths(perform: Perform) -> None:
+    hanging = measure(first_pose(perform("pull-up", 1)))
+    standing = measure(first_pose(perform("squat", 1)))
+    assert hanging[COLUMN["left_wrist_height"]] > 0.8
+    assert standing[COLUMN["left_wrist_height"]] < -0.8
+    assert standing[COLUMN["trunk"]] < 10
+    assert measure(first_pose(perform("push-up", 1)))[COLUMN["trunk"]] > 60
+
+
+def test_what_is_out_of_sight_is_nan(perform: Perform) -> None:
+    pose = first_pose(perform("squat", 1))
+    hidden = pose.visibility.copy()
+    hidden[25] = 0.1
+    row = measure(replace(pose, visibility=hidden))
+    assert np.isnan(row[[COLUMN["left_knee"], COLUMN["left_hip"], COLUMN["knee_gap"]]]).all()
+    assert np.isfinite(row[COLUMN["right_knee"]])
+
+
+def test_without_a_pose_every_signal_is_nan() -> None:
+    (moment,) = measure_angles([PoseAt(1.5, None)])
+    assert moment.time == 1.5
+    assert np.isnan(moment.values).all()
+    assert math.isnan(moment["left_knee"])
+
+
+def test_a_collapsed_pose_gives_numbers_or_nan_but_no_error() -> None:
+    flat = Pose(np.zeros((33, 3), np.float32), np.zeros((33, 3), np.float32), np.ones(33, np.float32), 1.0)
+    row = measure(flat)
+    assert row.shape == (len(SIGNALS),)
+    assert row.dtype == np.float32
+    assert not np.isinf(row).any()
