@@ -79,12 +79,12 @@ def open_folder(path: Path) -> WhisperFolder:
     path = path.expanduser()
     if not path.is_dir():
         raise ModelError(f"There is no folder {path}.", "Give a folder that holds a CTranslate2 Whisper model.")
-    lacks = [name for name in ("model.bin", "config.json", "tokenizer.json") if not (path / name).is_file()]
+    lacks = [name for name in ("model.bin", "config.json") if not (path / name).is_file()]
     vocabulary = next((path / name for name in _VOCABULARIES if (path / name).is_file()), None)
     if vocabulary is None:
         lacks.append("vocabulary.json")
     if lacks or vocabulary is None:
-        remedy = "Convert it with: ct2-transformers-converter --copy_files tokenizer.json preprocessor_config.json."
+        remedy = "Convert it with: ct2-transformers-converter --model NAME --output_dir FOLDER --quantization int8."
         raise ModelError(f"{path} is no CTranslate2 Whisper model: it lacks {', '.join(lacks)}.", remedy)
     return WhisperFolder(path, _count_words(vocabulary) > ENGLISH_ONLY_WORDS)
 
