@@ -29,6 +29,7 @@ class Settings:
     """Every setting with its value. `Settings()` holds the defaults, `Settings.from_environment()` the user's."""
 
     data_dir: Path = _row("HALFGIG_DATA", Path("~/.local/share/halfgig"), "folder", "where models and the library live")
+    library: Path | None = _row("LIBRARY_PATH", None, "file", "the library; without it library.db in HALFGIG_DATA")
     offline: bool = _row(
         "HALFGIG_OFFLINE", default=False, unit="0 or 1", help="1 never fetches model weights from the network"
     )
@@ -98,7 +99,7 @@ class Settings:
     @property
     def library_path(self) -> Path:
         """The one SQLite file that holds sources, transcripts and the index."""
-        return self.data_dir / "library.db"
+        return self.library or self.data_dir / "library.db"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -107,7 +108,8 @@ class Settings:
         given = {row.name: environ.get(row.metadata["env"], "").strip() for row in dataclasses.fields(cls)}
         values = {row.name: _parse(row, given[row.name]) for row in dataclasses.fields(cls) if given[row.name]}
         settings = cls(**values)
-        return dataclasses.replace(settings, data_dir=settings.data_dir.expanduser())
+        library = settings.library and settings.library.expanduser()
+        return dataclasses.replace(settings, data_dir=settings.data_dir.expanduser(), library=library)
 
 
 def _parse(row: dataclasses.Field[Any], text: str) -> Any:
