@@ -10,17 +10,7 @@ import queue
 import threading
 from typing import TYPE_CHECKING, TypeVar
 
-from halfgig.media.audio import decode_audio
-from halfgig.media.frames import decode_frames
-from halfgig.motion.poses import track_poses
-from halfgig.motion.report import count
 from halfgig.records import SAMPLE_RATE
-from halfgig.search.passages import make_passages
-from halfgig.search.vectors import embed_passages
-from halfgig.speech.recognizer import recognize
-from halfgig.speech.transcript import stitch
-from halfgig.speech.vad import detect_speech
-from halfgig.speech.windows import find_windows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -39,6 +29,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 AHEAD = 4  # seconds of sound, or frames, that are decoded ahead: enough to keep both sides busy
+PATIENCE: Seconds = 2.0  # for a maker that was stopped; one that waits for a silent pipe ends with the process
 FRAME_RATE = 10.0  # frames a second that motion is sampled at
 FRAME_WIDTH = 640  # pixels; the pose model sees 256 of them around the person
 
@@ -47,6 +38,10 @@ def find_speech(
     source: Source, detector: VoiceDetector, shape: WindowShape, *, log: DecodeLog, settings: Settings, watch: Watch
 ) -> Iterator[Window]:
     """source -> audio blocks -> speech windows; `watch` hears the position in seconds."""
+    from halfgig.media.audio import decode_audio
+    from halfgig.speech.vad import detect_speech
+    from halfgig.speech.windows import find_windows
+
     blocks = decode_audio(source, log=log, settings=settings)
     scored = prefetch(detect_speech(blocks, detector), AHEAD)
     return find_windows(_watch_sound(scored, watch), shape)
@@ -56,11 +51,17 @@ def transcribe(
     windows: Iterable[Window], recognizer: Recognizer, hearing: Hearing, tidy: Callable[[], object]
 ) -> Iterator[Segment]:
     """speech windows -> segments; `tidy` gives memory back after each window."""
+    from halfgig.speech.recognizer import recognize
+    from halfgig.speech.transcript import stitch
+
     return stitch(recognize(_tidied(windows, tidy), recognizer, hearing))
 
 
 def embed(segments: Iterable[Segment], embedder: Embedder, batch_size: int) -> Iterator[tuple[Passage, Vector]]:
     """segments -> passages -> vectors."""
+    from halfgig.search.passages import make_passages
+    from halfgig.search.vectors import embed_passages
+
     return embed_passages(make_passages(segments), embedder, batch_size)
 
 
@@ -75,6 +76,10 @@ def count_reps(
     watch: Watch,
 ) -> Report:
     """source -> frames -> poses -> joint angles -> reps -> report; `watch` hears the position in seconds."""
+    from halfgig.media.frames import decode_frames
+    from halfgig.motion.poses import track_poses
+    from halfgig.motion.report import count
+
     frames = decode_frames(source, rate=FRAME_RATE, width=width, log=log, settings=settings)
     poses = track_poses(_watch_frames(prefetch(frames, AHEAD), watch), tracker)
     return count(poses, exercise, least_frames=settings.min_frames_for_analysis)
@@ -94,7 +99,7 @@ def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:
     finally:
         stopped.set()
         _drain(made)
-        maker.join()
+        maker.join(PATIENCE)
 
 
 def _fill(

@@ -6,6 +6,7 @@ A window whose text loops, guesses or leaves speech out is split where it is qui
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 3000  # mel columns that Whisper can see: 30 s
 SHORTEST = 4.0  # seconds; a window that short is not split again
+FEW_SHAPES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "2")  # it would keep 2 MB for every length of window it ever saw
 TEMPERATURES = (0.4, 0.8)
 SEED = 1  # the same sound gives the same text, whatever was heard before
 
@@ -58,6 +60,7 @@ class Recognizer:
     @classmethod
     def open(cls, folder: Path, threads: int) -> Recognizer:
         """Load the model of a folder, or raise ModelError; it holds its weights until it is closed."""
+        os.environ.setdefault(*FEW_SHAPES)
         try:
             model = ctranslate2.models.Whisper(str(folder), compute_type="int8", intra_threads=threads)
         except (RuntimeError, ValueError) as error:
