@@ -111,7 +111,7 @@ def open_interpreter(model: Path, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     if not model.is_file():
-        raise ModelError(f"The pose model {model.name} is missing.", "Run: halfgig models pull blazepose")
+        raise ModelError(f"The pose model {model.name} is missing.", "Run: halfgig models pull blazepose-full blazepose-lite")
     try:
         interpreter = Interpreter(model_path=str(model), num_threads=threads)
         interpreter.allocate_tensors()
