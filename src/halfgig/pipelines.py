@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from halfgig.settings import Settings
     from halfgig.speech.recognizer import Hearing, Recognizer
     from halfgig.speech.vad import ScoredBlock, VoiceDetector
-    from halfgig.speech.windows import Window, WindowShape
+    from halfgig.speech.windows import Window
 
     Watch = Callable[[Seconds], None]
 
@@ -35,7 +35,7 @@ FRAME_WIDTH = 640  # pixels; the pose model sees 256 of them around the person
 
 
 def find_speech(
-    source: Source, detector: VoiceDetector, shape: WindowShape, *, log: DecodeLog, settings: Settings, watch: Watch
+    source: Source, detector: VoiceDetector, *, log: DecodeLog, settings: Settings, watch: Watch
 ) -> Iterator[Window]:
     """source -> audio blocks -> speech windows; `watch` hears the position in seconds."""
     from halfgig.media.audio import decode_audio
@@ -44,7 +44,7 @@ def find_speech(
 
     blocks = decode_audio(source, log=log, settings=settings)
     scored = prefetch(detect_speech(blocks, detector), AHEAD)
-    return find_windows(_watch_sound(scored, watch), shape)
+    return find_windows(_watch_sound(scored, watch))
 
 
 def transcribe(

@@ -17,7 +17,7 @@ from halfgig.operations.admission import admit_whisper, log_memory, threads
 from halfgig.records import DecodeLog
 from halfgig.settings import Settings
 from halfgig.speech.language import AUTO, check_code, detect_language
-from halfgig.speech.recognizer import Hearing, Recognizer, shape_for
+from halfgig.speech.recognizer import Hearing, Recognizer
 from halfgig.speech.vad import VoiceDetector
 
 if TYPE_CHECKING:
@@ -74,15 +74,12 @@ class Transcription:
         store = ModelStore(self.settings.models_dir, offline=self.settings.offline)
         detector = VoiceDetector.open(store.ensure(VAD, report=self.report) / "silero_vad_16k.safetensors")
         recognizer = self._open(store, self._first_model())
-        shape = shape_for(recognizer)
-        windows = pipelines.find_speech(
-            self.source, detector, shape, log=self.log, settings=self.settings, watch=self._moved
-        )
+        windows = pipelines.find_speech(self.source, detector, log=self.log, settings=self.settings, watch=self._moved)
         fresh: Iterator[Window] = (window for window in windows if window.end > self.resume_at)
         if self.language == AUTO:
             recognizer, fresh = self._detect(store, recognizer, fresh)
         log_memory("model loaded")
-        for segment in pipelines.transcribe(fresh, recognizer, self._hearing(recognizer), trim):
+        for segment in pipelines.transcribe(fresh, recognizer, self._hearing(), trim):
             if segment.end > self.resume_at:
                 yield segment
         log_memory("transcribed")
@@ -110,12 +107,11 @@ class Transcription:
             recognizer = self._open(store, self.choice.english)
         return recognizer, itertools.chain(guess.windows, windows)
 
-    def _hearing(self, recognizer: Recognizer) -> Hearing:
+    def _hearing(self) -> Hearing:
         return Hearing(
             language=self.language,
             translate=self.translate,
             beam_size=self.settings.whisper_beam_size,
-            padding=recognizer.padding,
             words=self.words,
         )
 

@@ -16,7 +16,6 @@ from halfgig.errors import ModelError
 from halfgig.speech.mel import COLUMNS_PER_SECOND, log_mel
 from halfgig.speech.segments import LOOPING, Decoding, accounts_for, split_segments
 from halfgig.speech.tokens import START, TRANSCRIBE, TRANSLATE, is_special, read_special_ids
-from halfgig.speech.windows import WindowShape
 from halfgig.speech.words import Alignment, token_times, with_words
 
 if TYPE_CHECKING:
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from halfgig.speech.windows import Window
 
 MAX_COLUMNS = 3000  # mel columns that Whisper can see: 30 s
+PADDING = 600  # mel columns of silence after the speech; with fewer the decoder loops or stops early more often
 SHORTEST = 4.0  # seconds; a window that short is not split again
 FEW_SHAPES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "2")  # it would keep 2 MB for every length of window it ever saw
 TEMPERATURES = (0.4, 0.8)
@@ -41,20 +41,17 @@ class Hearing:
     language: str = "en"
     translate: bool = False
     beam_size: int = 1
-    padding: int = 600
+    padding: int = PADDING
     words: bool = False
 
 
 class Recognizer:
-    """A Whisper model on CTranslate2, int8. `mels` is the number of mel bands that it was trained with, `padding` the
-    mel columns of silence that it wants after the speech.
-    """
+    """A Whisper model on CTranslate2, int8. `mels` is the number of mel bands that it was trained with."""
 
     def __init__(self, model: Any, special_ids: Mapping[str, int]) -> None:
         self.model = model
         self.mels: int = model.n_mels
         self.multilingual: bool = model.is_multilingual
-        self.padding = 600
         self._special_ids = special_ids
 
     @classmethod
@@ -104,18 +101,13 @@ class Recognizer:
 
     def language_probabilities(self, window: Window) -> dict[str, float]:
         """Probability of each language code for one window; a multilingual model only."""
-        [found] = self.model.detect_language(self.encode(window, self.padding))
+        [found] = self.model.detect_language(self.encode(window, PADDING))
         return {token.strip("<|>"): probability for token, probability in found}
 
     def _prompt(self, hearing: Hearing) -> list[str]:
         if not self.model.is_multilingual:
             return [START]
         return [START, f"<|{hearing.language}|>", TRANSLATE if hearing.translate else TRANSCRIBE]
-
-
-def shape_for(recognizer: Recognizer) -> WindowShape:  # noqa: ARG001
-    """The windows that a model hears best."""
-    return WindowShape()
 
 
 def recognize(
