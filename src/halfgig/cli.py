@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
+import signal
 import sys
 from typing import TYPE_CHECKING
 
 from halfgig import __version__
 from halfgig.commands import index, library, models, reps, search, transcribe
+from halfgig.commands.search import printable
 from halfgig.errors import HalfgigError
 from halfgig.memory.allocator import use_one_arena
 from halfgig.settings import Settings
@@ -26,20 +29,42 @@ EXIT_CODES = """exit codes: 2 the command is wrong, 3 the source cannot be read,
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    use_one_arena()
     parsed = _parser().parse_args(arguments)
+    _prepare_process()
     logging.basicConfig(level=logging.INFO if parsed.verbose else logging.WARNING, format="%(asctime)s %(message)s")
     try:
-        return int(parsed.run(parsed, Settings.from_environment()))
+        code = int(parsed.run(parsed, Settings.from_environment()))
+        print(end="", flush=True)
     except HalfgigError as error:
-        print(f"halfgig: {error}", file=sys.stderr)
-        return error.exit_code
+        return _fail(str(error), error.exit_code)
     except KeyboardInterrupt:
-        print("halfgig: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _fail("interrupted", INTERRUPTED)
     except BrokenPipeError:
+        return _fail("", CLOSED_PIPE)
+    except OSError as error:
+        return _fail(f"{error}. Check the disk and the rights.", HalfgigError.exit_code)
+    return code
+
+
+def _fail(message: str, code: int) -> int:
+    """Print the one line of a failure, and make sure that what standard output could not take is not tried again."""
+    try:
+        sys.stdout.flush()
+    except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return CLOSED_PIPE
+    if message:
+        print(f"halfgig: {printable(message)}", file=sys.stderr)
+    return code
+
+
+def _prepare_process() -> None:
+    """One arena; what a terminal cannot show is escaped; a request to end unwinds, so that no draft stays behind."""
+    use_one_arena()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from halfgig.commands.models import PullProgress
-from halfgig.commands.transcribe import tell
+from halfgig.commands.search import printable
+from halfgig.commands.standard import tell
 from halfgig.errors import HalfgigError
 from halfgig.progress import Progress
 
@@ -41,7 +42,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         try:
             print(_describe(_index(source, settings)), flush=True)
         except HalfgigError as error:
-            print(f"halfgig: {error}", file=sys.stderr)
+            print(f"halfgig: {printable(str(error))}", file=sys.stderr)
             code = error.exit_code
     return code
 
@@ -65,4 +66,4 @@ def _index(source: str, settings: Settings) -> Indexed:
 def _describe(indexed: Indexed) -> str:
     passages = f"{indexed.passages} passage{'' if indexed.passages == 1 else 's'}"
     state = "is indexed already" if indexed.known else "indexed"
-    return f"{indexed.source.title} {state}: {passages}, id {indexed.source.id[:12]}"
+    return f"{printable(indexed.source.title)} {state}: {passages}, id {indexed.source.id[:12]}"

@@ -38,6 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
     for action, text in named.items():
         below = actions.add_parser(action, help=text, description=text)
         below.add_argument("names", nargs="+" if action == "remove" else "*", metavar="NAME", help="a model, or all")
+    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:

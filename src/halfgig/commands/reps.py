@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from halfgig.commands.models import PullProgress
-from halfgig.commands.transcribe import given, tell
+from halfgig.commands.standard import given, tell
 from halfgig.progress import Progress, minutes
 
 if TYPE_CHECKING:

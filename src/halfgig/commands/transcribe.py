@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 from halfgig.commands.models import PullProgress
-from halfgig.errors import BadRequest
+from halfgig.commands.standard import given, open_output, tell
 from halfgig.progress import Progress
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
-    from typing import IO
+    from collections.abc import Callable
 
     from halfgig.operations.transcription import Transcription
     from halfgig.settings import Settings
@@ -54,25 +50,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         report=PullProgress(sys.stderr),
     )
     progress.total = transcription.info.duration if transcription.info else None
-    with _output(arguments.output) as out:
-        _write(transcription, form, out, progress)
+    with open_output(arguments.output) as write:
+        _write(transcription, form, write, progress)
     tell(*transcription.notes, transcription.log.summary())
     return 0
 
 
-def given(text: str) -> str | IO[bytes]:
-    """What the command was given: a path or URL, or standard input for `-`."""
-    return sys.stdin.buffer if text == "-" else text
-
-
-def tell(*notes: str) -> None:
-    """Print what a person should know beside the result, on standard error; empty notes are none."""
-    for note in notes:
-        if note:
-            print(f"Note: {note}", file=sys.stderr)
-
-
-def _write(transcription: Transcription, form: str, out: TextIO, progress: Progress) -> None:
+def _write(transcription: Transcription, form: str, write: Callable[[str], None], progress: Progress) -> None:
     from halfgig.speech.captions import Facts, render
 
     def closing() -> Facts:
@@ -81,8 +65,7 @@ def _write(transcription: Transcription, form: str, out: TextIO, progress: Progr
     try:
         for piece in render(transcription, form, closing):
             progress.clear()
-            out.write(piece)
-            out.flush()
+            write(piece)
     finally:
         progress.clear()
 
@@ -90,23 +73,3 @@ def _write(transcription: Transcription, form: str, out: TextIO, progress: Progr
 def _form_of(output: str | None) -> str:
     ending = Path(output).suffix[1:] if output else ""
     return ending if ending in FORMS else "txt"
-
-
-@contextmanager
-def _output(path: str | None) -> Iterator[TextIO]:
-    if path is None:
-        yield sys.stdout
-        return
-    target = Path(path)
-    try:
-        number, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent, text=True)
-    except OSError as error:
-        raise BadRequest(f"{path} cannot be written: {error.strerror}.", "Choose another place with -o.") from error
-    draft = Path(name)
-    try:
-        with os.fdopen(number, "w", encoding="utf-8") as file:
-            yield file
-        draft.chmod(0o644)
-        draft.replace(target)
-    finally:
-        draft.unlink(missing_ok=True)

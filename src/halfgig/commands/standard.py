@@ -1,0 +1,102 @@
+"""Standard input, output and error as the commands use them, and the file that takes the place of standard output."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from halfgig.commands.search import printable
+from halfgig.errors import BadRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import IO, TextIO
+
+STANDARD_OUTPUT = ("-", "/dev/stdout")  # other names for it; a file behind it is not to be replaced
+
+
+def given(text: str) -> str | IO[bytes]:
+    """What the command was given: a path or URL, or standard input for `-`.
+
+    Standard input comes unbuffered: a read that never returns then holds no lock that the exit would wait for.
+    """
+    if text != "-":
+        return text
+    if sys.stdin is None:
+        raise BadRequest("Standard input is closed.", "Pipe the source in, or give its path.")
+    unbuffered: IO[bytes] = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+    return unbuffered
+
+
+def tell(*notes: str) -> None:
+    """Print what a person should know beside the result, on standard error; empty notes are none."""
+    for note in notes:
+        if note:
+            print(f"Note: {printable(note)}", file=sys.stderr)
+
+
+@contextmanager
+def open_output(path: str | None) -> Iterator[Callable[[str], None]]:
+    """What writes text at once: to standard output, or to a draft that becomes the file when all is written.
+
+    A link is followed; a device or a named pipe is written as it is. BadRequest where the place cannot be written.
+    """
+    if path in (None, *STANDARD_OUTPUT):
+        if sys.stdout is None:
+            raise BadRequest("Standard output is closed.", "Name a file with -o.")
+        yield _writer(sys.stdout, "Standard output")
+        return
+    target = Path(path).resolve()
+    if target.is_dir():
+        raise BadRequest(f"{path or 'The output'} is a folder.", "Name a file with -o.")
+    if target.exists() and not target.is_file():
+        yield from _open(target, path)
+        return
+    draft = target.with_name(f".halfgig-{uuid4().hex}")
+    try:
+        yield from _open(draft, path)
+        _put_in_place(draft, target, path)
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def _open(target: Path, path: str) -> Iterator[Callable[[str], None]]:
+    with _written(path):
+        file = target.open("w", encoding="utf-8")
+    try:
+        yield _writer(file, path)
+    finally:
+        with _written(path):
+            file.close()
+
+
+def _put_in_place(draft: Path, target: Path, path: str) -> None:
+    with _written(path):
+        if target.exists():
+            shutil.copymode(target, draft)
+        draft.replace(target)
+
+
+def _writer(out: TextIO, place: str) -> Callable[[str], None]:
+    def write(text: str) -> None:
+        with _written(place):
+            out.write(text)
+            out.flush()
+
+    return write
+
+
+@contextmanager
+def _written(place: str) -> Iterator[None]:
+    """Turn a failure to write into a BadRequest that names the place; a closed pipe is the caller's."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        detail = f"{place} cannot be written: {error.strerror or error}."
+        raise BadRequest(detail, "Choose another place with -o.") from error
