@@ -14,7 +14,7 @@ import ctranslate2
 
 from halfgig.errors import ModelError
 from halfgig.speech.mel import COLUMNS_PER_SECOND, log_mel
-from halfgig.speech.segments import LOOPING, Decoding, accounts_for, split_segments
+from halfgig.speech.segments import LOOPING, Decoding, accounts_for, fitted, split_segments
 from halfgig.speech.tokens import START, TRANSCRIBE, TRANSLATE, is_special, read_special_ids
 from halfgig.speech.words import Alignment, token_times, with_words
 
@@ -172,7 +172,8 @@ def _segments(
     if decoding.is_silence:
         return []
     segments = list(split_segments(decoding, window.duration))
-    if not (hearing.words and segments):
-        return segments
-    columns = int(window.duration * COLUMNS_PER_SECOND)
-    return with_words(segments, decoding, recognizer.align(encoded, decoding, hearing, columns), hearing.language)
+    if hearing.words and segments:
+        columns = int(window.duration * COLUMNS_PER_SECOND)
+        alignments = recognizer.align(encoded, decoding, hearing, columns)
+        segments = with_words(segments, decoding, alignments, hearing.language)
+    return [fitted(segment, window) for segment in segments]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from halfgig.records import Segment
@@ -77,6 +77,16 @@ def split_segments(decoding: Decoding, duration: Seconds) -> Iterator[Segment]:
         yield from _segment(decoding, first, i, start, min(time, duration))
         start, first = min(time, duration), i + 1
     yield from _segment(decoding, first, len(decoding.tokens), start, duration)
+
+
+def fitted(segment: Segment, window: Window) -> Segment:
+    """The segment and its words without the silence around them, which Whisper's own times include."""
+    start, end = window.voiced(segment.start, segment.end)
+    words = []
+    for word in segment.words:
+        begin, finish = window.voiced(max(word.start, start), max(start, min(word.end, end)))
+        words.append(replace(word, start=begin, end=max(begin, finish)))
+    return replace(segment, start=start, end=end, words=tuple(words))
 
 
 def _segment(decoding: Decoding, first: int, last: int, start: Seconds, end: Seconds) -> Iterator[Segment]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from halfgig.speech.vad import ScoredBlock
 
 CHUNKS_PER_SECOND = SAMPLE_RATE / CHUNK
+FAINT = 0.35  # speech probability of the weak beginnings and ends of words
 QUIET = 8  # chunks whose mean probability tells how quiet a moment is
 
 
@@ -34,7 +35,7 @@ class WindowShape:
     least_speech: Seconds = 0.1  # a window with less is a click or a cough
     farthest: Seconds = 30.0  # a longer silence inside a window ends it
     onset: float = 0.5
-    offset: float = 0.35
+    offset: float = FAINT
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,15 @@ class Window:
         """Seconds of speech between two moments of the window."""
         first, last = (min(len(self.probabilities), t * CHUNKS_PER_SECOND) for t in (start, end))
         return float(np.sum(self.probabilities[round(first) : round(last)] >= 0.5)) / CHUNKS_PER_SECOND
+
+    def voiced(self, start: Seconds, end: Seconds) -> tuple[Seconds, Seconds]:
+        """From where to where somebody speaks in a stretch of the window; the whole stretch where nobody does."""
+        first = int(start * CHUNKS_PER_SECOND)
+        loud = np.flatnonzero(self.probabilities[first : math.ceil(end * CHUNKS_PER_SECOND)] >= FAINT)
+        if not len(loud):
+            return start, end
+        begin, finish = first + loud[0], first + loud[-1] + 1
+        return max(start, begin / CHUNKS_PER_SECOND), min(end, finish / CHUNKS_PER_SECOND)
 
     def split(self) -> tuple[Window, Window]:
         """Two windows, cut where this one is quietest between its first and its last third."""
