@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import sysconfig
 from dataclasses import dataclass, replace
@@ -47,7 +48,7 @@ def run(plan: Plan, command: Sequence[str], limit: int | None = None) -> Run:
 def transcribe(plan: Plan, recording: Recording, limit: int | None = None) -> Run:
     """`halfgig transcribe` on the plan's weights; the text is the run's output."""
     command = [HALFGIG, "transcribe", str(recording.path), "--model", str(plan.weights), "--format", "txt"]
-    return run(plan, [*command, "--language", "en", "-o", "-"], limit)
+    return run(plan, [*command, "--language", "en"], limit)
 
 
 def rival(plan: Plan, recording: Recording, way: str, limit: int | None = None) -> Run:
@@ -99,14 +100,17 @@ def motion(plan: Plan) -> Iterator[Row]:
         recording = looped(CLIP, seconds, plan.folder / f"{CLIP.stem}-{seconds:.0f}{CLIP.suffix}")
         done = run(plan, [HALFGIG, "reps", str(recording.path), "--json"], HALF_A_GIG)
         row = measured("a clip of squats again and again, 512 MiB", f"halfgig reps, {seconds / MINUTE:.0f} min", done)
-        yield replace(row, speed=recording.seconds / done.seconds if done.ok else None)
+        if done.ok:
+            poses = json.loads(done.stdout)["frames_analyzed"]
+            row = replace(row, speed=recording.seconds / done.seconds, rate=poses / done.seconds)
+        yield row
 
 
 def passages(plan: Plan) -> Iterator[Row]:
     """Passages embedded a second."""
-    done = run(plan, [sys.executable, "-m", "benchmarks.embed"])
+    done = run(plan, [sys.executable, "-m", "benchmarks.search"])
     row = measured("search", "passages of 80 words embedded", done)
-    yield replace(row, rate=float(done.stdout) if done.ok else None)
+    yield replace(row, rate=json.loads(done.stdout)["embedded_per_second"] if done.ok else None)
 
 
 def starting(plan: Plan) -> Iterator[Row]:
