@@ -118,7 +118,7 @@ def _parse(row: dataclasses.Field[Any], text: str) -> Any:
     try:
         value = read[kind](text)
     except ValueError:
-        what = "0 or 1" if kind == "bool" else f"a whole number of {row.metadata['unit']}"
+        what = {"bool": "0 or 1", "int": "a whole number"}.get(kind, "a number")
         raise _refusal(row, text, f"is not {what}") from None
     least = row.metadata["least"]
     if isinstance(value, (int, float)) and (not math.isfinite(value) or (least is not None and value < least)):

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from halfgig.memory.jail import Run
     from halfgig.records import Seconds
 
+    Check = Callable[[str], str]
+
 LIMIT = 320 * MIB
 PATIENCE: Seconds = 600
 TALK, ATHLETE = "talk.mp4", "athlete.mp4"
@@ -38,7 +40,7 @@ class Step:
 
     name: str
     command: tuple[str, ...]
-    check: Callable[[str], str]
+    check: Check
 
 
 def perform(step: Step, folder: Path, environment: Mapping[str, str]) -> Run:

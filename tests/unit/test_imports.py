@@ -1,0 +1,143 @@
+"""Imports run one way, pure modules touch no effects, and the light modules load nothing heavy."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[2] / "src" / "halfgig"
+# From the top: a part may import parts of lower rows only, and itself.
+LAYERS = (
+    {"__main__", "demo"},
+    {"cli"},
+    {"commands"},
+    {"progress"},
+    {"operations"},
+    {"pipelines"},
+    {"media", "speech", "search", "motion", "memory", "models", "store"},
+    {"settings"},
+    {"records"},
+    {"errors"},
+)
+ROWS = {part: row for row, parts in enumerate(LAYERS) for part in parts}
+
+PURE = (
+    "errors.py",
+    "records.py",
+    "media/clock.py",
+    "memory/budget.py",
+    "models/manifest.py",
+    "motion/angles.py",
+    "motion/exercises.py",
+    "motion/recognition.py",
+    "motion/regions.py",
+    "motion/report.py",
+    "motion/reps.py",
+    "motion/turns.py",
+    "search/moments.py",
+    "search/passages.py",
+    "speech/captions.py",
+    "speech/mel.py",
+    "speech/segments.py",
+    "speech/transcript.py",
+    "speech/windows.py",
+    "speech/words.py",
+)
+READS_ITS_TABLE = ("speech/tokens.py", "speech/vad.py")  # from disk, in one function; the rest is arithmetic
+PURE_LIBRARIES = {
+    *("__future__", "collections", "dataclasses", "difflib", "enum", "functools", "html", "itertools", "json", "math"),
+    *("numpy", "re", "string", "typing", "unicodedata", "urllib.parse", "zlib"),
+}
+EFFECTS = {"open", "print", "input", "exec", "eval", "__import__"}
+
+HEAVY = {
+    *("ai_edge_litert", "apsw", "av", "ctranslate2", "faster_whisper", "huggingface_hub", "numpy", "onnxruntime"),
+    *("sqlite_vec", "tokenizers", "tqdm"),
+}
+LIGHT = (
+    *("halfgig", "halfgig.records", "halfgig.errors", "halfgig.settings", "halfgig.cli", "halfgig.models.store"),
+    *(f"halfgig.commands.{path.stem}" for path in sorted((ROOT / "commands").glob("[a-z]*.py"))),
+    *(f"halfgig.{path.parent.name}" for path in sorted(ROOT.glob("*/__init__.py"))),
+)
+
+
+def modules() -> list[Path]:
+    return sorted(ROOT.rglob("*.py"))
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def part(path: Path) -> str:
+    return path.relative_to(ROOT).parts[0].removesuffix(".py")
+
+
+def imported(path: Path, *, at_runtime: bool = False) -> Iterator[str]:
+    """Full names of what a module imports, `from halfgig import x` as halfgig.x."""
+    tree = ast.parse(path.read_text())
+    for node in runtime_nodes(tree) if at_runtime else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module == "halfgig":
+            yield from (f"halfgig.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{name(path)} has a relative import"
+            yield node.module or ""
+
+
+def runtime_nodes(tree: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those that only a type checker sees."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            continue
+        yield node
+        yield from runtime_nodes(node)
+
+
+def own_parts(path: Path) -> set[str]:
+    names = (full.split(".") for full in imported(path) if full.split(".")[0] == "halfgig")
+    return {words[1] for words in names if len(words) > 1 and words[1] in ROWS}
+
+
+def is_pure(full: str) -> bool:
+    if full.startswith("halfgig."):
+        return f"{full.removeprefix('halfgig.').replace('.', '/')}.py" in (*PURE, *READS_ITS_TABLE)
+    return full in PURE_LIBRARIES or full.partition(".")[0] in PURE_LIBRARIES
+
+
+@pytest.mark.parametrize("path", [path for path in modules() if path.parent != ROOT or part(path) in ROWS], ids=name)
+def test_imports_run_one_way(path: Path) -> None:
+    own = part(path)
+    assert own in ROWS, f"{own} has no layer: give it one here and in docs/architecture.md"
+    assert [other for other in own_parts(path) if other != own and ROWS[other] <= ROWS[own]] == []
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {part(path) for path in modules()} - {"__init__"} == set(ROWS)
+
+
+@pytest.mark.parametrize("module", [*PURE, *READS_ITS_TABLE])
+def test_pure_modules_import_only_pure_ones(module: str) -> None:
+    assert [full for full in imported(ROOT / module, at_runtime=True) if not is_pure(full)] == []
+
+
+@pytest.mark.parametrize("module", PURE)
+def test_pure_modules_open_and_print_nothing(module: str) -> None:
+    calls = (node for node in ast.walk(ast.parse((ROOT / module).read_text())) if isinstance(node, ast.Call))
+    assert {ast.unparse(call.func) for call in calls} & EFFECTS == set()
+
+
+@pytest.mark.parametrize("module", LIGHT)
+def test_light_modules_load_nothing_heavy(module: str) -> None:
+    code = f"import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}} & {HEAVY!r}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert loaded == []
