@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from halfgig.memory.jail import Run
 
 CLOSING = """\
-Each command ran by itself under a hard limit of {limit} MB without swap ({meter}).
+Each command ran by itself under a hard limit of {limit} MB without swap ({meter}). The peak is what counts towards
+the limit; RSS also counts libraries that were in memory already.
 The videos are in {folder}. Now yours:
 
   halfgig index VIDEO && halfgig search "words"

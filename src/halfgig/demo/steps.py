@@ -95,7 +95,9 @@ STEPS = (
 
 
 def table(rows: Iterable[tuple[Step, Run]]) -> str:
-    """Seconds and peak of each step."""
-    lines = [f"{'step':<12}{'seconds':>9}{'peak MB':>9}"]
-    lines += [f"{step.name:<12}{run.seconds:>9.1f}{run.peak / MIB:>9.0f}" for step, run in rows]
+    """Seconds, and peaks without and with libraries, of each step."""
+    lines = [f"{'step':<12}{'seconds':>9}{'peak MB':>9}{'RSS MB':>9}"]
+    lines += [
+        f"{step.name:<12}{run.seconds:>9.1f}{run.peak / MIB:>9.0f}{run.peak_rss / MIB:>9.0f}" for step, run in rows
+    ]
     return "\n".join(lines)
