@@ -1,7 +1,8 @@
 """What each kind of work costs at its peak, and which variant of it fits into the memory that there is.
 
-A cost is that of the whole process: Python, libraries, weights and buffers, resident at once. It is measured
-(`tests/accuracy/test_budget.py` keeps the table true) and rounded up; it does not grow with a source's length.
+A cost is the working set of the whole process: Python, weights and buffers, but not the pages of libraries and models
+that the kernel can drop and read again. It is measured (`python -m benchmarks.budget`) and does not grow with a
+source's length. To live under a hard limit, a process needs besides the pages of the code that runs all the time.
 """
 
 from __future__ import annotations
@@ -14,46 +15,55 @@ from halfgig.errors import MIB, DoesNotFit
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from halfgig.records import Bytes
+    from halfgig.records import Bytes, Seconds
+
+WINDOW: Seconds = 20.0  # from this length on, a source fills the longest window that a recogniser is given
+CODE = 24 * MIB  # of libraries: with less, the kernel drops what is needed again at once, and work crawls
+FRAMES_HELD = 11  # frames between decoder and pose model: those decoded ahead, and the copies of the one in work
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Peak bytes of one variant of a kind: `base`, and `per_pixel` for each pixel of the source's own frames.
-
-    A video decoder holds several whole frames of the source, however small they are scaled afterwards.
-    """
+    """Peak bytes of one variant of a kind, of which `window` is held only where a window of speech has full length."""
 
     kind: str
     variant: str
-    base: Bytes
-    per_pixel: float = 0.0
+    peak: Bytes
+    window: Bytes = 0
 
-    def at(self, pixels: int = 0) -> Bytes:
-        """Peak bytes for a source whose frames have `pixels` pixels."""
-        return self.base + round(self.per_pixel * pixels)
+    @property
+    def needs(self) -> Bytes:
+        """The least hard limit under which the work goes on at full speed."""
+        return self.peak + CODE
+
+    def likely(self, seconds: Seconds | None) -> Bytes:
+        """Peak bytes that a source of this length will reach; a length that is not known is a long one."""
+        share = 1.0 if seconds is None else min(seconds / WINDOW, 1.0)
+        return self.peak - round((1 - share) * self.window)
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """The variant that will run, the bytes it needs, and why it is not the one that was wanted (else empty)."""
+    """The variant that will run, its peak, the bytes it needs, and why it is not what was wanted (else empty)."""
 
     kind: str
     variant: str
+    peak: Bytes
     needs: Bytes
     reason: str = ""
 
 
-# Best first within a kind: what stands lower needs less and is worth less.
-# PLACEHOLDER: estimates until the pipelines can be measured.
+TINY_WEIGHTS, BASE_WEIGHTS = 39_451_946, 75_104_236  # bytes of model.bin, int8
+
+# Best first within a kind: what stands lower needs less and is worth less. An index costs what its transcript does:
+# the recogniser is closed before the embedder is opened. Reps cost the decoder and the frames of the source besides.
 TABLE = (
-    Cost("transcribe", "base", 330 * MIB),
-    Cost("transcribe", "tiny.en", 260 * MIB),
-    Cost("index", "base", 400 * MIB),
-    Cost("index", "tiny.en", 330 * MIB),
-    Cost("reps", "full", 200 * MIB, per_pixel=30.0),
-    Cost("reps", "lite", 185 * MIB, per_pixel=30.0),
-    Cost("search", "minilm", 150 * MIB),
+    Cost("transcribe", "base", 268 * MIB, window=50 * MIB),
+    Cost("transcribe", "tiny.en", 197 * MIB, window=40 * MIB),
+    Cost("language", "base", 249 * MIB, window=50 * MIB),
+    Cost("reps", "full", 95 * MIB),
+    Cost("reps", "lite", 86 * MIB),
+    Cost("search", "minilm", 69 * MIB),
 )
 
 
@@ -71,27 +81,33 @@ def at_most(kind: str, wanted: str, table: Sequence[Cost] = TABLE) -> list[Cost]
     return rows[rows.index(cost(kind, wanted, table)) :]
 
 
-def choose(candidates: Sequence[Cost], room: Bytes, *, pixels: int = 0) -> Choice:
+def choose(candidates: Sequence[Cost], room: Bytes) -> Choice:
     """The first of the candidates, best first, that fits into `room` bytes. The first is the wanted one.
 
     `room` is what the work's process may hold. Raises DoesNotFit, with the least that would do, where none fits.
     """
     wanted = candidates[0]
     for row in candidates:
-        if row.at(pixels) <= room:
-            reason = "" if row is wanted else _why(wanted, row, room, pixels)
-            return Choice(row.kind, row.variant, row.at(pixels), reason)
-    raise DoesNotFit(wanted.kind, min(row.at(pixels) for row in candidates), room)
+        if row.needs <= room:
+            reason = "" if row is wanted else _why(wanted, row, room)
+            return Choice(row.kind, row.variant, row.peak, row.needs, reason)
+    raise DoesNotFit(wanted.kind, min(row.needs for row in candidates), room)
 
 
-def whisper_cost(kind: str, variant: str, weights: Bytes, heads: int) -> Cost:
-    """The cost of Whisper weights that the table does not know, by the size of model.bin and attention heads.
-
-    PLACEHOLDER: the attention over 30 s is heads x 1500 x 1500 float32 (9 MB a head); the rest is a fit.
+def whisper_cost(variant: str, weights: Bytes) -> Cost:
+    """The cost of Whisper weights that the table does not know, by the bytes of their model.bin: a line through
+    tiny.en (38 MB) and base (76 MB).
     """
-    return Cost(kind, variant, round(110 * MIB + 1.2 * weights + 2 * heads * 1500 * 1500 * 4))
+    tiny, base = cost("transcribe", "tiny.en"), cost("transcribe", "base")
+    steepness = (base.peak - tiny.peak) / (BASE_WEIGHTS - TINY_WEIGHTS)
+    return Cost("transcribe", variant, tiny.peak + max(0, round(steepness * (weights - TINY_WEIGHTS))), tiny.window)
 
 
-def _why(wanted: Cost, taken: Cost, room: Bytes, pixels: int) -> str:
-    needed, granted = -(-wanted.at(pixels) // MIB), room // MIB
+def frames_memory(width: int, height: int) -> Bytes:
+    """What the frames cost that are held between decoder and pose model, of this many pixels each."""
+    return FRAMES_HELD * width * height * 3
+
+
+def _why(wanted: Cost, taken: Cost, room: Bytes) -> str:
+    needed, granted = -(-wanted.needs // MIB), room // MIB
     return f"{taken.variant} instead of {wanted.variant}, which needs {needed} MB where {granted} MB are left"

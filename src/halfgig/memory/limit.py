@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes
     from halfgig.settings import Settings
 
+PHYSICAL = "physical memory"
 FILES = {1: ("memory.limit_in_bytes",), 2: ("memory.max", "memory.high")}
 INHERITED = ("hierarchical_memory_limit", "hierarchical_memsw_limit")
 
@@ -54,10 +55,20 @@ def memory_limit(
     Version 1 says "unlimited" by a number of exabytes, which is never the smallest. `root` is where the file
     system starts, so that a test can bring its own tree.
     """
-    found = [Limit(physical_memory(root), "physical memory"), *group_limits(root), *process_limits()]
+    return min(all_limits(settings, root, process_limits), key=lambda limit: limit.bytes)
+
+
+def all_limits(
+    settings: Settings,
+    root: Path = ROOT,
+    process_limits: Callable[[], Iterator[Limit]] = process_limits,
+) -> Iterator[Limit]:
+    """Every limit that holds for this process, in no order: a larger one may have less left than the smallest."""
+    yield Limit(physical_memory(root), PHYSICAL)
+    yield from group_limits(root)
+    yield from process_limits()
     if settings.memory_limit_mb is not None:
-        found.append(Limit(settings.memory_limit_mb * MIB, "MEMORY_LIMIT_MB"))
-    return min(found, key=lambda limit: limit.bytes)
+        yield Limit(settings.memory_limit_mb * MIB, "MEMORY_LIMIT_MB")
 
 
 def group_limits(root: Path = ROOT) -> Iterator[Limit]:
@@ -81,8 +92,18 @@ def _inherited(folder: Path) -> Iterator[Limit]:
 
 def physical_memory(root: Path = ROOT) -> Bytes:
     """Bytes of memory that the machine has."""
+    total = _meminfo("MemTotal", root)
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") if total is None else total
+
+
+def available_memory(root: Path = ROOT) -> Bytes | None:
+    """Bytes that the machine could give without swapping; None where it does not tell."""
+    return _meminfo("MemAvailable", root)
+
+
+def _meminfo(wanted: str, root: Path) -> Bytes | None:
     for line in read(root / "proc/meminfo").splitlines():
         name, _, value = line.partition(":")
-        if name == "MemTotal" and value.split():
+        if name == wanted and value.split():
             return int(value.split()[0]) * 1024
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None

@@ -8,6 +8,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from halfgig.memory.cgroup import ROOT, own_groups, read
+from halfgig.memory.limit import PHYSICAL, available_memory
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
 RECLAIMABLE = {1: "total_inactive_file", 2: "inactive_file"}
+IN_USE = {1: "total_active_file", 2: "active_file"}  # page cache that was read twice; it can be dropped too
 
 
 def held(limit: Limit, root: Path = ROOT) -> Bytes:
@@ -28,6 +30,21 @@ def held(limit: Limit, root: Path = ROOT) -> Bytes:
             if figure is not None:
                 return figure
     return tree_pss(os.getpid(), root)
+
+
+def headroom(limit: Limit, root: Path = ROOT) -> Bytes:
+    """Bytes that our process tree may come to hold in all under `limit`: what others hold there is not for us.
+
+    What others hold is what the kernel could not drop for us. Under physical memory that is what the machine itself
+    calls unavailable; under MEMORY_LIMIT_MB and ulimit, which speak of us alone, there are no others.
+    """
+    own = tree_anonymous(os.getpid(), root)
+    if limit.group is not None:
+        figures = (group_anonymous(version, limit.group) for version in USAGE)
+        held_there = next((figure for figure in figures if figure is not None), own)
+        return max(0, limit.bytes - max(0, held_there - own))
+    available = available_memory(root) if limit.origin == PHYSICAL else None
+    return limit.bytes if available is None else min(limit.bytes, available + own)
 
 
 def working_set(root: Path = ROOT) -> Bytes | None:
@@ -45,6 +62,12 @@ def group_working_set(version: int, folder: Path) -> Bytes | None:
     if not usage.isdigit():
         return None
     return max(0, int(usage) - _figure(folder / "memory.stat", RECLAIMABLE[version]))
+
+
+def group_anonymous(version: int, folder: Path) -> Bytes | None:
+    """One group's usage less all page cache of files: what no room can be made of; None where it has no account."""
+    figure = group_working_set(version, folder)
+    return None if figure is None else max(0, figure - _figure(folder / "memory.stat", IN_USE[version]))
 
 
 def rss(pid: int | None = None, root: Path = ROOT) -> Bytes:
@@ -72,6 +95,17 @@ def tree_pss(pid: int, root: Path = ROOT) -> Bytes:
     if not (root / "proc/self").exists():
         return _peak_by_rusage()
     return sum(_pss(each, root) for each in tree(pid, root))
+
+
+def tree_anonymous(pid: int, root: Path = ROOT) -> Bytes:
+    """Bytes of `pid` and all below it that are no page of a file: stacks, heaps, shared memory.
+
+    Without /proc, the most that this process and its largest finished child ever had.
+    """
+    if not (root / "proc/self").exists():
+        return _peak_by_rusage()
+    statuses = [root / "proc" / str(each) / "status" for each in tree(pid, root)]
+    return 1024 * sum(_figure(status, name) for status in statuses for name in ("RssAnon:", "RssShmem:"))
 
 
 def tree(pid: int, root: Path = ROOT) -> Iterator[int]:

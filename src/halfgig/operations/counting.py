@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import IO
 
-    from halfgig.memory.budget import Choice
     from halfgig.models.pull import Listener
     from halfgig.motion.exercises import Exercise
+    from halfgig.operations.admission import MotionChoice
     from halfgig.records import Report, Seconds, Source
 
 AUTO = "auto"
@@ -37,7 +37,7 @@ class Counting:
     source: Source
     info: SourceInfo
     exercise: Exercise | None
-    choice: Choice
+    choice: MotionChoice
     settings: Settings
     watch: Callable[[Seconds], None] = ignore
     report: Listener = ignore
@@ -46,11 +46,17 @@ class Counting:
     def run(self) -> Report:
         """Count; the report's notes tell also what was given up to fit, and what decoding ran into."""
         store = ModelStore(self.settings.models_dir, offline=self.settings.offline)
-        folder = store.ensure(f"blazepose-{self.choice.variant}", report=self.report)
-        tracker = PoseTracker(folder, self.choice.variant, threads(self.settings))
+        folder = store.ensure(f"blazepose-{self.choice.model}", report=self.report)
+        tracker = PoseTracker(folder, self.choice.model, threads(self.settings))
         log_memory("model loaded")
         report = pipelines.count_reps(
-            self.source, tracker, self.exercise, log=self.log, settings=self.settings, watch=self.watch
+            self.source,
+            tracker,
+            self.exercise,
+            width=self.choice.width,
+            log=self.log,
+            settings=self.settings,
+            watch=self.watch,
         )
         log_memory("counted")
         notes = (*report.notes, self.choice.reason, self.log.summary())

@@ -34,7 +34,7 @@ def search(question: str, *, k: int = 5, keyword_only: bool = False, settings: S
 
 def _open_embedder(index: Index, settings: Settings) -> SentenceEmbedder | None:
     """The embedder that the index was made with; None where it cannot be had."""
-    if index.model is None or budget.cost("search", "minilm").at() > room(settings):
+    if index.model is None or budget.cost("search", "minilm").needs > room(settings):
         return None
     try:
         folder = ModelStore(settings.models_dir, offline=settings.offline).locate(index.model.name)

@@ -8,8 +8,17 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig.errors import MIB
-from halfgig.memory.limit import Limit
-from halfgig.memory.meter import held, peak_rss, rss, tree_pss, working_set
+from halfgig.memory.limit import PHYSICAL, Limit
+from halfgig.memory.meter import (
+    group_anonymous,
+    headroom,
+    held,
+    peak_rss,
+    rss,
+    tree_anonymous,
+    tree_pss,
+    working_set,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -111,3 +120,49 @@ def test_rusage_is_in_bytes_on_macos(tmp_path: Path, monkeypatch: pytest.MonkeyP
     in_kib = rss(root=tmp_path)
     monkeypatch.setattr(sys, "platform", "darwin")
     assert rss(root=tmp_path) == pytest.approx(in_kib / 1024, rel=0.5)
+
+
+def status(pid: int, parent: int, anonymous: int, shared: int = 0) -> dict[str, str]:
+    return {
+        f"proc/{pid}/stat": f"{pid} (python) S {parent} 1 1 0\n",
+        f"proc/{pid}/status": f"VmRSS: 9999 kB\nRssAnon:\t {anonymous} kB\nRssFile: 5000 kB\nRssShmem: {shared} kB\n",
+    }
+
+
+def test_anonymous_memory_of_a_tree_leaves_out_files(tree: Any) -> None:
+    (tree.root / "proc/self").mkdir()
+    assert tree_anonymous(10, tree.plant({**status(10, 1, 100, 7), **status(11, 10, 20)})) == 127 * 1024
+
+
+def test_page_cache_of_a_group_can_be_dropped(tree: Any) -> None:
+    stat = f"inactive_file {50 * MIB}\nactive_file {70 * MIB}\n"
+    root = tree.v2("/app", {"app/memory.current": str(300 * MIB), "app/memory.stat": stat})
+    assert group_anonymous(2, root / "sys/fs/cgroup/app") == 180 * MIB
+    assert group_anonymous(2, root / "sys/fs/cgroup/none") is None
+
+
+def test_headroom_leaves_out_what_others_hold_under_the_same_limit(tree: Any) -> None:
+    (tree.root / "proc/self").mkdir()
+    tree.plant(status(os.getpid(), 1, 30 * 1024))
+    stat = f"total_inactive_file {50 * MIB}\ntotal_active_file {20 * MIB}\n"
+    files = {"memory/app/memory.usage_in_bytes": str(200 * MIB), "memory/app/memory.stat": stat}
+    group = tree.v1("/app", files) / "sys/fs/cgroup/memory/app"
+    assert headroom(Limit(512 * MIB, "cgroup", group), tree.root) == (512 - 100) * MIB
+    assert headroom(Limit(64 * MIB, "cgroup", group), tree.root) == 0
+
+
+def test_a_group_that_tells_nothing_holds_only_us(tree: Any) -> None:
+    assert headroom(Limit(512 * MIB, "cgroup", tree.root / "gone"), tree.root) == 512 * MIB
+
+
+def test_a_laptop_with_a_gigabyte_free_has_that_and_what_we_hold(tree: Any) -> None:
+    (tree.root / "proc/self").mkdir()
+    tree.plant(status(os.getpid(), 1, 30 * 1024))
+    tree.plant({"proc/meminfo": "MemTotal: 16000000 kB\nMemAvailable: 1048576 kB\n"})
+    physical = Limit(16_000_000 * 1024, PHYSICAL)
+    assert headroom(physical, tree.root) == 1024 * MIB + 30 * MIB
+    assert headroom(Limit(512 * MIB, "MEMORY_LIMIT_MB"), tree.root) == 512 * MIB
+
+
+def test_a_machine_that_tells_nothing_of_what_is_free_is_taken_whole(tree: Any) -> None:
+    assert headroom(Limit(8 * MIB, PHYSICAL), tree.root) == 8 * MIB
