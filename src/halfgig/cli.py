@@ -8,10 +8,11 @@ import logging
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig import __version__
-from halfgig.commands import index, library, models, reps, search, transcribe
+from halfgig.commands import doctor, index, library, models, plan, reps, search, transcribe
 from halfgig.commands.search import printable
 from halfgig.errors import HalfgigError
 from halfgig.memory.allocator import use_one_arena
@@ -20,7 +21,7 @@ from halfgig.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (transcribe, index, search, reps, library, models)
+COMMANDS = (transcribe, index, search, reps, library, models, plan, doctor)
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 EXIT_CODES = """exit codes: 2 the command is wrong, 3 the source cannot be read, 4 it has no sound or no picture,
@@ -49,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _fail(message: str, code: int) -> int:
     """Print the one line of a failure, and make sure that what standard output could not take is not tried again."""
     try:
-        sys.stdout.flush()
+        print(end="", flush=True)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if message:
@@ -60,6 +61,8 @@ def _fail(message: str, code: int) -> int:
 def _prepare_process() -> None:
     """One arena; what a terminal cannot show is escaped; a request to end unwinds, so that no draft stays behind."""
     use_one_arena()
+    if sys.stderr is None:  # it was closed, and progress and notes have nowhere to go
+        sys.stderr = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  # open as long as the process
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
     for number in (signal.SIGTERM, signal.SIGHUP):

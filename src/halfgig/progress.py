@@ -19,18 +19,18 @@ EVERY: Seconds = 0.2  # between two drawings
 
 
 class Progress:
-    """Draws on `stream` if that is a terminal, and is silent otherwise. `total` is in seconds of the source."""
+    """Draws on `stream`, by default standard error, if it is a terminal. `total` is in seconds of the source."""
 
     def __init__(
         self,
-        stream: TextIO = sys.stderr,
+        stream: TextIO | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         memory: Callable[[], int] = rss,
     ) -> None:
         self.total: Seconds | None = None
-        self._stream, self._clock, self._memory = stream, clock, memory
-        self._live = stream.isatty()
+        self._stream, self._clock, self._memory = stream or sys.stderr, clock, memory
+        self._live = self._stream.isatty()
         self._begun: float | None = None
         self._from: Seconds = 0.0
         self._drawn = -EVERY

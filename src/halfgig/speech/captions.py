@@ -35,7 +35,7 @@ def render(segments: Iterable[Segment], form: str, closing: Closing) -> Iterator
 def text_lines(segments: Iterable[Segment], closing: Closing) -> Iterator[str]:  # noqa: ARG001  # one shape for all
     """Plain text, a line for each segment."""
     for segment in segments:
-        yield f"{segment.text}\n"
+        yield f"{_line(segment.text)}\n"
 
 
 def json_text(segments: Iterable[Segment], closing: Closing) -> Iterator[str]:  # noqa: ARG001
@@ -66,17 +66,17 @@ def verbose_json(segments: Iterable[Segment], closing: Closing) -> Iterator[str]
 
 
 def srt(segments: Iterable[Segment], closing: Closing) -> Iterator[str]:  # noqa: ARG001
-    """SubRip captions."""
+    """SubRip captions; an arrow in the text is shortened, as it would be read as a time line."""
     for number, segment in enumerate(segments, 1):
         start, end = clock(segment.start, ","), clock(segment.end, ",")
-        yield f"{number}\n{start} --> {end}\n{_caption(segment.text)}\n\n"
+        yield f"{number}\n{start} --> {end}\n{_line(segment.text).replace('-->', '->')}\n\n"
 
 
 def vtt(segments: Iterable[Segment], closing: Closing) -> Iterator[str]:  # noqa: ARG001
     """WebVTT captions."""
     yield "WEBVTT\n\n"
     for segment in segments:
-        text = html.escape(_caption(segment.text), quote=False)
+        text = html.escape(_line(segment.text), quote=False)  # an arrow too, which would be read as a time line
         yield f"{clock(segment.start, '.')} --> {clock(segment.end, '.')}\n{text}\n\n"
 
 
@@ -84,7 +84,7 @@ def tsv(segments: Iterable[Segment], closing: Closing) -> Iterator[str]:  # noqa
     """Tab-separated start and end in milliseconds, and text."""
     yield "start\tend\ttext\n"
     for segment in segments:
-        yield f"{round(segment.start * 1000)}\t{round(segment.end * 1000)}\t{segment.text.replace(chr(9), ' ')}\n"
+        yield f"{round(segment.start * 1000)}\t{round(segment.end * 1000)}\t{_line(segment.text)}\n"
 
 
 FORMATS: dict[str, Callable[[Iterable[Segment], Closing], Iterator[str]]] = {
@@ -105,8 +105,9 @@ def clock(seconds: Seconds, mark: str) -> str:
     return f"{hours:02d}:{minute:02d}:{second:02d}{mark}{milliseconds:03d}"
 
 
-def _caption(text: str) -> str:
-    return text.replace("-->", "->")  # the arrow would be read as a time line
+def _line(text: str) -> str:
+    """The text on one line: a break or a tab would end the caption or the field."""
+    return " ".join(text.split())
 
 
 def _segment(number: int, segment: Segment) -> dict[str, Any]:

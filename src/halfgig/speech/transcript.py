@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 ECHOES = 2  # times that a segment may repeat the one before it, word for word
 LONGEST_LOOP = 12  # words of a run that is looked for when a text repeats itself
-LOOPS = 4  # times in a row that a run of words must stand to be a loop and not emphasis
+LOOPS = 4  # times in a row that a run of words must stand to be a loop and not emphasis,
+LEAST_LOOP = 8  # and words that it must fill by that: a person may well say one word five times
 
 
 def stitch(heard: Iterable[tuple[Window, list[Segment]]]) -> Iterator[Segment]:
@@ -30,12 +31,12 @@ def stitch(heard: Iterable[tuple[Window, list[Segment]]]) -> Iterator[Segment]:
 
 
 def cut_loops(segment: Segment) -> Segment:
-    """A run of up to LONGEST_LOOP words that stands LOOPS times in a row or more is kept once."""
+    """A run of up to LONGEST_LOOP words is kept once where it stands LOOPS times in a row, over LEAST_LOOP words."""
     words = segment.text.split()
     kept = _without_loops(words)
     if len(kept) == len(words):
         return segment
-    timed = segment.words[: len(kept)] if len(segment.words) == len(words) else ()
+    timed = tuple(segment.words[i] for i in kept) if len(segment.words) == len(words) else ()
     return replace(segment, text=" ".join(words[i] for i in kept), words=timed)
 
 
@@ -54,7 +55,7 @@ def _loop_at(words: list[str], at: int) -> tuple[int, int]:
         run, times = words[at : at + size], 1
         while words[at + size * times : at + size * (times + 1)] == run:
             times += 1
-        if times >= LOOPS:
+        if times >= LOOPS and times * size >= LEAST_LOOP:
             return size, times
     return 1, 1
 

@@ -47,15 +47,21 @@ def with_words(
     segments: Iterable[Segment], decoding: Decoding, alignments: Sequence[Alignment], language: str
 ) -> list[Segment]:
     """Segments with their words; a segment's start and end move to its first and last word."""
-    tokens = [token for token in decoding.tokens if not is_special(token)]
+    texts = [(n, token) for n, token in zip(decoding.ids, decoding.tokens, strict=True) if not is_special(token)]
+    ids, tokens = [n for n, _ in texts], [token for _, token in texts]
     out, at = [], 0
     for segment in segments:
-        size = len(segment.tokens)
-        span = slice(at, at + size)
+        at = _find(segment.tokens, ids, at)
+        span = slice(at, at + len(segment.tokens))
         words = tuple(make_words(tokens[span], alignments[span], spaced=language not in WITHOUT_SPACES))
         out.append(_fitted(segment, words))
-        at += size
+        at = span.stop
     return out
+
+
+def _find(run: Sequence[int], ids: Sequence[int], at: int) -> int:
+    """Where a segment's tokens stand: at `at` or later, as the tokens of a piece without length are in no segment."""
+    return next(i for i in range(at, len(ids)) if tuple(ids[i : i + len(run)]) == tuple(run))
 
 
 def make_words(tokens: Sequence[str], alignments: Sequence[Alignment], *, spaced: bool) -> Iterator[Word]:
