@@ -92,6 +92,13 @@ def test_a_mirrored_video_counts_the_same(tracker: PoseTracker) -> None:
     assert count(poses, exercise_named("squat")).count == 3
 
 
+def test_opening_the_models_says_nothing(model_store: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    if not (model_store / "blazepose-full").is_dir():
+        pytest.skip("blazepose-full is not pulled: run `halfgig models pull blazepose-full`")
+    PoseTracker(model_store / "blazepose-full")
+    assert capfd.readouterr() == ("", "")
+
+
 def test_an_empty_room_holds_nobody(tracker: PoseTracker) -> None:
     from halfgig.demo.drawing import room
 

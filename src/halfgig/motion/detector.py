@@ -6,6 +6,8 @@ and 32, four alignment points each.
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,7 @@ from halfgig.errors import ModelError
 from halfgig.motion.regions import Region, around_body, cut_out, whole_frame
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -111,15 +114,36 @@ def open_interpreter(model: Path, threads: int) -> Any:
     from ai_edge_litert.interpreter import Interpreter
 
     if not model.is_file():
-        raise ModelError(f"The pose model {model.name} is missing.", "Run: halfgig models pull blazepose-full blazepose-lite")
+        raise ModelError(
+            f"The pose model {model.name} is missing.", "Run: halfgig models pull blazepose-full blazepose-lite"
+        )
     try:
-        interpreter = Interpreter(model_path=str(model), num_threads=threads)
-        interpreter.allocate_tensors()
+        with _hushed():
+            interpreter = Interpreter(model_path=str(model), num_threads=threads)
+            interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ModelError(
             f"The pose model {model.name} cannot be loaded: {error}.", "Run: halfgig models verify"
         ) from error
     return interpreter
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """The standard error closed to LiteRT's native code, which greets each model there and has no setting for it."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # it is closed already
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(nowhere)
+        os.close(kept)
 
 
 def run(interpreter: Any, picture: NDArray[np.float32]) -> list[NDArray[np.float32]]:
