@@ -84,7 +84,7 @@ class DecodeLog:
         """One line for a person; empty where nothing went wrong."""
         parts = []
         if self.corrupt_packets:
-            parts.append(f"{self.corrupt_packets} corrupt packets skipped")
+            parts.append(f"{self.corrupt_packets} corrupt packet{'' if self.corrupt_packets == 1 else 's'} skipped")
         if self.filled_seconds >= 0.5:
             parts.append(f"{self.filled_seconds:.1f} s of missing sound filled with silence")
         if self.truncated:

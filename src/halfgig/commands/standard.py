@@ -50,10 +50,12 @@ def open_output(path: str | None) -> Iterator[Callable[[str], None]]:
             raise BadRequest("Standard output is closed.", "Name a file with -o.")
         yield _writer(sys.stdout, "Standard output")
         return
-    target = Path(path).resolve()
+    with _written(path):
+        target = Path(path).resolve()
+        special = target.exists() and not target.is_file()
     if target.is_dir():
         raise BadRequest(f"{path or 'The output'} is a folder.", "Name a file with -o.")
-    if target.exists() and not target.is_file():
+    if special:
         yield from _open(target, path)
         return
     draft = target.with_name(f".halfgig-{uuid4().hex}")

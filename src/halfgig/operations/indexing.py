@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from halfgig import pipelines
+from halfgig.errors import HalfgigError
 from halfgig.media.source import fingerprint, open_source
 from halfgig.memory.allocator import trim
 from halfgig.models.store import ModelStore
@@ -83,8 +84,13 @@ def _write_transcript(
     source = library.add_source(source_id, origin.address, origin.title, model, duration=duration)
     if source.state != "recognizing":
         return source
-    for segment in library.append_segments(source, transcription):
-        on_segment(segment)
+    try:
+        for segment in library.append_segments(source, transcription):
+            on_segment(segment)
+    except HalfgigError:
+        if not library.heard(source_id):  # nothing that a later call could go on from
+            library.remove_source(source_id)
+        raise
     return library.close_transcript(source, transcription.language)
 
 
