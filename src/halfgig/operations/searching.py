@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from halfgig.errors import ModelError
@@ -28,16 +29,19 @@ def search(question: str, *, k: int = 5, keyword_only: bool = False, settings: S
     settings = settings or Settings.from_environment()
     with open_library(settings.library_path, create=False) as connection:
         index = SqliteIndex(connection)
-        embedder = None if keyword_only else _open_embedder(index, settings)
-        return query.search(question, index, embedder, Library(connection).shown, k)
+        embedder, why = (None, "") if keyword_only else _open_embedder(index, settings)
+        answer = query.search(question, index, embedder, Library(connection).shown, k)
+    return replace(answer, notes=(*answer.notes, why)) if why else answer
 
 
-def _open_embedder(index: Index, settings: Settings) -> SentenceEmbedder | None:
-    """The embedder that the index was made with; None where it cannot be had."""
-    if index.model is None or budget.cost("search", "minilm").needs > room(settings):
-        return None
+def _open_embedder(index: Index, settings: Settings) -> tuple[SentenceEmbedder | None, str]:
+    """The embedder that the index was made with; None and the reason where it cannot be had."""
+    if index.model is None:
+        return None, ""
+    if budget.cost("search", "minilm").needs > room(settings):
+        return None, "The embedding model does not fit into the memory that is left."
     try:
         folder = ModelStore(settings.models_dir, offline=settings.offline).locate(index.model.name)
-    except ModelError:
-        return None
-    return SentenceEmbedder(folder, index.model.name, threads(settings))
+    except ModelError as error:
+        return None, str(error)
+    return SentenceEmbedder(folder, index.model.name, threads(settings)), ""
