@@ -67,8 +67,8 @@ class Recognizer:
         return cls(model, read_special_ids(folder))
 
     def close(self) -> None:
-        """Give the weights back."""
-        self.model.unload_model()
+        """Give the weights back; the model's own `unload_model` keeps them as long as the object lives."""
+        self.model = None
 
     def encode(self, window: Window, padding: int) -> ctranslate2.StorageView:
         """Encoder output for a window and `padding` mel columns of silence."""
