@@ -28,13 +28,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the facts and the outcomes of the self-test; 0 where all is well, 1 where there is something to do."""
-    from halfgig.operations.diagnosis import diagnose, test_remedies
+    from halfgig.operations.diagnosis import diagnose, trial_remedies
 
     diagnosis = diagnose(settings)
     if not arguments.json:
         print("\n".join(describe_facts(diagnosis)), flush=True)
     outcomes = [] if arguments.quick else list(_test(diagnosis, settings, tell=not arguments.json))
-    diagnosis = replace(diagnosis, remedies=(*diagnosis.remedies, *test_remedies(outcomes)))
+    diagnosis = replace(diagnosis, remedies=(*diagnosis.remedies, *trial_remedies(outcomes)))
     if arguments.json:
         tested = None if arguments.quick else [asdict(outcome) for outcome in outcomes]
         print(json.dumps({**asdict(diagnosis), "self_test": tested}, indent=2))

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
 
 WINDOW: Seconds = 20.0  # from this length on, a source fills the longest window that a recogniser is given
+SETTLED: Seconds = 300.0  # from this length on, the longest decodings and the heap's gaps have come
+LATE = 20 * MIB  # what they add
 CODE = 24 * MIB  # of libraries: with less, the kernel drops what is needed again at once, and work crawls
 FRAMES_HELD = 11  # frames between decoder and pose model: those decoded ahead, and the copies of the one in work
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Peak bytes of one variant of a kind, of which `window` is held only where a window of speech has full length."""
+    """Peak bytes of one variant of a kind, of which `window` is held only where a window of speech has full length.
+
+    Attention grows with the square of that length.
+    """
 
     kind: str
     variant: str
@@ -38,8 +43,10 @@ class Cost:
 
     def likely(self, seconds: Seconds | None) -> Bytes:
         """Peak bytes that a source of this length will reach; a length that is not known is a long one."""
-        share = 1.0 if seconds is None else min(seconds / WINDOW, 1.0)
-        return self.peak - round((1 - share) * self.window)
+        if not self.window or seconds is None:
+            return self.peak
+        missing = (1 - min(seconds / WINDOW, 1.0) ** 2) * self.window + (1 - min(seconds / SETTLED, 1.0)) * LATE
+        return self.peak - round(missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +65,9 @@ TINY_WEIGHTS, BASE_WEIGHTS = 39_451_946, 75_104_236  # bytes of model.bin, int8
 # Best first within a kind: what stands lower needs less and is worth less. An index costs what its transcript does:
 # the recogniser is closed before the embedder is opened. Reps cost the decoder and the frames of the source besides.
 TABLE = (
-    Cost("transcribe", "base", 268 * MIB, window=50 * MIB),
-    Cost("transcribe", "tiny.en", 197 * MIB, window=40 * MIB),
-    Cost("language", "base", 249 * MIB, window=50 * MIB),
+    Cost("transcribe", "base", 264 * MIB, window=65 * MIB),
+    Cost("transcribe", "tiny.en", 195 * MIB, window=65 * MIB),
+    Cost("language", "base", 247 * MIB, window=65 * MIB),
     Cost("reps", "full", 95 * MIB),
     Cost("reps", "lite", 86 * MIB),
     Cost("search", "minilm", 69 * MIB),

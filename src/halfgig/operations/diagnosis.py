@@ -198,7 +198,7 @@ def disk_remedies(folder: Path, free: Bytes) -> Iterator[str]:
         yield f"{there} cannot be written. Make it writable, or set HALFGIG_DATA to another folder."
 
 
-def test_remedies(outcomes: Sequence[Outcome]) -> Iterator[str]:
+def trial_remedies(outcomes: Sequence[Outcome]) -> Iterator[str]:
     """What failed in the self-test."""
     for outcome in outcomes:
         if outcome.fault:

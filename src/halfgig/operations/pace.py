@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
 
-START: Seconds = 1.0  # Python, libraries and weights
+START: Seconds = 0.7  # Python, libraries and weights
 HEARING = 0.0050  # seconds for a second of sound: decoding and voice activity
 RECOGNITION = {"tiny.en": 0.0235, "base": 0.060}  # seconds for a second of speech
-DETECTION: Seconds = 2.0  # telling the language, with its model loaded first
+DETECTION: Seconds = 1.5  # telling the language, with its model loaded first
 EMBEDDING = 0.0025  # seconds for a second of speech: passages and vectors
-POSES: dict[str, Seconds] = {"full": 0.021, "lite": 0.014}  # for a frame
-PIXELS = 3.0e-9  # seconds for a pixel that is decoded
-SCALING = 4.0e-9  # seconds for a pixel of the source in a frame that is kept
+POSES: dict[str, Seconds] = {"full": 0.023, "lite": 0.017}  # for a frame
+PIXELS = 1.5e-9  # seconds for a pixel that is decoded
+SCALING = 2.5e-9  # seconds for a pixel of the source in a frame that is kept
 GAIN = 0.75  # n threads are n ** GAIN times as fast as one
 
 

@@ -8,6 +8,8 @@ from halfgig.errors import MIB, DoesNotFit
 from halfgig.memory.budget import (
     BASE_WEIGHTS,
     CODE,
+    LATE,
+    SETTLED,
     TABLE,
     TINY_WEIGHTS,
     WINDOW,
@@ -69,10 +71,20 @@ def test_a_choice_always_fits_and_nothing_better_would(room: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "spared"), [(None, 0), (WINDOW, 0), (36_000.0, 0), (WINDOW / 2, 30 * MIB), (0.0, 60 * MIB)]
+    ("seconds", "spared"),
+    [(None, 0), (SETTLED, 0), (36_000.0, 0), (SETTLED / 2, LATE / 2), (0.0, 60 * MIB + LATE)],
 )
 def test_a_source_shorter_than_a_window_holds_less(seconds: float | None, spared: int) -> None:
     assert LARGE.likely(seconds) == LARGE.peak - spared
+
+
+def test_a_longer_source_never_holds_less() -> None:
+    likely = [LARGE.likely(seconds) for seconds in (0.0, 1.0, 10.0, WINDOW, 60.0, SETTLED, 3600.0)]
+    assert likely == sorted(likely)
+
+
+def test_reps_hold_as_much_of_a_short_source() -> None:
+    assert SMALL.likely(0.0) == SMALL.peak
 
 
 def test_what_is_needed_does_not_trust_the_length() -> None:
