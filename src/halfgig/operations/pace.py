@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 START: Seconds = 0.7  # Python, libraries and weights
 HEARING = 0.0050  # seconds for a second of sound: decoding and voice activity
-RECOGNITION = {"tiny.en": 0.0235, "base": 0.060}  # seconds for a second of speech
+RECOGNITION = {"tiny.en": 0.0260, "base": 0.060}  # seconds for a second of speech
 DETECTION: Seconds = 1.5  # telling the language, with its model loaded first
 EMBEDDING = 0.0025  # seconds for a second of speech: passages and vectors
 POSES: dict[str, Seconds] = {"full": 0.023, "lite": 0.017}  # for a frame
