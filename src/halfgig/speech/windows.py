@@ -88,7 +88,7 @@ class Window:
         loud = np.flatnonzero(self.probabilities[first : math.ceil(end * CHUNKS_PER_SECOND)] >= FAINT)
         if not len(loud):
             return start, end
-        begin, finish = first + loud[0], first + loud[-1] + 1
+        begin, finish = first + int(loud[0]), first + int(loud[-1]) + 1
         return max(start, begin / CHUNKS_PER_SECOND), min(end, finish / CHUNKS_PER_SECOND)
 
     def split(self) -> tuple[Window, Window]:

@@ -162,6 +162,16 @@ def test_speech_is_counted_between_two_moments() -> None:
     assert window.spoken(0.0, 99.0) == window.spoken()
 
 
+def test_a_stretch_is_told_without_the_silence_around_it() -> None:
+    window = window_of([0.1] * 10 + [0.9] * 5 + [0.1] * 10)
+    begin, end = window.voiced(0.1, 0.7)
+    assert [begin, end] == pytest.approx([0.32, 0.48])
+    assert type(begin) is type(end) is float
+    assert window.voiced(0.35, 0.4) == (0.35, 0.4)
+    assert window.voiced(0.5, 0.7) == (0.5, 0.7)  # nobody speaks there
+    assert window.voiced(0.7, 99.0) == (0.7, 99.0)
+
+
 @given(st.lists(st.floats(0, 1, width=32), min_size=40, max_size=200), st.data())
 @settings(deadline=None)
 def test_two_halves_make_the_whole(probabilities: list[float], data: st.DataObject) -> None:
