@@ -7,6 +7,7 @@ import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from halfgig.errors import MIB
 from halfgig.memory.cgroup import ROOT, own_groups, read
 from halfgig.memory.limit import PHYSICAL, available_memory
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 USAGE = {1: "memory.usage_in_bytes", 2: "memory.current"}
 RECLAIMABLE = {1: "total_inactive_file", 2: "inactive_file"}
+KERNEL = 4 * MIB  # that the kernel holds for us in our group: page tables, sockets, counters that lag behind
 IN_USE = {1: "total_active_file", 2: "active_file"}  # page cache that was read twice; it can be dropped too
 
 
@@ -42,7 +44,7 @@ def headroom(limit: Limit, root: Path = ROOT) -> Bytes:
     if limit.group is not None:
         figures = (group_anonymous(version, limit.group) for version in USAGE)
         held_there = next((figure for figure in figures if figure is not None), own)
-        return max(0, limit.bytes - max(0, held_there - own))
+        return max(0, limit.bytes - max(0, held_there - own - KERNEL))
     available = available_memory(root) if limit.origin == PHYSICAL else None
     return limit.bytes if available is None else min(limit.bytes, available + own)
 

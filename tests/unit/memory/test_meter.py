@@ -10,6 +10,7 @@ import pytest
 from halfgig.errors import MIB
 from halfgig.memory.limit import PHYSICAL, Limit
 from halfgig.memory.meter import (
+    KERNEL,
     group_anonymous,
     headroom,
     held,
@@ -147,8 +148,16 @@ def test_headroom_leaves_out_what_others_hold_under_the_same_limit(tree: Any) ->
     stat = f"total_inactive_file {50 * MIB}\ntotal_active_file {20 * MIB}\n"
     files = {"memory/app/memory.usage_in_bytes": str(200 * MIB), "memory/app/memory.stat": stat}
     group = tree.v1("/app", files) / "sys/fs/cgroup/memory/app"
-    assert headroom(Limit(512 * MIB, "cgroup", group), tree.root) == (512 - 100) * MIB
+    assert headroom(Limit(512 * MIB, "cgroup", group), tree.root) == (512 - 100) * MIB + KERNEL
     assert headroom(Limit(64 * MIB, "cgroup", group), tree.root) == 0
+
+
+def test_alone_in_a_group_all_of_it_is_ours(tree: Any) -> None:
+    (tree.root / "proc/self").mkdir()
+    tree.plant(status(os.getpid(), 1, 30 * 1024))
+    files = {"app/memory.current": str(32 * MIB), "app/memory.stat": "inactive_file 0\n"}
+    group = tree.v2("/app", files) / "sys/fs/cgroup/app"
+    assert headroom(Limit(512 * MIB, "cgroup", group), tree.root) == 512 * MIB
 
 
 def test_a_group_that_tells_nothing_holds_only_us(tree: Any) -> None:
