@@ -10,6 +10,7 @@ import pytest
 
 import halfgig
 from halfgig import cli, errors
+from halfgig.commands import transcribe
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -134,6 +135,23 @@ def test_every_command_can_run(capsys: pytest.CaptureFixture[str]) -> None:
         assert name in text
     assert cli._parser().parse_args(["models", "list"]).run
     assert cli._parser().parse_args(["library", "list"]).run
+
+
+@pytest.mark.parametrize(
+    ("output", "words", "form"),
+    [
+        (None, False, "txt"),
+        (None, True, "verbose_json"),
+        ("a.srt", False, "srt"),
+        ("a.VTT", True, "vtt"),
+        ("a.json", False, "json"),
+        ("a.json", True, "verbose_json"),
+        ("a.doc", False, "txt"),
+        ("a.txt/b", False, "txt"),
+    ],
+)
+def test_the_format_follows_from_the_file(output: str | None, words: bool, form: str) -> None:
+    assert transcribe._form_of(output, words=words) == form
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,8 +24,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `transcribe` to the command line."""
     parser = subparsers.add_parser("transcribe", help="write down what is said in a video or recording")
     parser.add_argument("source", metavar="SOURCE", help="a path, a URL, or - for standard input")
-    parser.add_argument("--format", choices=FORMS, help="default: by the ending of FILE, else txt")
-    parser.add_argument("--words", action="store_true", help="time each word (verbose_json)")
+    parser.add_argument(
+        "--format", choices=FORMS, help="default: by the ending of FILE, else txt; verbose_json with --words"
+    )
+    parser.add_argument("--words", action="store_true", help="time each word")
     parser.add_argument("--language", metavar="CODE", help="en, de, ... or auto (default: WHISPER_LANGUAGE, auto)")
     parser.add_argument("--model", metavar="M", help="tiny, base, tiny.en or a folder (default: WHISPER_MODEL, tiny)")
     parser.add_argument("--translate", action="store_true", help="write English, whatever language is spoken")
@@ -37,7 +39,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Transcribe, text appearing as it is recognised; a file is put in place only when it is whole."""
     from halfgig.operations.transcription import transcribe
 
-    form = arguments.format or _form_of(arguments.output)
+    form = arguments.format or _form_of(arguments.output, words=arguments.words)
     progress = Progress()
     transcription = transcribe(
         given(arguments.source),
@@ -70,6 +72,8 @@ def _write(transcription: Transcription, form: str, write: Callable[[str], None]
         progress.clear()
 
 
-def _form_of(output: str | None) -> str:
-    ending = Path(output).suffix[1:] if output else ""
+def _form_of(output: str | None, *, words: bool) -> str:
+    ending = Path(output).suffix[1:].lower() if output else ""
+    if words and ending in ("", "json"):
+        return "verbose_json"  # the only one that tells the times of words
     return ending if ending in FORMS else "txt"
