@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from halfgig.records import Passage, StoredSource
-from halfgig.search.index import EmbeddingModel
-from halfgig.search.query import search
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.vectors import SentenceEmbedder, embed_passages
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.query import search
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages
 from halfgig.settings import Settings
 from halfgig.store.sqlite import open_library
 

@@ -10,9 +10,7 @@ Importing the package loads nothing heavy; a function loads its libraries when i
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -63,14 +61,3 @@ def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module 'halfgig' has no attribute {name!r}")
     return getattr(import_module(f"halfgig.{_HOMES.get(name, 'errors')}"), name)
-
-
-class _Surface(ModuleType):
-    """Keeps the function `search` where loading the subpackage of that name would take its place."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if not (name in __all__ and isinstance(value, ModuleType)):
-            super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Surface

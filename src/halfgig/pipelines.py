@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from halfgig.motion.exercises import Exercise
     from halfgig.motion.poses import PoseTracker
     from halfgig.records import DecodeLog, Frame, Passage, Report, Seconds, Segment, Source, Vector
-    from halfgig.search.vectors import Embedder
+    from halfgig.retrieval.vectors import Embedder
     from halfgig.settings import Settings
     from halfgig.speech.recognizer import Hearing, Recognizer
     from halfgig.speech.vad import ScoredBlock, VoiceDetector
@@ -59,8 +59,8 @@ def transcribe(
 
 def embed(segments: Iterable[Segment], embedder: Embedder, batch_size: int) -> Iterator[tuple[Passage, Vector]]:
     """segments -> passages -> vectors."""
-    from halfgig.search.passages import make_passages
-    from halfgig.search.vectors import embed_passages
+    from halfgig.retrieval.passages import make_passages
+    from halfgig.retrieval.vectors import embed_passages
 
     return embed_passages(make_passages(segments), embedder, batch_size)
 

@@ -9,19 +9,19 @@ import pytest
 from tokenizers import Tokenizer
 
 from halfgig.records import Passage, Segment
-from halfgig.search.index import EmbeddingModel
-from halfgig.search.passages import make_passages
-from halfgig.search.query import search
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.vectors import MAX_WORDPIECES, SentenceEmbedder, embed_passages
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.passages import make_passages
+from halfgig.retrieval.query import search
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.vectors import MAX_WORDPIECES, SentenceEmbedder, embed_passages
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from halfgig.search.index import Index
-    from halfgig.search.vectors import Embedder
+    from halfgig.retrieval.index import Index
+    from halfgig.retrieval.vectors import Embedder
 
 pytestmark = [pytest.mark.models, pytest.mark.shared, pytest.mark.slow]
 

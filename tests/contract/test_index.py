@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from halfgig.errors import BadRequest
 from halfgig.records import Passage
-from halfgig.search.index import EmbeddingModel, ExactIndex, Index
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.words import parse_question
+from halfgig.retrieval.index import EmbeddingModel, ExactIndex, Index
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.words import parse_question
 from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:

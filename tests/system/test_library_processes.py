@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halfgig.search.index import EmbeddingModel
-from halfgig.search.query import search
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.words import parse_question
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.query import search
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.words import parse_question
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from halfgig.records import Segment
-from halfgig.search.index import EmbeddingModel
-from halfgig.search.passages import make_passages
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.vectors import embed_passages
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.passages import make_passages
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.vectors import embed_passages
 from halfgig.store.sqlite import Library, open_library
 
 class Toy:

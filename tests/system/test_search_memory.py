@@ -14,9 +14,9 @@ import sys
 from pathlib import Path
 import numpy as np
 from halfgig.records import Passage
-from halfgig.search.index import EmbeddingModel
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.words import parse_question
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.words import parse_question
 from halfgig.store.sqlite import open_library
 
 def rows(count):

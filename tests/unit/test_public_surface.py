@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import tomllib
 from importlib.metadata import version
@@ -43,10 +43,9 @@ def test_the_quickstart_shows_every_function(name: str) -> None:
     assert f"{name}(" in (PROJECT / "docs" / "quickstart.md").read_text()
 
 
-def test_search_stays_a_function_when_the_subpackage_of_that_name_is_loaded() -> None:
-    package = importlib.import_module("halfgig.search.moments")
-    assert inspect.isfunction(halfgig.search)
-    assert package.__name__ == "halfgig.search.moments"
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_no_subpackage_takes_the_name_of_a_function(name: str) -> None:
+    assert importlib.util.find_spec(f"halfgig.{name}") is None
 
 
 def test_what_is_not_public_is_not_found() -> None:

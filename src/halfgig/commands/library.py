@@ -47,7 +47,7 @@ def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
     """Remove one source with all that belongs to it, in one transaction; the file of the source stays."""
-    from halfgig.search.sqlite import SqliteIndex
+    from halfgig.retrieval.sqlite import SqliteIndex
     from halfgig.store.sqlite import Library, open_library
 
     with open_library(settings.library_path, create=False) as connection:

@@ -12,9 +12,9 @@ from halfgig.memory.allocator import trim
 from halfgig.models.store import ModelStore
 from halfgig.operations.admission import log_memory, threads
 from halfgig.operations.transcription import ignore, transcribe
-from halfgig.search.index import EmbeddingModel
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.vectors import SentenceEmbedder
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 

@@ -9,15 +9,15 @@ from halfgig.errors import ModelError
 from halfgig.memory import budget
 from halfgig.models.store import ModelStore
 from halfgig.operations.admission import room, threads
-from halfgig.search import query
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.vectors import SentenceEmbedder
+from halfgig.retrieval import query
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     from halfgig.records import Answer
-    from halfgig.search.index import Index
+    from halfgig.retrieval.index import Index
 
 
 def search(question: str, *, k: int = 5, keyword_only: bool = False, settings: Settings | None = None) -> Answer:

@@ -11,8 +11,8 @@ import pytest
 from halfgig.commands import library, search
 from halfgig.errors import BadRequest
 from halfgig.records import Answer, Hit, Passage, StoredSource
-from halfgig.search.index import EmbeddingModel
-from halfgig.search.sqlite import SqliteIndex
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import apsw
 
 from halfgig.errors import BadRequest
-from halfgig.search.passages import UNSPACED_CHARACTER
+from halfgig.retrieval.passages import UNSPACED_CHARACTER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

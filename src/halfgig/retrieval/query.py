@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest
 from halfgig.records import Answer, Hit
-from halfgig.search.index import EmbeddingModel, check_model
-from halfgig.search.links import link_at
-from halfgig.search.moments import fuse, join_moments
-from halfgig.search.words import mark, parse_question
+from halfgig.retrieval.index import EmbeddingModel, check_model
+from halfgig.retrieval.links import link_at
+from halfgig.retrieval.moments import fuse, join_moments
+from halfgig.retrieval.words import mark, parse_question
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from halfgig.records import StoredSource
-    from halfgig.search.index import Found, Index
-    from halfgig.search.moments import Moment
-    from halfgig.search.vectors import Embedder
-    from halfgig.search.words import Question
+    from halfgig.retrieval.index import Found, Index
+    from halfgig.retrieval.moments import Moment
+    from halfgig.retrieval.vectors import Embedder
+    from halfgig.retrieval.words import Question
 
 MAX_HITS = 1000
 POOL = 50  # passages asked of each ranking at least: what is deep in one may be high in the other

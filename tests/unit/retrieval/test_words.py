@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfgig.errors import BadRequest
-from halfgig.search.words import MAX_WORDS, find_terms, mark, parse_question, spaced
+from halfgig.retrieval.words import MAX_WORDS, find_terms, mark, parse_question, spaced
 
 
 def asked(text: str) -> tuple[list[str], list[str]]:

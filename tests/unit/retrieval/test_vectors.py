@@ -7,7 +7,7 @@ import pytest
 
 from halfgig.errors import ModelError
 from halfgig.records import Passage
-from halfgig.search.vectors import SentenceEmbedder, embed_passages
+from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

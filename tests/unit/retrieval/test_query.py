@@ -8,8 +8,8 @@ import pytest
 
 from halfgig.errors import BadRequest
 from halfgig.records import Passage, StoredSource
-from halfgig.search.index import EmbeddingModel, ExactIndex
-from halfgig.search.query import KEYWORD_ONLY, MAX_HITS, search
+from halfgig.retrieval.index import EmbeddingModel, ExactIndex
+from halfgig.retrieval.query import KEYWORD_ONLY, MAX_HITS, search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from halfgig.records import Seconds
-    from halfgig.search.index import Found
+    from halfgig.retrieval.index import Found
 
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
 MAX_PASSAGES = 3  # joined into one moment: about two minutes of speech, still one answer to look at

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from halfgig.errors import BadRequest
-from halfgig.search.words import find_terms
+from halfgig.retrieval.words import find_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import TypeAlias
 
     from halfgig.records import Passage, Vector
-    from halfgig.search.words import Question
+    from halfgig.retrieval.words import Question
 
     Embedded: TypeAlias = Iterable[tuple[Passage, Vector]]
     Confirm: TypeAlias = Callable[[], object]

@@ -7,9 +7,9 @@ import pytest
 
 from halfgig.errors import BadRequest, LibraryError
 from halfgig.records import Passage
-from halfgig.search.index import EmbeddingModel
-from halfgig.search.sqlite import SqliteIndex
-from halfgig.search.words import parse_question
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.words import parse_question
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfgig.records import Passage, Segment, Word
-from halfgig.search.passages import LONG_SILENCE, MAX_PASSAGE, UNSPACED_CHARACTER, WORD, make_passages
+from halfgig.retrieval.passages import LONG_SILENCE, MAX_PASSAGE, UNSPACED_CHARACTER, WORD, make_passages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,15 +9,15 @@ import numpy as np
 
 from halfgig.errors import LibraryError
 from halfgig.records import Passage
-from halfgig.search.index import EmbeddingModel, Found, accept, check_model, check_vector
-from halfgig.search.words import TOKENIZER, spaced
+from halfgig.retrieval.index import EmbeddingModel, Found, accept, check_model, check_vector
+from halfgig.retrieval.words import TOKENIZER, spaced
 
 if TYPE_CHECKING:
     import apsw
 
     from halfgig.records import Vector
-    from halfgig.search.index import Confirm, Embedded
-    from halfgig.search.words import Asked, Question
+    from halfgig.retrieval.index import Confirm, Embedded
+    from halfgig.retrieval.words import Asked, Question
 
 SCHEMA = 1  # of the index's tables; a file with another was made by another halfgig
 MAX_K = 4096  # of one nearest-vector query, by sqlite-vec
@@ -187,7 +187,7 @@ def _check_schema(facts: dict[str, str]) -> None:
 
 
 def _schema(name: str, **values: str) -> str:
-    text = (resources.files("halfgig.search") / "schema" / name).read_text("utf-8")
+    text = (resources.files("halfgig.retrieval") / "schema" / name).read_text("utf-8")
     for key, value in values.items():
         text = text.replace(f":{key}", value)
     return text

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from halfgig.search.links import link_at
+from halfgig.retrieval.links import link_at
 
 
 @pytest.mark.parametrize(

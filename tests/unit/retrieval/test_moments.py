@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfgig.records import Passage
-from halfgig.search.index import Found
-from halfgig.search.moments import MAX_PASSAGES, fuse, join_moments, join_texts
+from halfgig.retrieval.index import Found
+from halfgig.retrieval.moments import MAX_PASSAGES, fuse, join_moments, join_texts
 
 
 def found(number: int, score: float = 1.0, source_id: str = "talk") -> Found:
