@@ -14,7 +14,7 @@ import ctranslate2
 
 from halfgig.errors import ModelError
 from halfgig.speech.mel import COLUMNS_PER_SECOND, log_mel
-from halfgig.speech.segments import LOOPING, Decoding, accounts_for, fitted, split_segments
+from halfgig.speech.segments import FREE, UNSURE, Decoding, accounts_for, fitted, split_segments
 from halfgig.speech.tokens import START, TRANSCRIBE, TRANSLATE, is_special, read_special_ids
 from halfgig.speech.words import Alignment, token_times, with_words
 
@@ -88,7 +88,8 @@ class Recognizer:
         )
         tokens = result.sequences[0]
         mean = result.scores[0] * len(tokens) / (len(tokens) + 1)  # over the end token too, as in Whisper
-        return Decoding(tuple(tokens), tuple(result.sequences_ids[0]), mean, result.no_speech_prob, temperature)
+        least = FREE if hearing.translate else UNSURE
+        return Decoding(tuple(tokens), tuple(result.sequences_ids[0]), mean, result.no_speech_prob, temperature, least)
 
     def align(
         self, encoded: ctranslate2.StorageView, decoding: Decoding, hearing: Hearing, columns: int
@@ -158,7 +159,7 @@ def _last_resort(
         tries.append(recognizer.decode(encoded, hearing, temperature))
         if tries[-1].is_sound:
             return tries[-1]
-    calm = [one for one in tries if one.compression_ratio <= LOOPING]
+    calm = [one for one in tries if not one.is_looping]
     return max(calm or tries, key=lambda one: one.avg_logprob)
 
 

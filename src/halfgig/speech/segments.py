@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 LOOPING = 2.4  # text that gzip shrinks more than this repeats itself (the threshold of the Whisper paper)
 UNSURE = -1.0  # mean log probability of a token below which Whisper's own decoding tries again
+FREE = -2.0  # the same for translations, of which the decoder is never as sure
 SILENT = 0.6  # no-speech probability above which an unsure decoding is taken for silence
 SPARSE = 4.0  # bytes of text per second of speech; people speak 12 to 25 in any language and script
 UNHEARD = 1.5  # seconds of speech after the last timestamp that the decoder has skipped
@@ -24,13 +25,17 @@ UNHEARD = 1.5  # seconds of speech after the last timestamp that the decoder has
 
 @dataclass(frozen=True, slots=True)
 class Decoding:
-    """What the decoder made of one window: its tokens as text and as ids, and its own figures for them."""
+    """What the decoder made of one window: its tokens as text and as ids, and its own figures for them.
+
+    A mean log probability below `least_logprob` is a guess.
+    """
 
     tokens: tuple[str, ...]
     ids: tuple[int, ...]
     avg_logprob: float
     no_speech_prob: float
     temperature: float = 0.0
+    least_logprob: float = UNSURE
 
     @property
     def text(self) -> str:
@@ -48,9 +53,14 @@ class Decoding:
         return self.no_speech_prob > SILENT and self.avg_logprob < UNSURE
 
     @property
+    def is_looping(self) -> bool:
+        """Whether the text repeats itself."""
+        return self.compression_ratio > LOOPING
+
+    @property
     def is_sound(self) -> bool:
         """Whether the text neither loops nor guesses."""
-        return self.compression_ratio <= LOOPING and self.avg_logprob >= UNSURE
+        return not self.is_looping and self.avg_logprob >= self.least_logprob
 
 
 def compression_ratio(text: str) -> float:
