@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from halfgig.memory.jail import Run, can_make_cgroups, run_limited
@@ -15,6 +16,10 @@ from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+# In CI the same examples each time, so that a change fails for its own sake; elsewhere new ones are tried.
+hypothesis.settings.register_profile("house", derandomize="CI" in os.environ, deadline=None)
+hypothesis.settings.load_profile("house")
 
 PROJECT = Path(__file__).resolve().parents[1]
 SHARED_DATA = PROJECT.parent / "shared" / "data"

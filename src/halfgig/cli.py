@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from halfgig import __version__
 from halfgig.commands import doctor, index, library, models, plan, reps, search, transcribe
-from halfgig.commands.search import printable
+from halfgig.commands.standard import printable
 from halfgig.errors import HalfgigError
 from halfgig.memory.allocator import use_one_arena
 from halfgig.settings import Settings

@@ -71,6 +71,6 @@ def describe(position: Seconds, total: Seconds | None, elapsed: Seconds, held: i
 
 def minutes(seconds: Seconds) -> str:
     """`mm:ss`, or `h:mm:ss` from an hour on."""
-    minute, second = divmod(round(seconds), 60)
+    minute, second = divmod(int(seconds), 60)
     hour, minute = divmod(minute, 60)
     return f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute:02d}:{second:02d}"

@@ -37,7 +37,7 @@ def test_speed_counts_from_where_the_work_began() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "text"), [(0, "00:00"), (59.6, "01:00"), (3599.4, "59:59"), (3600, "1:00:00"), (360_000, "100:00:00")]
+    ("seconds", "text"), [(0, "00:00"), (59.6, "00:59"), (3599.4, "59:59"), (3600, "1:00:00"), (360_000, "100:00:00")]
 )
 def test_minutes(seconds: float, text: str) -> None:
     assert minutes(seconds) == text

@@ -6,8 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from halfgig.commands.models import PullProgress
-from halfgig.commands.search import printable
-from halfgig.commands.standard import tell
+from halfgig.commands.standard import printable, tell
 from halfgig.errors import HalfgigError
 from halfgig.progress import Progress
 

@@ -6,8 +6,9 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from halfgig.commands.search import clock, printable
+from halfgig.commands.standard import printable
 from halfgig.errors import BadRequest
+from halfgig.progress import minutes
 
 if TYPE_CHECKING:
     import argparse
@@ -72,6 +73,6 @@ def find_source(name: str, sources: Sequence[StoredSource]) -> StoredSource:
 
 
 def _describe(source: StoredSource) -> str:
-    length = "--:--" if source.duration is None else clock(source.duration)
+    length = "--:--" if source.duration is None else minutes(source.duration)
     state = "" if source.state == "ready" else f"  ({source.state}: run halfgig index again)"
     return f"{source.id[:SHORT_ID]}  {length:>8}  {printable(source.title)}  {printable(source.address)}{state}"

@@ -10,10 +10,13 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from halfgig.commands.standard import printable
+from halfgig.progress import minutes
+
 if TYPE_CHECKING:
     import argparse
 
-    from halfgig.records import Answer, Hit, Seconds
+    from halfgig.records import Answer, Hit
     from halfgig.settings import Settings
 
 _BOLD, _PLAIN = "\x1b[1;4m", "\x1b[0m"
@@ -54,7 +57,7 @@ def describe_answer(answer: Answer, *, color: bool, width: int) -> str:
 
 
 def _describe_hit(hit: Hit, *, color: bool, width: int) -> str:
-    head = f"{printable(hit.title)}  [{clock(hit.start)}-{clock(hit.end)}]  score {hit.score:.4f}"
+    head = f"{printable(hit.title)}  [{minutes(hit.start)}-{minutes(hit.end)}]  score {hit.score:.4f}"
     body = textwrap.fill(printable(hit.marked), width, initial_indent="  ", subsequent_indent="  ")
     return "\n".join(line for line in (head, _shine(body, color=color), f"  {hit.link}" if hit.link else "") if line)
 
@@ -62,15 +65,3 @@ def _describe_hit(hit: Hit, *, color: bool, width: int) -> str:
 def _shine(text: str, *, color: bool) -> str:
     before, after = (_BOLD, _PLAIN) if color else ("**", "**")
     return _MARKED.sub(lambda found: f"{before}{found[1]}{after}", text)
-
-
-def printable(text: str) -> str:
-    """The text without control characters, which could steer the terminal."""
-    return "".join(character if character.isprintable() else " " for character in text)
-
-
-def clock(seconds: Seconds) -> str:
-    """`mm:ss`, or `h:mm:ss` from an hour on."""
-    minutes, second = divmod(int(seconds), 60)
-    hours, minute = divmod(minutes, 60)
-    return f"{hours}:{minute:02d}:{second:02d}" if hours else f"{minute:02d}:{second:02d}"

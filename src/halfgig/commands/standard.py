@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from halfgig.commands.search import printable
 from halfgig.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -102,3 +101,8 @@ def _written(place: str) -> Iterator[None]:
     except OSError as error:
         detail = f"{place} cannot be written: {error.strerror or error}."
         raise BadRequest(detail, "Choose another place with -o.") from error
+
+
+def printable(text: str) -> str:
+    """The text without control characters, which could steer the terminal."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -100,6 +100,8 @@ class Transcription:
             return recognizer, windows
         guess = detect_language(windows, recognizer.language_probabilities)
         self.language = guess.language
+        if not guess.windows:
+            return recognizer, windows  # nobody speaks, so no model is needed
         if self.language == ENGLISH and not self.translate and self.choice.english != self.choice.first:
             recognizer.close()
             del recognizer

@@ -165,7 +165,7 @@ def test_frames_without_a_pose_do_not_change_the_count(given_moves: list[Move], 
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(st.booleans(), min_size=3, max_size=14))
+@given(st.lists(st.booleans(), min_size=3, max_size=10))  # more than HORIZON of one depth are judged by themselves
 def test_partial_reps_among_as_many_full_ones_are_told_apart(full: list[bool]) -> None:
     deep = [*full, *[True] * max(2, full.count(False) - full.count(True))]
     assert count(knee([Move(bend=95 if one else 33) for one in deep])) == (sum(deep), len(deep) - sum(deep))
