@@ -33,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the plan; where nothing fits, raise the DoesNotFit that tells how little would do."""
-    from halfgig.commands.standard import given, printable
+    from halfgig.commands.standard import given
     from halfgig.operations.planning import plan
     from halfgig.speech.language import check_code
 
@@ -63,6 +63,8 @@ def as_json(plan: Plan) -> dict[str, object]:
 
 def describe_plan(plan: Plan) -> Iterator[str]:
     """The plan for a person: the source, what may be held, a line for each kind of work, and notes."""
+    from halfgig.commands.standard import printable
+
     yield f"{printable(plan.title)}: {_facts(plan.info)}"
     yield f"{plan.room // MIB} MB are left for work ({plan.origin})"
     yield from map(_line, plan.forecasts)
