@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from halfgig import pipelines
 from halfgig.errors import MissingStream
 from halfgig.media.source import open_source
+from halfgig.memory.allocator import trim
 from halfgig.models.store import ModelStore
 from halfgig.motion.exercises import exercise_named
 from halfgig.motion.poses import PoseTracker
@@ -57,6 +58,7 @@ class Counting:
             log=self.log,
             settings=self.settings,
             watch=self.watch,
+            tidy=trim,
         )
         log_memory("counted")
         notes = (*report.notes, self.choice.reason, self.log.summary())

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 3000  # mel columns that Whisper can see: 30 s
 PADDING = 600  # mel columns of silence after the speech; with fewer the decoder loops or stops early more often
+MAX_TOKENS = 224  # of one decoding, as in Whisper's own; only a text that loops is longer
 SHORTEST = 4.0  # seconds; a window that short is not split again
 FEW_SHAPES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "2")  # it would keep 2 MB for every length of window it ever saw
 TEMPERATURES = (0.4, 0.8)
@@ -84,7 +85,12 @@ class Recognizer:
             ctranslate2.set_random_seed(SEED)
             sampling = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
         [result] = self.model.generate(
-            encoded, [self._prompt(hearing)], return_scores=True, return_no_speech_prob=True, **sampling
+            encoded,
+            [self._prompt(hearing)],
+            max_length=MAX_TOKENS,
+            return_scores=True,
+            return_no_speech_prob=True,
+            **sampling,
         )
         tokens = result.sequences[0]
         mean = result.scores[0] * len(tokens) / (len(tokens) + 1)  # over the end token too, as in Whisper

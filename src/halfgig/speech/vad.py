@@ -136,5 +136,5 @@ def _lstm_step(gates: NDArray[np.float32], cell: NDArray[np.float32]) -> State:
 
 
 def _sigmoid(x: NDArray[np.float32]) -> NDArray[np.float32]:
-    y: NDArray[np.float32] = np.reciprocal(1 + np.exp(-x))
+    y: NDArray[np.float32] = np.reciprocal(1 + np.exp(np.minimum(-x, 80)))  # beyond it float32 overflows
     return y
