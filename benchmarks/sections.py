@@ -83,7 +83,7 @@ def length(plan: Plan) -> Iterator[Row]:
     """Whether memory grows with the length of the sound, under a hard limit of half a gigabyte."""
     utterances = english_utterances()
     section = "joined utterances under a hard limit of 512 MiB"
-    for seconds in (10 * MINUTE, HOUR, plan.longest) if utterances else ():
+    for seconds in sorted({10 * MINUTE, HOUR, plan.longest}) if utterances else ():
         suffix = ".flac" if seconds <= HOUR else ".ogg"
         recording = joined(utterances, seconds, plan.folder / f"speech-{seconds:.0f}{suffix}")
         what = f"{seconds / MINUTE:.0f} min"
