@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from halfgig import cli
+from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,9 +32,9 @@ def halfgig(
 ) -> Iterator[Callable[..., tuple[int, str, str]]]:
     """halfgig(*arguments) -> exit code, standard output and error; with the models at hand and a new library."""
     data = tmp_path_factory.mktemp("data")
-    here = os.environ.get("HALFGIG_DATA")
-    if here:
-        (data / "models").symlink_to(os.path.join(here, "models"))  # noqa: PTH118
+    models = Settings.from_environment().models_dir
+    if models.is_dir():
+        (data / "models").symlink_to(models)
     monkeypatch.setenv("HALFGIG_DATA", str(data))
     monkeypatch.setenv("HALFGIG_OFFLINE", "1")
     monkeypatch.setenv("THREADS", "1")
