@@ -2,10 +2,17 @@
 
 HalfgigError
   +- BadRequest        exit 2, 400: the call itself is wrong (an option, a setting, an exercise name)
+  |    +- Unauthorized     401: no key, or not one of this server's
+  |    +- Forbidden        403: an address that the server may not visit
+  |    +- NotFound         404: no job, upload or source of this name
+  |    +- Conflict         409: not in the state that it is in
+  |    `- UnsupportedMedia 415: a body or a format that is not taken
+  +- Busy              exit 5, 429: too much at once; later it will do
   +- SourceError       exit 3, 422: the source cannot be read (missing, empty, not media, cut off)
   +- MissingStream     exit 4, 422: the source can be read, but has no sound or no picture
   +- TooLarge          exit 5, 413: past a limit of the settings, or past what can be decoded safely
-  |    `- DoesNotFit   exit 5, 507: the work needs more memory than this machine may use
+  |    +- DoesNotFit   exit 5, 507: the work needs more memory than this machine may use
+  |    `- StorageFull  exit 5, 507: the disk, or the share of it that is allowed, is full
   +- ModelError        exit 6, 503: weights are missing, damaged, or cannot be fetched
   `- LibraryError      exit 7, 503: the library file cannot be opened, read or written
 """
@@ -44,6 +51,46 @@ class BadRequest(HalfgigError):
     exit_code, status = 2, 400
 
 
+class Unauthorized(BadRequest):
+    """The request carries no API key, or one that is not this server's."""
+
+    status = 401
+
+
+class Forbidden(BadRequest):
+    """The address may not be visited: it is not public, and nobody has allowed it."""
+
+    status = 403
+
+
+class NotFound(BadRequest):
+    """No job, upload or source has this name."""
+
+    status = 404
+
+
+class Conflict(BadRequest):
+    """What is asked for does not go with the state that things are in."""
+
+    status = 409
+
+
+class UnsupportedMedia(BadRequest):
+    """The body is of a kind that is not taken, or the answer is asked for in a form that there is not."""
+
+    status = 415
+
+
+class Busy(HalfgigError):
+    """Too much is asked for at once. `retry_after` is in seconds."""
+
+    exit_code, status, retryable = 5, 429, True
+
+    def __init__(self, detail: str, remedy: str = "", retry_after: float = 30.0) -> None:
+        super().__init__(detail, remedy)
+        self.retry_after = retry_after
+
+
 class SourceError(HalfgigError):
     """The source is missing, empty, damaged beyond decoding, or no media at all."""
 
@@ -73,6 +120,12 @@ class DoesNotFit(TooLarge):
             f"{kind} needs {math.ceil(needs / MIB)} MB, and this machine may use {limit // MIB} MB.",
             "Use a larger machine, or raise MEMORY_LIMIT_MB if the limit is set too low.",
         )
+
+
+class StorageFull(TooLarge):
+    """The disk is full, or the share of it that uploads may take."""
+
+    status = 507
 
 
 class ModelError(HalfgigError):
