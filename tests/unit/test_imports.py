@@ -35,6 +35,8 @@ PURE = (
     "records.py",
     "media/clock.py",
     "memory/budget.py",
+    "memory/governor.py",
+    "memory/learned.py",
     "models/manifest.py",
     "motion/angles.py",
     "motion/exercises.py",
@@ -54,7 +56,19 @@ PURE = (
 )
 READS_ITS_TABLE = ("speech/tokens.py", "speech/vad.py")  # from disk, in one function; the rest is arithmetic
 PURE_LIBRARIES = {
-    *("__future__", "collections", "dataclasses", "difflib", "enum", "functools", "html", "itertools", "json", "math"),
+    *(
+        "__future__",
+        "collections",
+        "contextlib",
+        "dataclasses",
+        "difflib",
+        "enum",
+        "functools",
+        "html",
+        "itertools",
+        "json",
+        "math",
+    ),
     *("numpy", "re", "string", "typing", "unicodedata", "urllib.parse", "zlib"),
 }
 EFFECTS = {"open", "print", "input", "exec", "eval", "__import__"}
