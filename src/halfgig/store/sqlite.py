@@ -6,29 +6,29 @@ import json
 import math
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import resources
 from typing import TYPE_CHECKING, Any, cast
 
-import apsw
 import sqlite_vec
 
 from halfgig.errors import BadRequest, LibraryError
 from halfgig.records import Segment, StoredSource, Word
+from halfgig.store.database import Design, connect, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    import apsw
+
     from halfgig.records import Seconds
 
-APPLICATION_ID = 0x48414C46  # "HALF": marks the file as ours
-SCHEMA = 1  # number of migrations in schema/
-BUSY_MS = 10_000  # how long a writer waits for another; no transaction here takes a second
-CACHE_KIB = 2_000  # of pages that a connection holds; nothing is memory-mapped, so that memory stays bounded
-MAX_JOURNAL = 16 * 1024 * 1024  # bytes of the write-ahead log that are kept between checkpoints
-
-_PRAGMAS = f"""PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{CACHE_KIB};
-PRAGMA mmap_size = 0; PRAGMA journal_size_limit = {MAX_JOURNAL}"""
+DESIGN = Design(
+    name="library",
+    application_id=0x48414C46,  # "HALF"
+    package="halfgig.store",
+    schema=1,
+    restore="Restore it from a backup, or move it away and index the sources again.",
+)
 
 _ADD = """INSERT INTO sources (id, address, title, duration, language, model, added_at, state)
  VALUES (:id, :address, :title, :duration, :language, :model, :now, 'recognizing')
@@ -59,79 +59,19 @@ def open_library(path: Path, *, create: bool = True) -> Iterator[apsw.Connection
     """
     if not create and not path.exists():
         raise BadRequest("Nothing is indexed yet.", "Index a video first: halfgig index VIDEO")
-    with _translated(path):
-        connection = _connect(path)
+    with translated(path, DESIGN):
+        connection = connect(path, DESIGN)
         try:
-            _migrate(connection, path)
+            _load_vectors(connection)
             yield connection
         finally:
             connection.close()
 
 
-def _connect(path: Path) -> apsw.Connection:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LibraryError(f"The library {path} cannot be opened ({error}).", _CHECK_FOLDER) from error
-    connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(BUSY_MS)
-    connection.transaction_mode = "IMMEDIATE"  # a reader that turns writer may fail without waiting
+def _load_vectors(connection: apsw.Connection) -> None:
     connection.enable_load_extension(enable=True)
     connection.load_extension(sqlite_vec.loadable_path())
     connection.enable_load_extension(enable=False)
-    connection.execute(_PRAGMAS)
-    return connection
-
-
-def _migrate(connection: apsw.Connection, path: Path) -> None:
-    """Apply the numbered schema files that the file has not seen; LibraryError for another's or a newer file."""
-    if _version(connection, path) == SCHEMA:
-        return
-    connection.pragma("journal_mode", "wal")
-    with connection:
-        for number in range(_version(connection, path) + 1, SCHEMA + 1):
-            schema = resources.files("halfgig.store") / "schema" / f"sqlite_{number:04d}.sql"
-            connection.execute(schema.read_text("utf-8"))
-        connection.pragma("application_id", APPLICATION_ID)
-        connection.pragma("user_version", SCHEMA)
-
-
-def _version(connection: apsw.Connection, path: Path) -> int:
-    version = int(connection.pragma("user_version"))
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").get
-    if connection.pragma("application_id") != APPLICATION_ID and (version or tables):
-        raise LibraryError(f"{path} is a database of another program.", "Set HALFGIG_DATA to another folder.")
-    if version > SCHEMA:
-        raise LibraryError(
-            f"{path} was written by a newer halfgig (schema {version}; this one knows {SCHEMA}).",
-            "Upgrade halfgig, or set HALFGIG_DATA to another folder.",
-        )
-    return version
-
-
-@contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except apsw.Error as error:
-        what, remedy = next(
-            (said for kind, said in _SAID.items() if isinstance(error, kind)), ("failed", "Try again; check the disk.")
-        )
-        raise LibraryError(f"The library {path} {what} ({error}).", remedy) from error
-
-
-_CHECK_FOLDER = "Check the folder and its permissions, or set HALFGIG_DATA to one that can be written."
-_RESTORE = "Restore it from a backup, or move it away and index the sources again."
-_SAID = {
-    apsw.NotADBError: ("is not a database", _RESTORE),
-    apsw.CorruptError: ("is damaged", _RESTORE),
-    apsw.FullError: ("cannot grow: the disk is full", "Free some space and run the same command again."),
-    apsw.ReadOnlyError: ("cannot be written", _CHECK_FOLDER),
-    apsw.CantOpenError: ("cannot be opened", _CHECK_FOLDER),
-    apsw.PermissionsError: ("cannot be opened", _CHECK_FOLDER),
-    apsw.BusyError: ("is in use by another process", "Try again when the other has finished."),
-    apsw.IOError: ("cannot be read or written", "Check the disk, then run the same command again."),
-}
 
 
 def _now() -> datetime:

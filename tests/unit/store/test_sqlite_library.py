@@ -9,7 +9,7 @@ import pytest
 
 from halfgig.errors import BadRequest, LibraryError
 from halfgig.records import Segment, Word
-from halfgig.store.sqlite import SCHEMA, Library, open_library
+from halfgig.store.sqlite import DESIGN, Library, open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -178,7 +178,7 @@ def test_reopening_changes_nothing(library: Library, path: Path) -> None:
     add(library)
     with open_library(path) as connection:
         assert len(Library(connection).sources()) == 1
-        assert connection.pragma("user_version") == SCHEMA
+        assert connection.pragma("user_version") == DESIGN.schema
         assert connection.pragma("journal_mode") == "wal"
         assert connection.pragma("foreign_keys") == 1
         assert connection.execute("SELECT vec_version()").get
@@ -192,7 +192,7 @@ def test_a_library_that_must_exist_is_not_made(path: Path) -> None:
 
 def test_a_newer_library_is_refused_and_left_alone(path: Path) -> None:
     with open_library(path) as connection:
-        connection.pragma("user_version", SCHEMA + 1)
+        connection.pragma("user_version", DESIGN.schema + 1)
     before = path.read_bytes()
     with pytest.raises(LibraryError, match="newer halfgig"), open_library(path):
         pass

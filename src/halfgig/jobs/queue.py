@@ -1,0 +1,240 @@
+"""The embedded queue: a table of leases. One statement claims a job, so that two cannot."""
+
+from __future__ import annotations
+
+import random
+import secrets
+import time
+from dataclasses import replace
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, cast
+
+from halfgig.errors import Busy, Conflict
+from halfgig.jobs.job import Failure, Job, Reason, State, after_failure, cancelled, retried
+from halfgig.jobs.table import SELECT, JobTable, to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from halfgig.records import Bytes, Seconds
+
+LEASE: Seconds = 60.0  # that a job stays its owner's without a sign of life
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: sorts, and has no letters that look alike
+
+_CLAIM = """UPDATE jobs SET state = 'running', owner = :owner, attempt = attempt + 1, lease_until = :until,
+ started_at = coalesce(started_at, :now) WHERE id = :id AND state = 'queued' RETURNING attempt"""
+_WAITING = f"{SELECT} WHERE state = 'queued' AND run_after <= ? ORDER BY priority, id LIMIT ?"
+_NEXT = "SELECT min(run_after) FROM jobs WHERE state = 'queued'"
+_BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
+ peak = max(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
+_PAGE = f"""{SELECT} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
+ AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"""
+_COUNTS = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
+_UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
+_USES = """SELECT 1 FROM jobs WHERE source ->> 'upload' = ? AND id != ?
+ AND (keep_source OR state IN ('queued', 'running')) LIMIT 1"""
+
+
+class JobQueue(JobTable):
+    """Jobs as clients and the supervisor see them. `chance` gives a number in [0, 1) that spreads retries."""
+
+    def __init__(
+        self, path: Path, clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random
+    ) -> None:
+        super().__init__(path, clock)
+        self._chance = chance
+
+    # --- for clients
+
+    def create(
+        self,
+        kind: str,
+        source: Mapping[str, Any],
+        options: Mapping[str, Any],
+        *,
+        priority: int = 0,
+        idempotency_key: str | None = None,
+        keep_source: bool = False,
+        callback_url: str | None = None,
+        fingerprint: str | None = None,
+        max_queued: int | None = None,
+    ) -> tuple[Job, bool]:
+        """Accept a job, or give back the one that this key has made: (job, whether it is new).
+
+        It is on disk when this returns. Conflict where the key came with another request, Busy where
+        `max_queued` jobs are unfinished.
+        """
+        now = self.clock()
+        request = _digest(kind, source, options)
+        job = Job(
+            new_id(now),
+            kind,
+            State.QUEUED,
+            dict(options),
+            dict(source),
+            created_at=now,
+            run_after=now,
+            priority=priority,
+            idempotency_key=idempotency_key,
+            request=request,
+            keep_source=keep_source,
+            callback_url=callback_url,
+            fingerprint=fingerprint,
+        )
+        with self.transaction():
+            known = self._by_key(idempotency_key)
+            if known is not None:
+                return _same(known, request), False
+            self._refuse_crowd(max_queued)
+            self.insert(job)
+        return job, True
+
+    def page(
+        self, *, state: str | None = None, kind: str | None = None, limit: int = 50, before: str | None = None
+    ) -> list[Job]:
+        """Jobs, newest first; the next page begins `before` the id of the last."""
+        wanted = {"state": state, "kind": kind, "limit": limit, "before": before}
+        return self.many(_PAGE, wanted)
+
+    def counts(self) -> dict[tuple[str, str], int]:
+        """How many jobs there are, by (kind, state)."""
+        with self.reading():
+            return {(kind, state): count for kind, state, count in self.connection.execute(_COUNTS)}
+
+    def cancel(self, job_id: str) -> Job | None:
+        """Want a job no more; a running attempt may write nothing from now on. Conflict where it has ended."""
+        return self._move(job_id, lambda job: cancelled(job, self.clock()))
+
+    def retry(self, job_id: str) -> Job | None:
+        """Queue a failed or cancelled job again; it goes on from its checkpoint. Conflict otherwise."""
+        return self._move(job_id, lambda job: retried(job, self.clock()))
+
+    def delete(self, job_id: str) -> Job | None:
+        """Forget an ended job with all that belongs to it, and return it as it was. Conflict where it has not ended."""
+        with self.transaction():
+            job = self.get(job_id)
+            if job is not None and not job.state.final:
+                raise Conflict(f"Job {job_id} is {job.state}.", "Cancel it first.")
+            self.connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+        return job
+
+    def uses(self, upload_id: str, but: str = "") -> bool:
+        """Whether a job, other than the one named `but`, still needs this upload: unfinished, or told to keep it."""
+        with self.reading():
+            return self.connection.execute(_USES, (upload_id, but)).fetchone() is not None
+
+    # --- for the supervisor
+
+    def waiting(self, limit: int = 1) -> list[Job]:
+        """The jobs that may be claimed now, the first to be served first."""
+        return self.many(_WAITING, (self.clock(), limit))
+
+    def next_due(self) -> float | None:
+        """Unix seconds at which the earliest queued job may be claimed; None where none is queued."""
+        with self.reading():
+            return cast("float | None", self.connection.execute(_NEXT).get)
+
+    def claim(self, job_id: str, owner: str, lease: Seconds = LEASE) -> Job | None:
+        """Make a queued job this owner's, by one statement; None where another was first."""
+        now = self.clock()
+        with self.transaction():
+            values = {"id": job_id, "owner": owner, "now": now, "until": now + lease}
+            if self.connection.execute(_CLAIM, values).fetchone() is None:
+                return None
+            job = self.get(job_id)
+            if job is not None:
+                self.tell_state(job)
+        return job
+
+    def beat(
+        self, job_id: str, attempt: int, progress: Mapping[str, Any] | None, peak: Bytes, lease: Seconds = LEASE
+    ) -> bool:
+        """Say that the attempt lives, how far it is and what it held; False where the job is no longer its own.
+
+        Not forced to disk: after a loss of power nothing that matters is missing.
+        """
+        values = {"id": job_id, "attempt": attempt, "until": self.clock() + lease, "peak": peak}
+        values["progress"] = None if progress is None else to_json(progress)
+        with self.reading():
+            self.connection.pragma("synchronous", "normal")
+            try:
+                return self.connection.execute(_BEAT, values).fetchone() is not None
+            finally:
+                self.connection.pragma("synchronous", "full")
+
+    def fail(self, job_id: str, attempt: int, failure: Failure) -> Job | None:
+        """End an attempt that failed: the job is queued again or given up. None where it is not this attempt's."""
+        with self.transaction():
+            job = self.one(f"{SELECT} WHERE id = ? AND attempt = ? AND state = 'running'", (job_id, attempt))
+            if job is None:
+                return None
+            advanced = self._checkpointed(job_id) == attempt
+            moved = after_failure(job, failure, self.clock(), advanced=advanced, chance=self._chance())
+            self.move(moved)
+        return moved
+
+    def note_timings(self, job_id: str, attempt: int, peak: Bytes, timings: Mapping[str, Seconds]) -> None:
+        """Add what an attempt took, whatever became of it."""
+        with self.transaction():
+            job = self.one(f"{SELECT} WHERE id = ? AND attempt = ?", (job_id, attempt))
+            if job is not None:
+                total = {name: job.timings.get(name, 0.0) + seconds for name, seconds in timings.items()}
+                held = max(job.peak or 0, peak)
+                self.update(replace(job, peak=held, timings={**job.timings, **total}))
+
+    def release_all(self, detail: str, owned: Callable[[str], bool] = lambda _: True) -> list[Job]:
+        """Queue again every running job whose owner is gone, by `owned`: what a server does when it starts or stops."""
+        running = self.many(f"{SELECT} WHERE state = 'running'", ())
+        failure = Failure(Reason.INTERRUPTED, detail)
+        moved = (self.fail(job.id, job.attempt, failure) for job in running if owned(job.owner or ""))
+        return [job for job in moved if job is not None]
+
+    def release_expired(self) -> list[Job]:
+        """Queue again every running job whose lease has run out."""
+        late = self.many(f"{SELECT} WHERE state = 'running' AND lease_until < ?", (self.clock(),))
+        failure = Failure(Reason.INTERRUPTED, "Its worker gave no sign of life until the lease ran out.")
+        moved = (self.fail(job.id, job.attempt, failure) for job in late)
+        return [job for job in moved if job is not None]
+
+    def _move(self, job_id: str, move: Callable[[Job], Job]) -> Job | None:
+        with self.transaction():
+            job = self.get(job_id)
+            if job is None:
+                return None
+            moved = move(job)
+            self.move(moved)
+        return moved
+
+    def _refuse_crowd(self, max_queued: int | None) -> None:
+        if max_queued is not None and self.connection.execute(_UNFINISHED).get >= max_queued:
+            raise Busy(f"{max_queued} jobs are waiting already.", "Try again when some have ended.")
+
+    def _by_key(self, key: str | None) -> Job | None:
+        return None if key is None else self.one(f"{SELECT} WHERE idempotency_key = ?", (key,))
+
+    def _checkpointed(self, job_id: str) -> int | None:
+        """The attempt that left the newest checkpoint."""
+        found = self.connection.execute("SELECT attempt FROM checkpoints WHERE job_id = ?", (job_id,)).get
+        return cast("int | None", found)
+
+
+def new_id(now: float) -> str:
+    """26 characters that sort by time: 48 bits of milliseconds and 80 of chance, as a ULID has them."""
+    number = (int(now * 1000) << 80) | secrets.randbits(80)
+    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
+
+
+def _digest(kind: str, source: Mapping[str, Any], options: Mapping[str, Any]) -> str:
+    named = {name: source[name] for name in ("url", "upload", "sha256") if name in source}
+    if "sha256" in named:
+        named.pop("upload", None)  # the same bytes sent again are the same request
+    return sha256(to_json([kind, named, options]).encode()).hexdigest()
+
+
+def _same(known: Job, request: str) -> Job:
+    if known.request != request:
+        raise Conflict(
+            "This Idempotency-Key came with another request before.", f"Use a new key; job {known.id} has this one."
+        )
+    return known

@@ -1,0 +1,158 @@
+"""The table of jobs in one SQLite file: opened, read, and written row by row; the queue and attempts build on it."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, fields
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from halfgig.jobs.job import Event, Job, State
+from halfgig.records import Segment, Word
+from halfgig.store.database import Design, connect, translated
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+DESIGN = Design(name="job queue", application_id=0x48414C4A, package="halfgig.jobs", schema=1)  # "HALJ"
+PAGE = 200  # events read at a time
+
+_COLUMNS = [column.name for column in fields(Job)]
+_JSON = frozenset({"options", "source", "progress", "timings", "failures", "degraded", "notes", "problem", "result"})
+SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs"  # noqa: S608 - our own column names
+_INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
+_UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = :{name}' for name in _COLUMNS)} WHERE id = :id"  # noqa: S608
+_EVENT = """INSERT INTO events SELECT :job_id, coalesce(max(id), 0) + 1, :type, :data FROM events
+ WHERE job_id = :job_id"""
+_EVENTS = "SELECT id, type, data FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?"
+_SEGMENTS = "SELECT id, data FROM events WHERE job_id = ? AND type = 'segment' AND id > ? ORDER BY id LIMIT ?"
+
+
+class JobTable:
+    """Jobs and their events, on a connection of its own; for one thread at a time.
+
+    SQLite's errors leave every method as LibraryError. `clock` gives unix seconds.
+    """
+
+    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
+        self.clock = clock
+        self._path = path
+        with translated(path, DESIGN):
+            self.connection = connect(path, DESIGN)
+            self.connection.pragma("synchronous", "full")  # what was accepted outlives a loss of power
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """A block in which SQLite's errors are translated."""
+        with translated(self._path, DESIGN):
+            yield
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """A block that is written whole or not at all."""
+        with translated(self._path, DESIGN), self.connection:
+            yield
+
+    def get(self, job_id: str) -> Job | None:
+        """The job of this id, None where there is none."""
+        return self.one(f"{SELECT} WHERE id = ?", (job_id,))
+
+    def one(self, statement: str, values: Any) -> Job | None:
+        """The first job that a SELECT finds."""
+        with self.reading():
+            row = self.connection.execute(statement, values).fetchone()
+        return None if row is None else _job(row)
+
+    def many(self, statement: str, values: Any) -> list[Job]:
+        """Every job that a SELECT finds."""
+        with self.reading():
+            return [_job(row) for row in self.connection.execute(statement, values)]
+
+    def insert(self, job: Job) -> None:
+        """Add a row, and tell its state."""
+        self.connection.execute(_INSERT, _row(job))
+        self.tell_state(job)
+
+    def update(self, job: Job) -> None:
+        """Write a row anew, without a word."""
+        self.connection.execute(_UPDATE, _row(job))
+
+    def move(self, job: Job) -> None:
+        """Write a row whose state has changed, and tell it."""
+        self.update(job)
+        self.tell_state(job)
+
+    def tell_state(self, job: Job) -> None:
+        """Add the event of the state that the job is in."""
+        told: dict[str, Any] = {"state": str(job.state), "attempt": job.attempt}
+        if job.state is State.QUEUED and job.failures:
+            told["failure"] = job.failures[-1]
+        if job.problem is not None:
+            told["problem"] = job.problem
+        self.tell(job.id, "state", told)
+
+    def tell(self, job_id: str, type: str, data: Mapping[str, Any]) -> None:
+        """Add an event."""
+        self.connection.execute(_EVENT, {"job_id": job_id, "type": type, "data": to_json(data)})
+
+    def events(self, job_id: str, after: int = 0, limit: int = PAGE) -> list[Event]:
+        """Up to `limit` events with an id past `after`, in order."""
+        with self.reading():
+            rows = self.connection.execute(_EVENTS, (job_id, after, limit))
+            return [Event(number, kind, json.loads(data)) for number, kind, data in rows]
+
+    def segments(self, job_id: str, after: int = 0) -> Iterator[Segment]:
+        """The transcript as far as it is, in order; a page is held at a time, and no lock between pages."""
+        while rows := self._segment_page(job_id, after):
+            yield from (read_segment(json.loads(data)) for _, data in rows)
+            after = rows[-1][0]
+
+    def _segment_page(self, job_id: str, after: int) -> list[tuple[int, str]]:
+        with self.reading():
+            return cast("list[tuple[int, str]]", self.connection.execute(_SEGMENTS, (job_id, after, PAGE)).fetchall())
+
+
+def segment_json(segment: Segment) -> dict[str, Any]:
+    """A segment as JSON values; NaN, which JSON lacks, as null."""
+    values = asdict(segment)
+    values["words"] = [list(asdict(word).values()) for word in segment.words]
+    return {name: None if isinstance(v, float) and math.isnan(v) else v for name, v in values.items()}
+
+
+def read_segment(values: Mapping[str, Any]) -> Segment:
+    """The segment of `segment_json`."""
+    numbers: dict[str, Any] = {name: math.nan if value is None else value for name, value in values.items()}
+    numbers["words"] = tuple(Word(*word) for word in values["words"])
+    numbers["tokens"] = tuple(values["tokens"])
+    return Segment(**numbers)
+
+
+def to_json(value: Any) -> str:
+    """One form for one value: keys sorted, no spaces."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), default=str)
+
+
+def _row(job: Job) -> dict[str, Any]:
+    row = {name: getattr(job, name) for name in _COLUMNS}
+    row |= {name: None if row[name] is None else to_json(row[name]) for name in _JSON}
+    return row | {"state": str(job.state), "keep_source": int(job.keep_source)}
+
+
+def _job(row: Sequence[Any]) -> Job:
+    values = dict(zip(_COLUMNS, row, strict=True))
+    values |= {name: None if values[name] is None else json.loads(values[name]) for name in _JSON}
+    values |= {name: tuple(values[name]) for name in ("failures", "degraded", "notes")}
+    return Job(**{**values, "state": State(values["state"]), "keep_source": bool(values["keep_source"])})

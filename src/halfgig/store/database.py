@@ -1,0 +1,106 @@
+"""SQLite files of ours: opened with one set of pragmas, brought to their schema, and their errors translated."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import resources
+from typing import TYPE_CHECKING
+
+import apsw
+
+from halfgig.errors import LibraryError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+BUSY_MS = 10_000  # how long a writer waits for another; no transaction here takes a second
+CACHE_KIB = 2_000  # of pages that a connection holds; nothing is memory-mapped, so that memory stays bounded
+MAX_JOURNAL = 16 * 1024 * 1024  # bytes of the write-ahead log that are kept between checkpoints
+
+_PRAGMAS = f"""PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{CACHE_KIB};
+PRAGMA mmap_size = 0; PRAGMA journal_size_limit = {MAX_JOURNAL}"""
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What a file of ours is: its name for a person, the number that marks it, and where its schema files are.
+
+    Schema files are `schema/sqlite_0001.sql` and so on in `package`; `schema` of them are applied, once each.
+    """
+
+    name: str
+    application_id: int
+    package: str
+    schema: int
+    restore: str = "Restore it from a backup, or move it away and begin anew."
+
+
+def connect(path: Path, design: Design) -> apsw.Connection:
+    """A connection with the schema up to date. Raises LibraryError for another's or a newer file, and apsw's errors."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LibraryError(f"The {design.name} {path} cannot be opened ({error}).", _CHECK_FOLDER) from error
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(BUSY_MS)
+    connection.transaction_mode = "IMMEDIATE"  # a reader that turns writer may fail without waiting
+    try:
+        connection.execute(_PRAGMAS)
+        _migrate(connection, path, design)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _migrate(connection: apsw.Connection, path: Path, design: Design) -> None:
+    """Apply the numbered schema files that the file has not seen; LibraryError for another's or a newer file."""
+    if _version(connection, path, design) == design.schema:
+        return
+    connection.pragma("journal_mode", "wal")
+    with connection:
+        for number in range(_version(connection, path, design) + 1, design.schema + 1):
+            schema = resources.files(design.package) / "schema" / f"sqlite_{number:04d}.sql"
+            connection.execute(schema.read_text("utf-8"))
+        connection.pragma("application_id", design.application_id)
+        connection.pragma("user_version", design.schema)
+
+
+def _version(connection: apsw.Connection, path: Path, design: Design) -> int:
+    version = int(connection.pragma("user_version"))
+    tables = connection.execute("SELECT count(*) FROM sqlite_master").get
+    if connection.pragma("application_id") != design.application_id and (version or tables):
+        raise LibraryError(f"{path} is a database of another program.", "Set HALFGIG_DATA to another folder.")
+    if version > design.schema:
+        raise LibraryError(
+            f"{path} was written by a newer halfgig (schema {version}; this one knows {design.schema}).",
+            "Upgrade halfgig, or set HALFGIG_DATA to another folder.",
+        )
+    return version
+
+
+@contextmanager
+def translated(path: Path, design: Design) -> Iterator[None]:
+    """SQLite's errors inside the block leave it as LibraryError with a remedy."""
+    try:
+        yield
+    except apsw.Error as error:
+        said = ((what, remedy) for kind, what, remedy in _said(design) if isinstance(error, kind))
+        what, remedy = next(said, ("failed", "Try again; check the disk."))
+        raise LibraryError(f"The {design.name} {path} {what} ({error}).", remedy) from error
+
+
+_CHECK_FOLDER = "Check the folder and its permissions, or set HALFGIG_DATA to one that can be written."
+
+
+def _said(design: Design) -> Iterator[tuple[type[apsw.Error], str, str]]:
+    yield apsw.NotADBError, "is not a database", design.restore
+    yield apsw.CorruptError, "is damaged", design.restore
+    yield apsw.FullError, "cannot grow: the disk is full", "Free some space and run the same command again."
+    yield apsw.ReadOnlyError, "cannot be written", _CHECK_FOLDER
+    yield apsw.CantOpenError, "cannot be opened", _CHECK_FOLDER
+    yield apsw.PermissionsError, "cannot be opened", _CHECK_FOLDER
+    yield apsw.BusyError, "is in use by another process", "Try again when the other has finished."
+    yield apsw.IOError, "cannot be read or written", "Check the disk, then run the same command again."
