@@ -6,7 +6,11 @@ HalfgigError
   |    +- Forbidden        403: an address that the server may not visit
   |    +- NotFound         404: no job, upload or source of this name
   |    +- Conflict         409: not in the state that it is in
+  |    |    `- Locked      423: somebody else writes to it now
+  |    +- WrongVersion     412: a version of a protocol that is not spoken here
+  |    +- ChecksumMismatch 460: the bytes are not those that were sent
   |    `- UnsupportedMedia 415: a body or a format that is not taken
+  +- Stalled           exit 5, 408: the client went silent
   +- Busy              exit 5, 429: too much at once; later it will do
   +- SourceError       exit 3, 422: the source cannot be read (missing, empty, not media, cut off)
   +- MissingStream     exit 4, 422: the source can be read, but has no sound or no picture
@@ -75,10 +79,34 @@ class Conflict(BadRequest):
     status = 409
 
 
+class Locked(Conflict):
+    """Somebody else writes to it now; in a moment it may be free."""
+
+    status, retryable = 423, True
+
+
+class WrongVersion(BadRequest):
+    """The client speaks another version of the protocol."""
+
+    status = 412
+
+
+class ChecksumMismatch(BadRequest):
+    """The bytes that came are not those that the client hashed. The status is the tus protocol's own."""
+
+    status, retryable = 460, True
+
+
 class UnsupportedMedia(BadRequest):
     """The body is of a kind that is not taken, or the answer is asked for in a form that there is not."""
 
     status = 415
+
+
+class Stalled(HalfgigError):
+    """The client sent nothing for too long."""
+
+    exit_code, status, retryable = 5, 408, True
 
 
 class Busy(HalfgigError):

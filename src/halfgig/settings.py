@@ -91,6 +91,19 @@ class Settings:
         least=64,
     )
 
+    disk_quota_mb: float | None = _row("DISK_QUOTA_MB", None, "MB", "what all uploads together may take", least=0)
+    upload_expiry_seconds: float = _row(
+        "UPLOAD_EXPIRY_SECONDS", 86_400, "seconds", "delete uploads that are broken off, or unused, after this", least=1
+    )
+    upload_stall_seconds: float = _row(
+        "UPLOAD_STALL_SECONDS", 60, "seconds", "give up a client that sends nothing for so long", least=1
+    )
+
+    @property
+    def uploads_dir(self) -> Path:
+        """Folder of what was uploaded."""
+        return self.data_dir / "uploads"
+
     @property
     def models_dir(self) -> Path:
         """Folder of the model store."""

@@ -1,0 +1,122 @@
+"""Room for uploads: what each may still take of the quota and of the disk."""
+
+from __future__ import annotations
+
+import errno
+import math
+import shutil
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from halfgig.errors import MIB, StorageFull
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from halfgig.records import Bytes
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@dataclass(slots=True)
+class _Claim:
+    size: Bytes
+    written: Bytes
+
+    @property
+    def to_come(self) -> Bytes:
+        return self.size - self.written
+
+
+class Room:
+    """Who claims how many bytes. A claim is a promise: what is not written yet is kept free for it.
+
+    `quota` bounds all claims together; `floor` bytes of the disk stay free whatever comes. Safe for threads.
+    """
+
+    def __init__(self, free: Callable[[], Bytes], quota: Bytes | None, floor: Bytes) -> None:
+        self._free, self._quota, self._floor = free, quota, floor
+        self._claims: dict[str, _Claim] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def used(self) -> Bytes:
+        """Bytes of all claims."""
+        with self._lock:
+            return self._used()
+
+    def restore(self, upload_id: str, size: Bytes, written: Bytes) -> None:
+        """Take over a claim from before, or set it anew, without asking whether it fits."""
+        with self._lock:
+            self._claims[upload_id] = _Claim(size, written)
+
+    def claim(self, upload_id: str, size: Bytes) -> None:
+        """Bring the claim to at least `size` bytes; StorageFull with the MB needed where they do not fit."""
+        with self._lock:
+            self._enlarge(self._claims.get(upload_id) or _Claim(0, 0), upload_id, size)
+
+    def wrote(self, upload_id: str, end: Bytes) -> None:
+        """Tell that bytes up to `end` are about to be written; StorageFull where that passes the claim and the room."""
+        with self._lock:
+            claim = self._claims[upload_id]
+            if end > claim.size:
+                self._enlarge(claim, upload_id, end)
+            claim.written = end
+
+    def release(self, upload_id: str) -> None:
+        """Give the claim back."""
+        with self._lock:
+            self._claims.pop(upload_id, None)
+
+    def _enlarge(self, claim: _Claim, upload_id: str, size: Bytes) -> None:
+        more = max(0, size - claim.size)
+        self._refuse_past_quota(more)
+        self._refuse_full_disk(more)
+        claim.size += more
+        self._claims[upload_id] = claim
+
+    def _refuse_past_quota(self, more: Bytes) -> None:
+        used = self._used()
+        if self._quota is not None and used + more > self._quota:
+            raise StorageFull(
+                f"There is no room for {_mb(more)} MB more: uploads may take {_mb(self._quota)} MB in all, "
+                f"and {_mb(used)} MB are taken.",
+                "Delete uploads that are not needed, wait until jobs have used them up, or raise DISK_QUOTA_MB.",
+            )
+
+    def _refuse_full_disk(self, more: Bytes) -> None:
+        promised = sum(claim.to_come for claim in self._claims.values())
+        free = self._free()
+        if more and free - self._floor - promised < more:
+            raise StorageFull(
+                f"There is no room for {_mb(more)} MB more: the disk has {_mb(free)} MB free, of which "
+                f"{_mb(self._floor)} MB stay free and {_mb(promised)} MB are promised to uploads under way.",
+                "Free some disk space, or set HALFGIG_DATA to a larger disk.",
+            )
+
+    def _used(self) -> Bytes:
+        return sum(claim.size for claim in self._claims.values())
+
+
+def free_space(folder: Path) -> Bytes:
+    """Bytes that we may still write on the disk of `folder`."""
+    return shutil.disk_usage(folder).free
+
+
+@contextmanager
+def telling_full_disk(missing: Bytes | None) -> Iterator[None]:
+    """StorageFull for a disk that turns out to be full inside the block; `missing` are the bytes still to come."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        needs = f" {_mb(missing)} MB more are needed." if missing else ""
+        raise StorageFull(f"The disk is full.{needs}", "Free some disk space, and send the rest again.") from error
+
+
+def _mb(size: Bytes) -> int:
+    return math.ceil(size / MIB)
