@@ -17,7 +17,7 @@ from halfgig.records import Passage, StoredSource
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages
+from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages, meaning_of
 from halfgig.settings import Settings
 from halfgig.store.sqlite import open_library
 
@@ -84,7 +84,7 @@ def _ask(index: SqliteIndex) -> Iterator[float]:
     for _ in range(QUESTIONS):
         question = " ".join(_words(rng, 3))
         with _timed() as seconds:
-            search(question, index, _RandomEmbedder(), _describe, k=5)
+            search(question, index, meaning_of(question, _RandomEmbedder()), _describe, k=5)
         yield 1000 * seconds[0]
 
 

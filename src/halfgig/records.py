@@ -6,12 +6,15 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
+    from array import array
+
     import numpy as np
     from numpy.typing import NDArray
 
     Samples: TypeAlias = NDArray[np.float32]
     Pixels: TypeAlias = NDArray[np.uint8]
     Vector: TypeAlias = NDArray[np.float32]
+    Floats: TypeAlias = "Vector | memoryview[float] | array[float]"  # a vector where numpy need not be there
 
 Seconds: TypeAlias = float
 Degrees: TypeAlias = float

@@ -13,13 +13,14 @@ from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import MAX_WORDPIECES, SentenceEmbedder, embed_passages
+from halfgig.retrieval.vectors import MAX_WORDPIECES, SentenceEmbedder, embed_passages, meaning_of
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from halfgig.records import Answer
     from halfgig.retrieval.index import Index
     from halfgig.retrieval.vectors import Embedder
 
@@ -85,7 +86,11 @@ def indexed(
 
 def recall(indexed: tuple[Index, Library], embedder: Embedder | None, k: int) -> float:
     index, library = indexed
-    answers = {question: search(question, index, embedder, library.shown, k=k) for question in QUESTIONS}
+
+    def ask(question: str) -> Answer:
+        return search(question, index, meaning_of(question, embedder) if embedder else None, library.shown, k=k)
+
+    answers = {question: ask(question) for question in QUESTIONS}
     right = [
         any(QUESTIONS[question] in hit.text.lower() for hit in answer.hits) for question, answer in answers.items()
     ]

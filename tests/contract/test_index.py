@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,16 +12,17 @@ from hypothesis import strategies as st
 
 from halfgig.errors import BadRequest
 from halfgig.records import Passage
-from halfgig.retrieval.index import EmbeddingModel, ExactIndex, Index
+from halfgig.retrieval.exact import ExactIndex
+from halfgig.retrieval.index import EmbeddingModel, Index
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question
 from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from halfgig.records import Vector
+    from halfgig.records import Floats, Vector
 
 DIM = 16
 MODEL = EmbeddingModel("toy", DIM)
@@ -84,6 +86,19 @@ class TestIndex:
         assert [f.passage.number for f in index.nearest(asked, 4)] == [
             f.passage.number for f in index.nearest(asked * np.float32(9), 4)
         ]
+
+    @pytest.mark.parametrize(
+        "given", [memoryview, lambda v: memoryview(v.tobytes()).cast("f"), lambda v: array("f", v)]
+    )
+    def test_a_vector_need_not_be_numpys(self, index: Index, given: Callable[[Vector], Floats]) -> None:
+        rows = [(passage, given(vector)) for passage, vector in embedded()]
+        assert index.replace("talk", rows) == 4
+        assert index.nearest(rows[2][1], 1)[0].passage.number == 2
+
+    @pytest.mark.parametrize("bad", [b"\0" * DIM, b"\0" * 4 * DIM, array("d", [1.0] * DIM), array("f", [1.0] * 3)])
+    def test_what_is_no_vector_is_refused(self, index: Index, bad: Floats) -> None:
+        with pytest.raises(BadRequest, match="float32"):
+            index.nearest(bad, 1)
 
     def test_replacing_leaves_only_the_new(self, index: Index) -> None:
         index.replace("talk", embedded())

@@ -82,6 +82,15 @@ LIGHT = (
     *(f"halfgig.commands.{path.stem}" for path in sorted((ROOT / "commands").glob("[a-z]*.py"))),
     *(f"halfgig.{path.parent.name}" for path in sorted(ROOT.glob("*/__init__.py"))),
 )
+# What the server itself loads besides: SQLite, and nothing that decodes, multiplies or fetches.
+SERVER_LIGHT = (
+    *("halfgig.memory.governor", "halfgig.memory.learned", "halfgig.memory.lessons", "halfgig.memory.pressure"),
+    *("halfgig.memory.standing", "halfgig.jobs.child"),
+    *("halfgig.retrieval.index", "halfgig.retrieval.links", "halfgig.retrieval.moments", "halfgig.retrieval.passages"),
+    *("halfgig.retrieval.query", "halfgig.retrieval.sqlite", "halfgig.retrieval.words", "halfgig.store.sqlite"),
+)
+SERVER_MAY = {"apsw"}
+SERVER_HEAVY = HEAVY - SERVER_MAY | {"yt_dlp"}
 
 
 def modules() -> list[Path]:
@@ -151,8 +160,35 @@ def test_pure_modules_open_and_print_nothing(module: str) -> None:
     assert {ast.unparse(call.func) for call in calls} & EFFECTS == set()
 
 
+def loaded_by(statements: str, heavy: set[str]) -> list[str]:
+    code = f"import sys; {statements}; print(*sorted({{name.partition('.')[0] for name in sys.modules}} & {heavy!r}))"
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+
+
 @pytest.mark.parametrize("module", LIGHT)
 def test_light_modules_load_nothing_heavy(module: str) -> None:
-    code = f"import sys, {module}; print(*sorted({{name.partition('.')[0] for name in sys.modules}} & {HEAVY!r}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert loaded == []
+    assert loaded_by(f"import {module}", HEAVY) == []
+
+
+@pytest.mark.parametrize("module", SERVER_LIGHT)
+def test_the_servers_modules_load_nothing_heavy(module: str) -> None:
+    assert loaded_by(f"import {module}", SERVER_HEAVY) == []
+
+
+def test_a_search_loads_nothing_heavy(tmp_path: Path) -> None:
+    """Indexing and asking with a vector that is given, and by keyword: SQLite does the arithmetic."""
+    imports = ("retrieval.index", "retrieval.query", "retrieval.sqlite", "store.sqlite", "records")
+    statements = "; ".join(
+        [
+            *(f"from halfgig.{module} import *" for module in imports),
+            *("from array import array", "from pathlib import Path", "vector = array('f', [1, 0, 0, 0])"),
+            f"block = open_library(Path({str(tmp_path / 'library.db')!r}))",
+            *("connection = block.__enter__()", "model = EmbeddingModel('toy', 4)"),
+            *("index = SqliteIndex(connection, model)", "library = Library(connection)"),
+            *("source = library.add_source('talk', '/talk.mp4', 'Talk', 'tiny.en')",),
+            "index.replace('talk', [(Passage(0, 0.0, 1.0, 'a rainbow'), vector)], lambda: library.finish(source))",
+            "assert len(search('bridge', index, Meaning(model, vector), library.shown).hits) == 1",
+            "assert len(search('rainbow', index, None, library.shown).hits) == 1",
+        ]
+    )
+    assert loaded_by(statements, SERVER_HEAVY) == []

@@ -11,13 +11,13 @@ from halfgig.models.store import ModelStore
 from halfgig.operations.admission import room, threads
 from halfgig.retrieval import query
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     from halfgig.records import Answer
     from halfgig.retrieval.index import Index
+    from halfgig.retrieval.query import Meaning
 
 
 def search(question: str, *, k: int = 5, keyword_only: bool = False, settings: Settings | None = None) -> Answer:
@@ -29,13 +29,15 @@ def search(question: str, *, k: int = 5, keyword_only: bool = False, settings: S
     settings = settings or Settings.from_environment()
     with open_library(settings.library_path, create=False) as connection:
         index = SqliteIndex(connection)
-        embedder, why = (None, "") if keyword_only else _open_embedder(index, settings)
-        answer = query.search(question, index, embedder, Library(connection).shown, k)
+        meaning, why = (None, "") if keyword_only else _find_meaning(question, index, settings)
+        answer = query.search(question, index, meaning, Library(connection).shown, k)
     return replace(answer, notes=(*answer.notes, why)) if why else answer
 
 
-def _open_embedder(index: Index, settings: Settings) -> tuple[SentenceEmbedder | None, str]:
-    """The embedder that the index was made with; None and the reason where it cannot be had."""
+def _find_meaning(question: str, index: Index, settings: Settings) -> tuple[Meaning | None, str]:
+    """The question's vector by the model that the index was made with; None and the reason where it cannot be had."""
+    from halfgig.retrieval.vectors import SentenceEmbedder, meaning_of
+
     if index.model is None:
         return None, ""
     if budget.cost("search", "minilm").needs > room(settings):
@@ -44,4 +46,4 @@ def _open_embedder(index: Index, settings: Settings) -> tuple[SentenceEmbedder |
         folder = ModelStore(settings.models_dir, offline=settings.offline).locate(index.model.name)
     except ModelError as error:
         return None, str(error)
-    return SentenceEmbedder(folder, index.model.name, threads(settings)), ""
+    return meaning_of(question, SentenceEmbedder(folder, index.model.name, threads(settings))), ""

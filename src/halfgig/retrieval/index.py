@@ -1,25 +1,21 @@
-"""The port that every index of passages fits, what it finds, and the exact in-memory index the others are held to."""
+"""The port that every index of passages fits, and what it finds."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-import numpy as np
+from typing import TYPE_CHECKING, Protocol, cast
 
 from halfgig.errors import BadRequest
-from halfgig.retrieval.words import find_terms
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
     from typing import TypeAlias
 
-    from halfgig.records import Passage, Vector
+    from halfgig.records import Floats, Passage
     from halfgig.retrieval.words import Question
 
-    Embedded: TypeAlias = Iterable[tuple[Passage, Vector]]
+    Embedded: TypeAlias = Iterable[tuple[Passage, Floats]]
     Confirm: TypeAlias = Callable[[], object]
 
 
@@ -66,7 +62,7 @@ class Index(Protocol):
         """Forget the source's passages and return how many they were; 0 where it had none."""
         ...
 
-    def nearest(self, vector: Vector, k: int, source_id: str | None = None) -> list[Found]:
+    def nearest(self, vector: Floats, k: int, source_id: str | None = None) -> list[Found]:
         """The k passages, of one source or of all, nearest to this vector, best first; scores are cosines."""
         ...
 
@@ -88,83 +84,13 @@ def check_model(wanted: EmbeddingModel, recorded: EmbeddingModel) -> None:
         )
 
 
-def check_vector(vector: Vector, model: EmbeddingModel | None) -> None:
-    """BadRequest unless the vector is (dim,) and finite."""
+def check_vector(vector: Floats, model: EmbeddingModel | None) -> None:
+    """BadRequest unless the vector is (dim,) float32 and finite."""
     if model is None:
         raise BadRequest("The index was opened without an embedding model.", "Open it with the model to index with.")
-    if vector.shape != (model.dim,) or not np.isfinite(vector).all():
+    view = memoryview(cast("memoryview[float]", vector))
+    if view.format != "f" or view.shape != (model.dim,) or not all(map(math.isfinite, view)):
         raise BadRequest(
-            f"The index holds finite vectors of {model.dim} numbers; this one is of shape {vector.shape}.",
+            f"The index holds finite float32 vectors of {model.dim} numbers; this one is of shape {view.shape}.",
             "Embed with the model the index was made with.",
         )
-
-
-class ExactIndex:
-    """An index in memory that compares with every passage: small, plain, and the truth in tests."""
-
-    def __init__(self, model: EmbeddingModel) -> None:
-        self.model: EmbeddingModel | None = model
-        self._passages: dict[str, list[tuple[Passage, Vector]]] = {}
-
-    def replace(self, source_id: str, embedded: Embedded, confirm: Confirm = accept) -> int:
-        """Put these passages in the place of all that the source had."""
-        arrived = []
-        for passage, vector in embedded:
-            check_vector(vector, self.model)
-            arrived.append((passage, vector))
-        confirm()
-        self._passages[source_id] = arrived
-        return len(arrived)
-
-    def remove(self, source_id: str) -> int:
-        """Forget the source's passages."""
-        return len(self._passages.pop(source_id, []))
-
-    def nearest(self, vector: Vector, k: int, source_id: str | None = None) -> list[Found]:
-        """The k passages with the highest cosine."""
-        check_vector(vector, self.model)
-        found = [Found(owner, passage, _cosine(own, vector)) for owner, passage, own in self._all(source_id)]
-        return sorted(found, key=lambda one: -one.score)[:k]
-
-    def matching(self, question: Question, k: int, source_id: str | None = None) -> list[Found]:
-        """The k passages with the highest bm25 (k1 1.2, b 0.75, as FTS5 has it)."""
-        rows = [(owner, passage, [term.stem for term in find_terms(passage.text)]) for owner, passage, _ in self._all()]
-        asked = [*question.phrases, *question.words]
-        counts = [[_occurrences(stems, run.stems) for run in asked] for _, _, stems in rows]
-        mean = sum(len(stems) for _, _, stems in rows) / max(len(rows), 1)
-        rarity = [_rarity(sum(1 for row in counts if row[n]), len(rows)) for n in range(len(asked))]
-        found = [
-            Found(owner, passage, sum(map(_saturated, row, rarity, [len(stems) / mean] * len(row))))
-            for (owner, passage, stems), row in zip(rows, counts, strict=True)
-            if owner == (source_id or owner) and _answers(row, len(question.phrases))
-        ]
-        return sorted(found, key=lambda one: -one.score)[:k]
-
-    def count(self, source_id: str | None = None) -> int:
-        """How many passages the source, or the whole index, has."""
-        return sum(1 for _ in self._all(source_id))
-
-    def _all(self, source_id: str | None = None) -> Iterator[tuple[str, Passage, Vector]]:
-        for owner, rows in self._passages.items():
-            if source_id in (None, owner):
-                yield from ((owner, passage, vector) for passage, vector in rows)
-
-
-def _cosine(a: Vector, b: Vector) -> float:
-    return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
-
-
-def _occurrences(stems: list[str], run: tuple[str, ...]) -> int:
-    return Counter(zip(*(stems[n:] for n in range(len(run))), strict=False))[run]
-
-
-def _rarity(passages: int, of: int) -> float:
-    return max(math.log((of - passages + 0.5) / (passages + 0.5)), 1e-6)
-
-
-def _saturated(count: int, rarity: float, length: float) -> float:
-    return rarity * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length))
-
-
-def _answers(counts: list[int], phrases: int) -> bool:
-    return all(counts[:phrases]) if phrases else any(counts)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from importlib import resources
-from typing import TYPE_CHECKING
-
-import numpy as np
+from typing import TYPE_CHECKING, cast
 
 from halfgig.errors import LibraryError
 from halfgig.records import Passage
@@ -15,7 +13,7 @@ from halfgig.retrieval.words import TOKENIZER, spaced
 if TYPE_CHECKING:
     import apsw
 
-    from halfgig.records import Vector
+    from halfgig.records import Floats
     from halfgig.retrieval.index import Confirm, Embedded
     from halfgig.retrieval.words import Asked, Question
 
@@ -97,7 +95,7 @@ class SqliteIndex:
         for statement in (_FORGET_VECTORS, *_FORGET) if self.model else _FORGET:
             self._connection.execute(statement, {"source_id": source_id})
 
-    def nearest(self, vector: Vector, k: int, source_id: str | None = None) -> list[Found]:
+    def nearest(self, vector: Floats, k: int, source_id: str | None = None) -> list[Found]:
         """The k passages with the highest cosine, found by comparing with every one."""
         check_vector(vector, self.model)
         statement = _NEAREST.format(within="" if source_id is None else "AND v.source_id = :source_id")
@@ -117,12 +115,12 @@ class SqliteIndex:
         return [Found(row[0], Passage(*row[1:5]), row[5]) for row in rows]
 
 
-def _arrival(passage: Passage, vector: Vector) -> tuple[int, float, float, str, str, bytes]:
+def _arrival(passage: Passage, vector: Floats) -> tuple[int, float, float, str, str, bytes]:
     return passage.number, passage.start, passage.end, passage.text, spaced(passage.text), _blob(vector)
 
 
-def _blob(vector: Vector) -> bytes:
-    return np.ascontiguousarray(vector, dtype=np.float32).tobytes()
+def _blob(vector: Floats) -> bytes:
+    return memoryview(cast("memoryview[float]", vector)).tobytes()
 
 
 def _expression(question: Question) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from halfgig.errors import ModelError
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.query import Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -56,6 +58,11 @@ class SentenceEmbedder:
         mean = np.asarray(states)[0].mean(axis=0)
         vector: Vector = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
         return vector
+
+
+def meaning_of(text: str, embedder: Embedder) -> Meaning:
+    """The meaning of a question, as `search` wants it."""
+    return Meaning(EmbeddingModel(embedder.model, embedder.dim), embedder.embed([text.strip()])[0])
 
 
 def embed_passages(

@@ -6,9 +6,9 @@ import json
 import math
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
-
-import sqlite_vec
 
 from halfgig.errors import BadRequest, LibraryError
 from halfgig.records import Segment, StoredSource, Word
@@ -16,7 +16,6 @@ from halfgig.store.database import Design, connect, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
 
     import apsw
 
@@ -70,8 +69,16 @@ def open_library(path: Path, *, create: bool = True) -> Iterator[apsw.Connection
 
 def _load_vectors(connection: apsw.Connection) -> None:
     connection.enable_load_extension(enable=True)
-    connection.load_extension(sqlite_vec.loadable_path())
+    connection.load_extension(vector_extension())
     connection.enable_load_extension(enable=False)
+
+
+def vector_extension() -> str:
+    """The file of sqlite-vec, without its ending. Its package is only looked for: importing it loads numpy as well."""
+    spec = find_spec("sqlite_vec")
+    if spec is None or not spec.submodule_search_locations:
+        raise LibraryError("sqlite-vec is not installed.", "Install halfgig with its dependencies.")
+    return str(Path(spec.submodule_search_locations[0]) / "vec0")
 
 
 def _now() -> datetime:

@@ -8,13 +8,15 @@ import pytest
 
 from halfgig.errors import BadRequest
 from halfgig.records import Passage, StoredSource
-from halfgig.retrieval.index import EmbeddingModel, ExactIndex
-from halfgig.retrieval.query import KEYWORD_ONLY, MAX_HITS, search
+from halfgig.retrieval.exact import ExactIndex
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.query import KEYWORD_ONLY, MAX_HITS, Meaning
+from halfgig.retrieval.query import search as search_for
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from halfgig.records import Vector
+    from halfgig.records import Answer, Vector
 
 TALK = StoredSource("talk", "/talks/rain.mp4", "Rain", 90.0, "en", "tiny.en", "2026-01-01", "ready", 1)
 TEXTS = ("a rainbow is a bridge", "the lobster was boiled", "printing makes books", "a dog barked", "night fell softly")
@@ -45,6 +47,18 @@ def index() -> ExactIndex:
     passages = [Passage(n, 20.0 * n, 20.0 * n + 10, text) for n, text in enumerate(TEXTS)]
     index.replace("talk", zip(passages, embedder.embed(TEXTS), strict=True))
     return index
+
+
+def search(
+    text: str,
+    index: ExactIndex,
+    embedder: ToyEmbedder | None,
+    describe: Callable[[str], StoredSource | None],
+    k: int = 5,
+) -> Answer:
+    model = EmbeddingModel(embedder.model, embedder.dim) if embedder else None
+    meaning = Meaning(model, embedder.embed([text])[0]) if embedder and model else None
+    return search_for(text, index, meaning, describe, k)
 
 
 def describe(source_id: str) -> StoredSource | None:
