@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from itertools import islice
 from typing import TYPE_CHECKING, TypeVar
 
 from halfgig.records import SAMPLE_RATE
@@ -17,10 +18,11 @@ if TYPE_CHECKING:
 
     from halfgig.motion.exercises import Exercise
     from halfgig.motion.poses import PoseTracker
-    from halfgig.records import DecodeLog, Frame, Passage, Report, Seconds, Segment, Source, Vector
+    from halfgig.records import DecodeLog, Frame, Passage, PoseAt, Rep, Report, Seconds, Segment, Source, Vector
     from halfgig.retrieval.vectors import Embedder
     from halfgig.settings import Settings
     from halfgig.speech.recognizer import Hearing, Recognizer
+    from halfgig.speech.transcript import Seam, Stretch
     from halfgig.speech.vad import ScoredBlock, VoiceDetector
     from halfgig.speech.windows import Window
 
@@ -49,13 +51,17 @@ def find_speech(
 
 
 def transcribe(
-    windows: Iterable[Window], recognizer: Recognizer, hearing: Hearing, tidy: Callable[[], object]
-) -> Iterator[Segment]:
-    """speech windows -> segments; `tidy` gives memory back after each window."""
+    windows: Iterable[Window],
+    recognizer: Recognizer,
+    hearing: Hearing,
+    tidy: Callable[[], object],
+    seam: Seam | None = None,
+) -> Iterator[Stretch]:
+    """speech windows -> stretches of segments, from a seam on; `tidy` gives memory back after each window."""
     from halfgig.speech.recognizer import recognize
     from halfgig.speech.transcript import stitch
 
-    return stitch(recognize(_tidied(windows, tidy), recognizer, hearing))
+    return stitch(recognize(_tidied(windows, tidy), recognizer, hearing), seam)
 
 
 def embed(segments: Iterable[Segment], embedder: Embedder, batch_size: int) -> Iterator[tuple[Passage, Vector]]:
@@ -66,29 +72,36 @@ def embed(segments: Iterable[Segment], embedder: Embedder, batch_size: int) -> I
     return embed_passages(make_passages(segments), embedder, batch_size)
 
 
-def count_reps(
+def find_poses(
     source: Source,
     tracker: PoseTracker,
-    exercise: Exercise | None,
     *,
+    known: int = 0,
     width: int = FRAME_WIDTH,
     log: DecodeLog,
     settings: Settings,
     watch: Watch,
     tidy: Callable[[], object],
-) -> Report:
-    """source -> frames -> poses -> joint angles -> reps -> report.
+) -> Iterator[PoseAt]:
+    """source -> frames -> poses, but for the first `known` frames.
 
     `watch` hears the position in seconds, `tidy` gives memory back now and then.
     """
     from halfgig.media.frames import decode_frames
     from halfgig.motion.poses import track_poses
-    from halfgig.motion.report import count
 
     frames = decode_frames(source, rate=FRAME_RATE, width=width, log=log, settings=settings)
     watched = _watch_frames(prefetch(frames, AHEAD), watch)
-    poses = track_poses(_tidied(watched, tidy, every=TIDY_FRAMES), tracker)
-    return count(poses, exercise, least_frames=settings.min_frames_for_analysis)
+    return track_poses(_tidied(islice(watched, known, None), tidy, every=TIDY_FRAMES), tracker)
+
+
+def count_reps(
+    poses: Iterable[PoseAt], exercise: Exercise | None, settings: Settings, watch: Callable[[Rep], None]
+) -> Report:
+    """poses -> joint angles -> reps -> report; `watch` hears the reps that are certain before the end."""
+    from halfgig.motion.report import count
+
+    return count(poses, exercise, least_frames=settings.min_frames_for_analysis, watch=watch)
 
 
 def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:

@@ -50,7 +50,8 @@ class Listener:
         return self._segments(find_windows(detect_speech(blocks, self.detector)), hearing)
 
     def _segments(self, windows: Iterator[Window], hearing: Hearing | None) -> list[Segment]:
-        return list(pipelines.transcribe(windows, self.recognizer, hearing or Hearing(), lambda: None))
+        stretches = pipelines.transcribe(windows, self.recognizer, hearing or Hearing(), lambda: None)
+        return [segment for stretch in stretches for segment in stretch.segments]
 
 
 @pytest.fixture(scope="session")

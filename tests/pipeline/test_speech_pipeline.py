@@ -83,7 +83,8 @@ def run(path: Path, teller: Teller | None = None, **collect: Any) -> Iterator[Se
         watch=collect.get("watch", lambda _: None),
     )
     tidy = collect.get("tidy", lambda: None)
-    return pipelines.transcribe(windows, teller or Teller(), Hearing(), tidy)  # type: ignore[arg-type]
+    stretches = pipelines.transcribe(windows, teller or Teller(), Hearing(), tidy)  # type: ignore[arg-type]
+    return (segment for stretch in stretches for segment in stretch.segments)
 
 
 def test_segments_stand_where_the_sound_is(tmp_path: Path) -> None:

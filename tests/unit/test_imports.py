@@ -32,6 +32,7 @@ ROWS = {part: row for row, parts in enumerate(LAYERS) for part in parts}
 
 PURE = (
     "errors.py",
+    "jobs/job.py",
     "records.py",
     "media/clock.py",
     "memory/budget.py",
@@ -40,6 +41,7 @@ PURE = (
     "models/manifest.py",
     "motion/angles.py",
     "motion/exercises.py",
+    "motion/pose_batches.py",
     "motion/recognition.py",
     "motion/regions.py",
     "motion/report.py",

@@ -29,7 +29,10 @@ MIN_HEAT = 0.5
 
 
 class PoseTracker:
-    """Owns both BlazePose interpreters for its own lifetime, and the region in which the person was last seen.
+    """Owns both BlazePose interpreters for its own lifetime.
+
+    `region` is where the person was last seen, None where the next frame begins with the detector; whoever sets it to
+    what it was after some frame goes on from there.
 
     `models` is a folder with pose_detection.tflite and pose_landmark_full.tflite or pose_landmark_lite.tflite.
     Raises ModelError where one is missing or damaged.
@@ -38,11 +41,11 @@ class PoseTracker:
     def __init__(self, models: Path, model: str = "full", threads: int = 1) -> None:
         self._detector = PoseDetector(models / "pose_detection.tflite", threads)
         self._landmarker = open_interpreter(models / f"pose_landmark_{model}.tflite", threads)
-        self._region: Region | None = None
+        self.region: Region | None = None
 
     def track(self, pixels: Pixels) -> Pose | None:
         """The person in the next (height, width, 3) uint8 frame; None where nobody is found."""
-        if self._region is not None and (pose := self._look(pixels, self._region)):
+        if self.region is not None and (pose := self._look(pixels, self.region)):
             return pose
         for detection in choose(self._detector.detect(pixels), pixels)[:1]:
             return self._look(pixels, detection.region)
@@ -50,18 +53,18 @@ class PoseTracker:
 
     def forget(self) -> None:
         """Start the next frame with the detector, as at the start of another video."""
-        self._region = None
+        self.region = None
 
     def _look(self, pixels: Pixels, region: Region) -> Pose | None:
         output = run(self._landmarker, cut_out(pixels, region, SIDE))
         score = float(output[1][0, 0])
         if score < MIN_SCORE:
-            self._region = None
+            self.region = None
             return None
         points = output[0].reshape(-1, 5)
         points[:, :2] = refine(points[:, :2] / np.float32(SIDE), output[3][0])
         places = region.to_frame(points[:, :2])
-        self._region = around_body(places[CENTER], places[RIM])
+        self.region = around_body(places[CENTER], places[RIM])
         return _pose(places, points, output[4].reshape(-1, 3), region, score)
 
 

@@ -12,7 +12,7 @@ from halfgig.motion.reps import find_reps, in_order
 from halfgig.records import Rep, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from halfgig.motion.exercises import Exercise
     from halfgig.records import PoseAt, Seconds
@@ -39,8 +39,21 @@ class PoseTally:
             yield moment
 
 
-def count(poses: Iterable[PoseAt], exercise: Exercise | None = None, *, least_frames: int | None = None) -> Report:
+def ignore(_: Rep) -> None:
+    """Take no notice."""
+
+
+def count(
+    poses: Iterable[PoseAt],
+    exercise: Exercise | None = None,
+    *,
+    least_frames: int | None = None,
+    watch: Callable[[Rep], None] = ignore,
+) -> Report:
     """Count one exercise in a stream of poses, or, with None, whichever exercise is done; constant memory.
+
+    `watch` hears reps and attempts of a given exercise when they become certain; which exercise is done, and so its
+    reps, is certain only at the end.
 
     Nobody in the picture is a report of no reps with a note. SourceError where `least_frames` is given and fewer
     frames show a person.
@@ -50,9 +63,15 @@ def count(poses: Iterable[PoseAt], exercise: Exercise | None = None, *, least_fr
     if exercise is None:
         name, found = Recognizer().recognize(angles)
     else:
-        name, found = exercise.name, list(find_reps(angles, exercise))
+        name, found = exercise.name, list(_watched(find_reps(angles, exercise), watch))
     _require(tally, least_frames)
     return _report(name, found, tally)
+
+
+def _watched(reps: Iterable[Rep], watch: Callable[[Rep], None]) -> Iterator[Rep]:
+    for rep in reps:
+        watch(rep)
+        yield rep
 
 
 def _require(tally: PoseTally, least_frames: int | None) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from halfgig import pipelines
@@ -19,21 +20,58 @@ from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import IO
 
     from halfgig.models.pull import Listener
     from halfgig.motion.exercises import Exercise
+    from halfgig.motion.regions import Region
     from halfgig.operations.admission import MotionChoice
-    from halfgig.records import Report, Seconds, Source
+    from halfgig.records import PoseAt, Rep, Report, Seconds, Source
 
 AUTO = "auto"
 UNKNOWN = SourceInfo("unknown", None, None)
 
 
+def leave(_: PoseAt, __: Region | None) -> None:
+    """Take no notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """What an earlier run has seen: its poses, how many frames they are, and the tracker's region after the last."""
+
+    poses: Iterable[PoseAt] = ()
+    frames: int = 0
+    region: Region | None = None
+
+
+class PoseModels:
+    """At most one pose tracker, opened when it is first needed and kept for the next source."""
+
+    def __init__(self, settings: Settings, report: Listener = ignore) -> None:
+        self._store = ModelStore(settings.models_dir, offline=settings.offline)
+        self._threads = threads(settings)
+        self._report = report
+        self._tracker: tuple[str, PoseTracker] | None = None
+
+    def tracker(self, model: str) -> PoseTracker:
+        """The tracker with full or lite landmarks, as at the start of a video. Errors: ModelError."""
+        if self._tracker is None or self._tracker[0] != model:
+            self._tracker = None
+            folder = self._store.ensure(f"blazepose-{model}", report=self._report)
+            self._tracker = model, PoseTracker(folder, model, self._threads)
+        self._tracker[1].forget()
+        return self._tracker[1]
+
+
 @dataclass(slots=True)
 class Counting:
-    """The repetitions of a source, ready to be counted: `run` does the work and returns the report."""
+    """The repetitions of a source, ready to be counted: `run` does the work and returns the report.
+
+    `past` goes on exactly where an earlier run was cut off; `keep` hears each fresh pose with the tracker's region
+    after it, and `watch_rep` each rep that is certain before the end.
+    """
 
     source: Source
     info: SourceInfo
@@ -43,26 +81,38 @@ class Counting:
     watch: Callable[[Seconds], None] = ignore
     report: Listener = ignore
     log: DecodeLog = field(default_factory=DecodeLog)
+    models: PoseModels | None = None
+    past: Past = field(default_factory=Past)
+    keep: Callable[[PoseAt, Region | None], None] = leave
+    watch_rep: Callable[[Rep], None] = ignore
 
     def run(self) -> Report:
         """Count; the report's notes tell also what was given up to fit, and what decoding ran into."""
-        store = ModelStore(self.settings.models_dir, offline=self.settings.offline)
-        folder = store.ensure(f"blazepose-{self.choice.model}", report=self.report)
-        tracker = PoseTracker(folder, self.choice.model, threads(self.settings))
+        models = self.models or PoseModels(self.settings, self.report)
+        tracker = models.tracker(self.choice.model)
+        tracker.region = self.past.region
         log_memory("model loaded")
-        report = pipelines.count_reps(
+        poses = chain(self.past.poses, self._kept(tracker))
+        report = pipelines.count_reps(poses, self.exercise, self.settings, self.watch_rep)
+        log_memory("counted")
+        notes = (*report.notes, self.choice.reason, self.log.summary())
+        return replace(report, notes=tuple(note for note in notes if note))
+
+    def _kept(self, tracker: PoseTracker) -> Iterator[PoseAt]:
+        """The poses that are not known yet."""
+        poses = pipelines.find_poses(
             self.source,
             tracker,
-            self.exercise,
+            known=self.past.frames,
             width=self.choice.width,
             log=self.log,
             settings=self.settings,
             watch=self.watch,
             tidy=trim,
         )
-        log_memory("counted")
-        notes = (*report.notes, self.choice.reason, self.log.summary())
-        return replace(report, notes=tuple(note for note in notes if note))
+        for moment in poses:
+            self.keep(moment, tracker.region)
+            yield moment
 
 
 def prepare_count(

@@ -20,7 +20,7 @@ from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     import apsw
 
@@ -72,6 +72,29 @@ def index(
         log_memory("indexed")
         notes = (*transcription.notes, transcription.log.summary())
         return Indexed(library.source(source_id) or source, passages, known=False, notes=tuple(filter(None, notes)))
+
+
+def file_transcript(
+    known: StoredSource, segments: Iterable[Segment], *, settings: Settings, report: Listener = ignore
+) -> Indexed:
+    """Put a transcript that is whole into the library and index it; content that is there already stays as it is.
+
+    `known` says what the source is; its times and state are the library's to tell. May be called again after it was
+    cut off anywhere. Errors: LibraryError, ModelError, DoesNotFit.
+    """
+    with open_library(settings.library_path) as connection:
+        library = Library(connection)
+        source = library.add_source(
+            known.id, known.address, known.title, known.model, duration=known.duration, language=known.language
+        )
+        if source.state == "ready":
+            return Indexed(source, SqliteIndex(connection).count(source.id), known=True)
+        source = library.restart(source.id, known.model, known.language)
+        for _ in library.append_segments(source, segments):
+            pass
+        source = library.close_transcript(source, known.language)
+        passages = _write_index(connection, library, source, settings, report)
+        return Indexed(library.source(source.id) or source, passages, known=False)
 
 
 def _write_transcript(

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig import pipelines
 from halfgig.errors import MissingStream
 from halfgig.media.source import inspect, open_source
 from halfgig.memory.allocator import trim
-from halfgig.models.store import ModelStore
-from halfgig.models.whisper import is_folder
-from halfgig.operations.admission import admit_whisper, log_memory, threads
+from halfgig.operations.admission import admit_whisper, log_memory
+from halfgig.operations.speech_models import SpeechModels
 from halfgig.records import DecodeLog
 from halfgig.settings import Settings
 from halfgig.speech.language import AUTO, check_code, detect_language
-from halfgig.speech.recognizer import Hearing, Recognizer
-from halfgig.speech.vad import VoiceDetector
+from halfgig.speech.recognizer import Hearing
+from halfgig.speech.transcript import Seam
 
 if TYPE_CHECKING:
     import os
@@ -28,9 +26,9 @@ if TYPE_CHECKING:
     from halfgig.models.pull import Listener
     from halfgig.models.whisper import WhisperChoice
     from halfgig.records import Seconds, Segment, Source, SourceInfo
+    from halfgig.speech.transcript import Stretch
     from halfgig.speech.windows import Window
 
-VAD = "silero-vad"
 ENGLISH = "en"
 
 
@@ -42,8 +40,9 @@ def ignore(_: object) -> None:
 class Transcription:
     """A source's segments: iterate over it once, and they are yielded as they are recognised.
 
-    `language` is `auto` until it has been detected, before the first segment. `notes` tell what was given up to fit,
-    `log` what decoding ran into. `info` is None for a pipe, whose container is not looked into beforehand.
+    `language` is `auto` until it has been detected, before the first segment; `seam` is where it goes on. `notes` tell
+    what was given up to fit, `log` what decoding ran into. `info` is None for a pipe, whose container is not looked
+    into beforehand.
     """
 
     source: Source
@@ -53,6 +52,8 @@ class Transcription:
     translate: bool = False
     words: bool = False
     resume_at: Seconds = 0.0
+    seam: Seam = field(default_factory=Seam)
+    models: SpeechModels | None = None
     watch: Callable[[Seconds], None] = ignore
     report: Listener = ignore
     language: str = AUTO
@@ -71,43 +72,53 @@ class Transcription:
         return "translate" if self.translate else "transcribe"
 
     def __iter__(self) -> Iterator[Segment]:
-        store = ModelStore(self.settings.models_dir, offline=self.settings.offline)
-        detector = VoiceDetector.open(store.ensure(VAD, report=self.report) / "silero_vad_16k.safetensors")
-        recognizer = self._open(store, self._first_model())
-        windows = pipelines.find_speech(self.source, detector, log=self.log, settings=self.settings, watch=self._moved)
-        fresh: Iterator[Window] = (window for window in windows if window.end > self.resume_at)
+        for stretch in self.stretches():
+            for segment in stretch.segments:
+                if segment.end > self.resume_at:
+                    yield segment
+
+    def stretches(self) -> Iterator[Stretch]:
+        """The segments window by window, each with the seam from which a later run can go on exactly."""
+        kept = self.models
+        models = kept or SpeechModels(self.settings, self.report)
+        try:
+            yield from self._hear(models)
+        finally:
+            if kept is None:
+                models.close_recognizer()
+
+    def _hear(self, models: SpeechModels) -> Iterator[Stretch]:
+        """Recognise what stands behind the seam."""
+        windows = pipelines.find_speech(
+            self.source, models.detector(), log=self.log, settings=self.settings, watch=self._moved
+        )
+        begin = max(self.resume_at, self.seam.position)
+        fresh: Iterator[Window] = (window for window in windows if window.end > begin)
+        model = self.model
         if self.language == AUTO:
-            recognizer, fresh = self._detect(store, recognizer, fresh)
+            model, fresh = self._detect(models, fresh)
+        recognizer = models.recognizer(model)
         log_memory("model loaded")
-        for segment in pipelines.transcribe(fresh, recognizer, self._hearing(), trim):
-            if segment.end > self.resume_at:
-                yield segment
+        yield from pipelines.transcribe(fresh, recognizer, self._hearing(), trim, self.seam)
         log_memory("transcribed")
 
-    def _first_model(self) -> str:
+    @property
+    def model(self) -> str:
+        """The name or folder of the model that hears the speech, as far as the language is known."""
         return self.choice.english if self.language == ENGLISH and not self.translate else self.choice.first
 
-    def _open(self, store: ModelStore, model: str) -> Recognizer:
-        folder = Path(model) if is_folder(model) else store.ensure(model, report=self.report)
-        return Recognizer.open(folder, threads(self.settings))
-
-    def _detect(
-        self, store: ModelStore, recognizer: Recognizer, windows: Iterator[Window]
-    ) -> tuple[Recognizer, Iterator[Window]]:
-        """Settle the language, and the recognizer that goes with it; no window is lost."""
+    def _detect(self, models: SpeechModels, windows: Iterator[Window]) -> tuple[str, Iterator[Window]]:
+        """Settle the language, and the model that goes with it; no window is lost."""
+        model = self.model
+        recognizer = models.recognizer(model)
         if not recognizer.multilingual:
             self.language = ENGLISH
-            return recognizer, windows
+            return model, windows
         guess = detect_language(windows, recognizer.language_probabilities)
         self.language = guess.language
         if not guess.windows:
-            return recognizer, windows  # nobody speaks, so no model is needed
-        if self.language == ENGLISH and not self.translate and self.choice.english != self.choice.first:
-            recognizer.close()
-            del recognizer
-            trim()
-            recognizer = self._open(store, self.choice.english)
-        return recognizer, itertools.chain(guess.windows, windows)
+            return model, windows  # nobody speaks, so no other model is needed
+        return self.model, itertools.chain(guess.windows, windows)
 
     def _hearing(self) -> Hearing:
         return Hearing(
@@ -131,6 +142,8 @@ def transcribe(
     words: bool = False,
     settings: Settings | None = None,
     resume_at: Seconds = 0.0,
+    seam: Seam | None = None,
+    models: SpeechModels | None = None,
     watch: Callable[[Seconds], None] = ignore,
     report: Listener = ignore,
 ) -> Transcription:
@@ -138,8 +151,9 @@ def transcribe(
 
     `model` is a name (tiny, base, tiny.en) or a folder, `language` a code or auto; both default to the settings, which
     default to the environment. `translate` writes English whatever is spoken, `words` gives each word its times.
-    `resume_at` leaves out what ends before that second. `watch` hears the position in seconds, `report` the events of
-    a download where a model is not there yet.
+    `resume_at` leaves out what ends before that second; `seam` goes on exactly where an earlier run left off. `models`
+    are kept for the next source, else they are closed at the end. `watch` hears the position in seconds, `report` the
+    events of a download where a model is not there yet.
     Errors: SourceError, MissingStream, TooLarge, DoesNotFit, BadRequest, ModelError.
     """
     settings = settings or Settings.from_environment()
@@ -161,6 +175,8 @@ def transcribe(
         translate=translate,
         words=words,
         resume_at=resume_at,
+        seam=seam or Seam(),
+        models=models,
         watch=watch,
         report=report,
         language=settings.language,

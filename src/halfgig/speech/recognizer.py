@@ -119,10 +119,10 @@ class Recognizer:
 
 def recognize(
     windows: Iterable[Window], recognizer: Recognizer, hearing: Hearing
-) -> Iterator[tuple[Window, list[Segment]]]:
-    """Segments of each window, in the window's own time; a window may come back in parts, or with none."""
+) -> Iterator[tuple[Window, list[tuple[Window, list[Segment]]]]]:
+    """Each window with the parts that it was heard in: itself, or what it was split into, each with its segments."""
     for window in windows:
-        yield from hear(window, recognizer, hearing)
+        yield window, list(hear(window, recognizer, hearing))
 
 
 def hear(window: Window, recognizer: Recognizer, hearing: Hearing) -> Iterator[tuple[Window, list[Segment]]]:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeAlias
 
     from halfgig.records import Seconds, Segment
     from halfgig.speech.windows import Window
+
+    # A window comes back in the parts that it was heard in, each with its segments in the part's own time.
+    Parts: TypeAlias = Sequence[tuple[Window, Sequence[Segment]]]
 
 ECHOES = 2  # times that a segment may repeat the one before it, word for word
 LONGEST_LOOP = 12  # words of a run that is looked for when a text repeats itself
@@ -17,17 +21,51 @@ LOOPS = 4  # times in a row that a run of words must stand to be a loop and not 
 LEAST_LOOP = 8  # and words that it must fill by that: a person may well say one word five times
 
 
-def stitch(heard: Iterable[tuple[Window, list[Segment]]]) -> Iterator[Segment]:
-    """Move segments to the source's clock; loops and echoes of the decoder are cut, and times never run backwards."""
-    last, text, echoes = 0.0, "", 0
-    for window, segments in heard:
-        for segment in segments:
-            moved = cut_loops(_moved(segment, window, last))
-            echoes = echoes + 1 if moved.text == text else 0
-            text = moved.text
-            if echoes < ECHOES:
-                last = moved.end
-                yield moved
+@dataclass(frozen=True, slots=True)
+class Seam:
+    """Where the transcript of the windows so far ends, and all that the next one must know to go on from there.
+
+    `position` is where the last window ends, `last` where the last segment does; `text` is what was said last, and
+    `echoes` how often in a row before that. Times are seconds on the source's clock.
+    """
+
+    position: Seconds = 0.0
+    last: Seconds = 0.0
+    text: str = ""
+    echoes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """The segments of one window, and the seam behind them."""
+
+    segments: tuple[Segment, ...]
+    seam: Seam
+
+
+def stitch(heard: Iterable[tuple[Window, Parts]], seam: Seam | None = None) -> Iterator[Stretch]:
+    """A stretch for each window, with its segments on the source's clock; goes on from `seam`.
+
+    Loops and echoes of the decoder are cut, and times never run backwards.
+    """
+    seam = seam or Seam()
+    for window, parts in heard:
+        segments: list[Segment] = []
+        for part, said in parts:
+            for segment in said:
+                seam, kept = _join(segment, part, seam)
+                segments += kept
+        seam = replace(seam, position=window.end)
+        yield Stretch(tuple(segments), seam)
+
+
+def _join(segment: Segment, part: Window, seam: Seam) -> tuple[Seam, list[Segment]]:
+    """The seam after one more segment, and the segment itself unless it is an echo too many."""
+    moved = cut_loops(_moved(segment, part, seam.last))
+    echoes = seam.echoes + 1 if moved.text == seam.text else 0
+    if echoes >= ECHOES:
+        return replace(seam, text=moved.text, echoes=echoes), []
+    return replace(seam, last=moved.end, text=moved.text, echoes=echoes), [moved]
 
 
 def cut_loops(segment: Segment) -> Segment:

@@ -93,7 +93,7 @@ def hear(
     """The texts that came of windows, and the model as it was used."""
     fake = FakeModel(answer, **model)
     heard = recognize(windows, Recognizer(fake, IDS), hearing or Hearing())
-    return [segment.text for _, segments in heard for segment in segments], fake
+    return [segment.text for _, parts in heard for _, segments in parts for segment in segments], fake
 
 
 def full(seconds: float, _: float = 0.0) -> Answer:
@@ -200,8 +200,8 @@ def test_the_encoder_sees_the_window_and_a_little_silence() -> None:
 
 def test_words_are_timed_only_where_they_are_asked_for() -> None:
     recognizer = Recognizer(FakeModel(full), IDS)
-    [(_, plain)] = recognize([speech(5)], recognizer, Hearing())
-    [(_, timed)] = recognize([speech(5)], recognizer, Hearing(words=True))
+    [(_, [(_, plain)])] = recognize([speech(5)], recognizer, Hearing())
+    [(_, [(_, timed)])] = recognize([speech(5)], recognizer, Hearing(words=True))
     assert plain[0].words == ()
     assert " ".join(word.text.strip() for word in timed[0].words) == timed[0].text
     assert timed[0].words[1].start == pytest.approx(0.2)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from halfgig.records import Segment, Word
-from halfgig.speech.transcript import cut_loops, stitch
+from halfgig.speech.transcript import Seam, Stretch, cut_loops
+from halfgig.speech.transcript import stitch as stitch_windows
 from halfgig.speech.vad import CHUNK
 from halfgig.speech.windows import CHUNKS_PER_SECOND, Span, Window
 
@@ -25,6 +26,15 @@ def window(start: float, seconds: float, pause: float = 0.0) -> Window:
 
 def said(text: str, start: float = 0.0, end: float = 1.0) -> Segment:
     return Segment(start, end, text)
+
+
+def stretches(heard: Sequence[tuple[Window, list[Segment]]], seam: Seam | None = None) -> list[Stretch]:
+    """Every window heard as one part."""
+    return list(stitch_windows(((whole, [(whole, said)]) for whole, said in heard), seam))
+
+
+def stitch(heard: Sequence[tuple[Window, list[Segment]]]) -> list[Segment]:
+    return [segment for stretch in stretches(heard) for segment in stretch.segments]
 
 
 def texts(segments: Sequence[Segment]) -> list[str]:
@@ -96,3 +106,19 @@ def test_the_words_that_are_kept_are_those_of_the_text() -> None:
     assert cut.text == "so we go"
     assert [word.text.strip() for word in cut.words] == ["so", "we", "go"]
     assert [word.start for word in cut.words] == [0, 9, 10]
+
+
+def test_a_transcript_goes_on_from_any_seam_as_if_it_had_never_stopped() -> None:
+    heard = [(window(4 * n, 4), [said("Yes.", -1.0, 2), said(f"{n // 2}", 1, 3)][n % 2 :]) for n in range(8)]
+    whole = stretches(heard)
+    for cut in range(len(heard) + 1):
+        first = stretches(heard[:cut])
+        assert [*first, *stretches(heard[cut:], first[-1].seam if first else None)] == whole
+
+
+def test_a_window_in_parts_is_one_stretch() -> None:
+    whole = window(10, 4)
+    parts = [(whole.part(0, 60), [said("a", 0, 1)]), (whole.part(60, 124), [said("b", 0, 1)])]
+    [stretch] = stitch_windows([(whole, parts)])
+    assert texts(stretch.segments) == ["a", "b"]
+    assert stretch.seam.position == whole.end

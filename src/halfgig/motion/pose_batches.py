@@ -1,0 +1,39 @@
+"""Batches of poses as bytes, so that work that was cut off can go on: what is read back is what was written. Pure."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from halfgig.records import Pose, PoseAt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LANDMARKS = 33
+# time and score (NaN where nobody was found) as float64; then x, y, z, world x, y, z and visibility of each landmark
+_ROW = np.dtype([("time", "<f8"), ("score", "<f8"), ("figures", "<f4", (LANDMARKS, 7))])
+
+
+def pack_poses(poses: Sequence[PoseAt]) -> bytes:
+    """The moments as bytes, 940 a moment."""
+    rows = np.zeros(len(poses), _ROW)
+    for row, moment in zip(rows, poses, strict=True):
+        row["time"] = moment.time
+        row["score"] = math.nan if moment.pose is None else moment.pose.score
+        if moment.pose is not None:
+            pose = moment.pose
+            row["figures"] = np.concatenate([pose.landmarks, pose.world, pose.visibility[:, None]], axis=1)
+    return rows.tobytes()
+
+
+def unpack_poses(batch: bytes) -> Iterator[PoseAt]:
+    """The moments of `pack_poses`."""
+    for row in np.frombuffer(batch, _ROW):
+        score, figures = float(row["score"]), row["figures"]
+        pose = None
+        if not math.isnan(score):
+            pose = Pose(figures[:, :3].copy(), figures[:, 3:6].copy(), figures[:, 6].copy(), score)
+        yield PoseAt(float(row["time"]), pose)
