@@ -101,6 +101,11 @@ class UploadWriter:
                 os.close(self._file)
                 self._file = -1
 
+    def __del__(self) -> None:
+        """A writer that was lost, as where its request was cancelled, holds the upload no longer."""
+        if self._file >= 0:
+            os.close(self._file)
+
     def __enter__(self) -> Self:
         return self
 

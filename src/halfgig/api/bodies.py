@@ -1,0 +1,52 @@
+"""The body of a request as it arrives, piece by piece, and what ends it too soon."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.requests import ClientDisconnect
+
+from halfgig.errors import BadRequest, Locked, Stalled
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from fastapi import Request
+
+    from halfgig.api.turns import Turn
+    from halfgig.records import Bytes, Seconds
+
+
+async def body_pieces(request: Request, stall: Seconds, turn: Turn | None = None) -> AsyncIterator[bytes]:
+    """Yield the pieces of the body; none is held. Errors, each after the pieces that did come:
+
+    BadRequest where the connection breaks off, Stalled where nothing comes for `stall` seconds, Locked where `turn`
+    is wanted by somebody else.
+    """
+    stream = request.stream()
+    while piece := await _next(stream, stall, turn):
+        yield piece
+
+
+async def _next(stream: AsyncIterator[bytes], stall: Seconds, turn: Turn | None) -> bytes:
+    try:
+        async with asyncio.timeout(stall) as alarm:
+            if turn:
+                turn.listen(alarm)
+            return await anext(stream, b"")
+    except ClientDisconnect:
+        raise BadRequest("The connection broke off.", "Send the rest, or send it again.") from None
+    except TimeoutError:
+        if turn and turn.wanted:
+            raise Locked("A newer request goes on with this upload.", "Ask for the offset with HEAD.") from None
+        raise Stalled(f"Nothing came for {stall:g} seconds.", "Send the rest, or send it again.") from None
+    finally:
+        if turn:
+            turn.busy()
+
+
+def stated_length(request: Request) -> Bytes | None:
+    """How long the body is by its header; None where that is not told."""
+    stated = request.headers.get("content-length", "")
+    return int(stated) if stated.isdecimal() else None
