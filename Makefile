@@ -47,8 +47,8 @@ check: $(VENV)/ready  ## formatting, lint and types
 bench: $(BENCH_VENV)/ready models  ## measure against faster-whisper; prints a table, writes JSON
 	@$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)
 
-serve:  ## (comes with the server)
-	@echo "halfgig has no server yet; it works from the command line: $(BIN)/halfgig --help" >&2; exit 2
+serve: setup  ## serve jobs, uploads and search over HTTP, on http://127.0.0.1:8000
+	@exec $(BIN)/halfgig serve
 
 models: $(VENV)/ready
 	@$(BIN)/halfgig models pull

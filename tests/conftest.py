@@ -77,13 +77,16 @@ def left_behind(threads: set[threading.Thread], children: set[int]) -> list[str]
 def child_processes() -> set[int]:
     """Ids of our children; empty where the system does not tell."""
     lists = Path("/proc/self/task").glob("*/children")
-    return {
-        int(pid) for path in lists for pid in path.read_text().split() if "resource_tracker" not in command(int(pid))
-    }
+    return {int(pid) for path in lists for pid in told(path).split() if "resource_tracker" not in command(int(pid))}
 
 
 def command(pid: int) -> str:
+    return told(Path(f"/proc/{pid}/cmdline")).replace("\0", " ").strip()
+
+
+def told(path: Path) -> str:
+    """What the system tells there; nothing of a thread or process that has just ended."""
     try:
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ").strip()
+        return path.read_text()
     except OSError:
         return ""

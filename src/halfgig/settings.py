@@ -90,6 +90,28 @@ class Settings:
         "scale frames to this width before the analysis of motion",
         least=64,
     )
+    host: str = _row(
+        "HOST", "127.0.0.1", "address", "where the server listens; 0.0.0.0 is everywhere, and wants API_KEYS"
+    )
+    port: int = _row("PORT", 8000, "port", "on which port; 0 takes a free one", least=0)
+    api_keys: str = _row(
+        "API_KEYS", "", "keys", "keys of the server, with commas between them, each as it is or as sha256:HEX"
+    )
+    allow_public: bool = _row(
+        "ALLOW_PUBLIC", default=False, unit="0 or 1", help="1 lets the server listen to others without a key"
+    )
+    trusted_hosts: str = _row(
+        "TRUSTED_HOSTS", "", "names", "names that the server answers to, with commas between them; empty: any"
+    )
+    trusted_proxies: str = _row(
+        "TRUSTED_PROXIES", "127.0.0.1", "addresses", "whose X-Forwarded-For is believed, with commas between them, or *"
+    )
+    cors_origins: str = _row(
+        "CORS_ORIGINS", "", "origins", "pages of which other sites may use the server, as https://a.example"
+    )
+    max_queued_jobs: int = _row("MAX_QUEUED_JOBS", 1000, "jobs", "refuse more jobs than this that wait", least=1)
+    max_event_streams: int = _row("MAX_EVENT_STREAMS", 100, "streams", "who may watch jobs at the same time", least=1)
+    log_format: str = _row("LOG_FORMAT", "auto", "name", "json or text; auto is text on a terminal, else json")
 
     disk_quota_mb: float | None = _row("DISK_QUOTA_MB", None, "MB", "what all uploads together may take", least=0)
     upload_expiry_seconds: float = _row(
@@ -123,6 +145,11 @@ class Settings:
         settings = cls(**values)
         library = settings.library and settings.library.expanduser()
         return dataclasses.replace(settings, data_dir=settings.data_dir.expanduser(), library=library)
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The entries of a setting that holds several, with commas between them."""
+    return tuple(entry.strip() for entry in text.split(",") if entry.strip())
 
 
 def _parse(row: dataclasses.Field[Any], text: str) -> Any:

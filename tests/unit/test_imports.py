@@ -46,6 +46,7 @@ PURE = (
     "motion/regions.py",
     "motion/report.py",
     "motion/reps.py",
+    "motion/table.py",
     "motion/turns.py",
     "retrieval/moments.py",
     "retrieval/passages.py",

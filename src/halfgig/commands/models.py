@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from halfgig.errors import ModelError
 from halfgig.models.manifest import DEFAULT_MODELS, MODELS, find_model
-from halfgig.models.pull import PullEvent, Step
-from halfgig.models.store import ModelStore
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +16,8 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from halfgig.models.manifest import Model
+    from halfgig.models.pull import PullEvent
+    from halfgig.models.store import ModelStore
     from halfgig.records import Bytes
     from halfgig.settings import Settings
 
@@ -43,6 +43,8 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run one action; returns the exit code. ModelError and BadRequest are the caller's to print."""
+    from halfgig.models.store import ModelStore  # it brings what fetches and unpacks; a server lives without
+
     store = ModelStore(settings.models_dir, offline=settings.offline)
     match arguments.action:
         case "list":
@@ -75,6 +77,8 @@ class PullProgress:
 
     def __call__(self, event: PullEvent) -> None:
         """Hear one event of a pull."""
+        from halfgig.models.pull import Step
+
         if event.step is Step.FETCHING:
             self._fetching(event)
         elif text := _sentence(event):
@@ -97,6 +101,8 @@ class PullProgress:
 
 
 def _sentence(event: PullEvent) -> str:
+    from halfgig.models.pull import Step
+
     match event.step:
         case Step.WAITING:
             return f"{event.model}: another process is pulling it; waiting"

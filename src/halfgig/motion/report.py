@@ -9,6 +9,7 @@ from halfgig.errors import SourceError
 from halfgig.motion.angles import measure_angles
 from halfgig.motion.recognition import NONE, Recognizer
 from halfgig.motion.reps import find_reps, in_order
+from halfgig.motion.table import csv_rows
 from halfgig.records import Rep, Report
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
 
     from halfgig.motion.exercises import Exercise
     from halfgig.records import PoseAt, Seconds
-
-CSV_COLUMNS = ("number", "side", "start", "turn", "end", "seconds", "lowest", "highest", "range", "partial")
 
 
 @dataclass(slots=True)
@@ -126,10 +125,7 @@ def sides(report: Report) -> dict[str, int]:
 
 def as_csv_rows(report: Report) -> Iterator[tuple[str, ...]]:
     """The header, then a row for each rep and attempt in order of time."""
-    yield CSV_COLUMNS
-    for rep in sorted((*report.reps, *report.attempts), key=lambda rep: rep.start):
-        row = _rounded(rep)
-        yield tuple(str(row[name]).lower() if name == "partial" else str(row[name]) for name in CSV_COLUMNS)
+    return csv_rows(as_json(report))
 
 
 def _rounded(rep: Rep) -> dict[str, Any]:

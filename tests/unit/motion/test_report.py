@@ -9,7 +9,8 @@ import pytest
 from halfgig.demo.athlete import Beat, Script
 from halfgig.errors import SourceError
 from halfgig.motion.exercises import exercise_named
-from halfgig.motion.report import CSV_COLUMNS, as_csv_rows, as_json, count
+from halfgig.motion.report import as_csv_rows, as_json, count
+from halfgig.motion.table import COLUMNS
 from halfgig.records import PoseAt
 
 if TYPE_CHECKING:
@@ -70,10 +71,10 @@ def test_json_is_plain_and_rounded(perform: Perform) -> None:
 
 def test_csv_has_a_header_and_a_row_for_each_rep_and_attempt_in_order(perform: Perform) -> None:
     header, *rows = as_csv_rows(count(perform(SET), SQUAT))
-    assert header == CSV_COLUMNS
+    assert header == COLUMNS
     assert [row[-1] for row in rows] == ["false", "false", "true", "false"]
     assert all(isinstance(value, str) for row in rows for value in row)
-    assert list(as_csv_rows(count(iter(()), SQUAT))) == [CSV_COLUMNS]
+    assert list(as_csv_rows(count(iter(()), SQUAT))) == [COLUMNS]
 
 
 def test_alternating_sides_are_told(perform: Perform) -> None:

@@ -1,0 +1,150 @@
+"""The server as an ASGI app: its layers, its routes, and what lives as long as it runs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from halfgig import __version__
+from halfgig.api import events, health, index, jobs, results
+from halfgig.api.auth import Keys, read_keys
+from halfgig.api.hosts import LOOPBACK, Hosts
+from halfgig.api.layers import LastResort, Observed, SafeHeaders
+from halfgig.api.limits import Bodies, Crowd
+from halfgig.api.problems import add_handlers
+from halfgig.api.schema import openapi
+from halfgig.api.services import QueueThread, Services
+from halfgig.api.tally import Tally
+from halfgig.errors import MIB, HalfgigError
+from halfgig.jobs.bell import Bell
+from halfgig.memory.meter import rss
+from halfgig.settings import Settings, listed
+from halfgig.store.uploads import UploadStore
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from halfgig.api.services import Supervision
+
+    MakeSupervisor = Callable[[Services], Supervision]
+
+log = logging.getLogger("halfgig.api")
+
+DESCRIPTION = """Video understanding in half a gigabyte: what is said in a video, made searchable, and the exercise
+repetitions that are done in it, counted. Send a source to POST /jobs, and watch GET /jobs/{id}/events."""
+EXPOSED = ("Location", "Link", "Retry-After", "X-Request-ID", "Halfgig-Complete", "Content-Disposition")
+TUS_HEADERS = ("Upload-Offset", "Upload-Length", "Upload-Expires", "Tus-Resumable", "Tus-Version", "Tus-Extension")
+
+
+def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> FastAPI:
+    """The app. `supervise` makes what runs the jobs; without it they are only accepted.
+
+    Errors: BadRequest for keys that cannot be read; those of the queue and of the uploads when the app starts.
+    """
+    tally = Tally()
+    app = FastAPI(
+        title="halfgig",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=partial(lifespan, settings=settings, tally=tally, supervise=supervise),
+        middleware=layers(settings, tally),
+        redoc_url=None,
+    )
+    app.openapi = partial(openapi, app)  # type: ignore[method-assign]
+    add_handlers(app)
+    for module in (index, jobs, results, events, health):
+        app.include_router(module.router)
+    return app
+
+
+def layers(settings: Settings, tally: Tally) -> list[Middleware]:
+    """What a request passes before its route, the outermost first."""
+    keys, origins = read_keys(settings.api_keys), listed(settings.cors_origins)
+    pages = [cors(origins)] if origins else []
+    return [
+        Middleware(Observed, tally),
+        Middleware(SafeHeaders),
+        Middleware(LastResort),
+        Middleware(Crowd),
+        Middleware(Hosts, names(settings), frozenset(origins), from_pages=bool(keys)),
+        *pages,
+        Middleware(Keys, keys),
+        Middleware(Bodies),
+    ]
+
+
+def names(settings: Settings) -> frozenset[str]:
+    """The names that the server answers to; none where any will do, as with keys, or where it listens to others."""
+    trusted = frozenset(name.lower() for name in listed(settings.trusted_hosts))
+    if trusted:
+        return trusted | LOOPBACK
+    return frozenset() if settings.api_keys or settings.allow_public else LOOPBACK
+
+
+def cors(origins: tuple[str, ...]) -> Middleware:
+    """Pages of these origins may use everything, each with a key of its own."""
+    return Middleware(
+        CORSMiddleware,
+        allow_origins=origins,
+        allow_methods=("GET", "POST", "PATCH", "DELETE", "HEAD", "OPTIONS"),
+        allow_headers=("*",),
+        expose_headers=(*EXPOSED, *TUS_HEADERS),
+        max_age=600,
+    )
+
+
+@asynccontextmanager
+async def lifespan(
+    app: FastAPI, *, settings: Settings, tally: Tally, supervise: MakeSupervisor | None
+) -> AsyncIterator[None]:
+    """Open what the routes work with, run the supervisor, and close everything in the reverse order.
+
+    An error of ours is kept in `app.state.failure`, for whoever started the app to tell it.
+    """
+    try:
+        services = open_services(settings, tally)
+    except HalfgigError as error:
+        app.state.failure = error
+        raise
+    app.state.halfgig = services
+    try:
+        async with running(services, supervise):
+            log.info("started", extra={"facts": {"memory_bytes": rss()}})
+            yield
+    finally:
+        services.close()
+        log.info("stopped", extra={"facts": {"memory_bytes": rss()}})
+
+
+def open_services(settings: Settings, tally: Tally) -> Services:
+    """The queue and the uploads of the settings' data folder. Raises LibraryError where they cannot be used."""
+    quota, limit = settings.disk_quota_mb, settings.max_file_size_mb
+    uploads = UploadStore(
+        settings.data_dir / "uploads",
+        None if quota is None else round(quota * MIB),
+        limit=None if limit is None else round(limit * MIB),
+        expiry=settings.upload_expiry_seconds,
+    )
+    return Services(settings, QueueThread(settings.data_dir / "jobs.db"), Bell(), uploads, tally=tally)
+
+
+@asynccontextmanager
+async def running(services: Services, supervise: MakeSupervisor | None) -> AsyncIterator[None]:
+    """The supervisor as a task beside the routes, until the block ends; none where there is no maker of it."""
+    if supervise is None:
+        yield
+        return
+    services.supervisor = supervise(services)
+    services.supervision = asyncio.create_task(services.supervisor.run(services.stopping), name="supervisor")
+    try:
+        yield
+    finally:
+        services.stopping.set()
+        await services.supervision

@@ -1,0 +1,123 @@
+"""API keys: who may ask. Held as hashes and compared in constant time; guessing is slowed down."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+import time
+from collections import OrderedDict
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+
+from halfgig.api.problems import PAGE, error_response
+from halfgig.errors import BadRequest, Busy, HalfgigError, Unauthorized
+from halfgig.settings import listed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", PAGE})  # none of it is anybody's own
+HASHED = "sha256:"
+LEAST_KEY = 8  # characters: shorter ones are guessed
+PREFIX = "hg_"
+MOST_TRIES = 20  # wrong keys from one address
+WINDOW = 60.0  # seconds, in which they are counted
+MOST_ADDRESSES = 1000  # that are remembered
+CHALLENGE = "Send a key of this server: Authorization: Bearer KEY, or X-API-Key: KEY."
+
+
+def new_key() -> str:
+    """A fresh key of 256 random bits."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def key_hash(key: str) -> str:
+    """sha256 of a key in hex. A slow hash would protect a guessable key; these are random."""
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+def read_keys(text: str) -> tuple[str, ...]:
+    """The hashes of the keys in API_KEYS; BadRequest, which does not repeat it, for one that cannot be a key."""
+    return tuple(_read_key(entry) for entry in listed(text))
+
+
+def _read_key(entry: str) -> str:
+    if entry.startswith(HASHED):
+        digest = entry.removeprefix(HASHED).lower()
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise BadRequest("An entry of API_KEYS is no SHA-256 in hex.", "Make one with: halfgig serve --new-key")
+        return digest
+    if len(entry) < LEAST_KEY:
+        detail = f"A key in API_KEYS is shorter than {LEAST_KEY} characters."
+        raise BadRequest(detail, "Make one with: halfgig serve --new-key")
+    return key_hash(entry)
+
+
+def matches(key: str, hashes: Iterable[str]) -> bool:
+    """Is it one of the keys? Every hash is compared, each in constant time, so that the time tells nothing."""
+    given = key_hash(key)
+    return any([hmac.compare_digest(given, known) for known in hashes])  # noqa: C419  # a list: all are compared
+
+
+class Tries:
+    """How often each address has sent a wrong key lately; the table is bounded, the oldest goes first."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._tries: OrderedDict[str, tuple[float, int]] = OrderedDict()  # address: start of its window, wrong keys
+
+    def __len__(self) -> int:
+        return len(self._tries)
+
+    def wait(self, address: str) -> float:
+        """Seconds until this address may try again; 0 at once."""
+        start, count = self._tries.get(address, (0.0, 0))
+        left = start + WINDOW - self._clock()
+        return left if count >= MOST_TRIES and left > 0 else 0.0
+
+    def failed(self, address: str) -> None:
+        """Count a wrong key."""
+        now = self._clock()
+        start, count = self._tries.pop(address, (now, 0))
+        self._tries[address] = (now, 1) if now - start > WINDOW else (start, count + 1)
+        while len(self._tries) > MOST_ADDRESSES:
+            self._tries.popitem(last=False)
+
+
+class Keys:
+    """ASGI layer: without a right key, only what is OPEN."""
+
+    def __init__(self, app: ASGIApp, hashes: tuple[str, ...], tries: Tries | None = None) -> None:
+        self.app, self._hashes, self._tries = app, hashes, tries or Tries()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it with 401 or 429."""
+        if scope["type"] == "http" and (error := self._refusal(scope)) is not None:
+            await error_response(scope, error, last=True)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> HalfgigError | None:
+        if not self._hashes or scope["path"] in OPEN:
+            return None
+        address = scope["client"][0] if scope.get("client") else ""
+        if wait := self._tries.wait(address):
+            return Busy("Too many wrong keys came from this address.", "Wait, and send the right one.", wait)
+        key = sent_key(Headers(scope=scope))
+        if not key:
+            return Unauthorized("This needs an API key.", CHALLENGE)
+        if matches(key, self._hashes):
+            return None
+        self._tries.failed(address)
+        return Unauthorized("This is no API key of the server.", CHALLENGE)
+
+
+def sent_key(headers: Headers) -> str:
+    """The key of a request; empty where it has none."""
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "").strip()

@@ -1,0 +1,111 @@
+"""Routes for whoever watches the server: /healthz, /readyz and /metrics."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
+from fastapi.responses import Response
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+
+from halfgig.api.problems import plain_problem, problem_response
+from halfgig.api.schema import problems
+from halfgig.api.services import Given, Services
+from halfgig.errors import MIB, HalfgigError
+from halfgig.memory.limit import memory_limit
+from halfgig.memory.meter import rss, working_set
+
+if TYPE_CHECKING:
+    from halfgig.jobs.queue import JobQueue
+
+router = APIRouter(tags=["watching"])
+
+LEAST_DISK = 64 * MIB  # free bytes below which no work is safe
+
+
+class Health(BaseModel):
+    """That the server is alive, or ready."""
+
+    status: str = Field(examples=["ok"])
+
+
+@router.get("/healthz", summary="Is the process alive?")
+async def healthz() -> Health:
+    """Answers as long as the event loop turns; restart the server where it does not."""
+    return Health(status="ok")
+
+
+@router.get("/readyz", summary="Can it accept work?", responses=problems(503))
+async def readyz(request: Request, services: Given) -> Any:
+    """Whether jobs can be accepted and done: the queue is writable, the supervisor runs, the disk has room."""
+    missing = [reason for reason in await _lacking(services) if reason]
+    if not missing:
+        return Health(status="ok")
+    remedy = "Wait a moment, or look into the log of the server."
+    return problem_response(request.scope, plain_problem(503, " ".join(missing), remedy, missing=missing))
+
+
+@router.get("/metrics", summary="Figures for Prometheus", response_class=Response)
+async def show_metrics(services: Given) -> Response:
+    """Memory, jobs, uploads and requests in Prometheus' text format."""
+    counts = await services.ask(lambda queue: queue.counts())
+    text, media_type = await run_in_threadpool(_exposition, services, counts)
+    return Response(text, media_type=media_type)
+
+
+async def _lacking(services: Services) -> list[str]:
+    return [
+        await _queue_trouble(services),
+        _supervisor_trouble(services),
+        await run_in_threadpool(_disk_trouble, services),
+    ]
+
+
+async def _queue_trouble(services: Services) -> str:
+    try:
+        await services.ask(_write_nothing)
+    except HalfgigError as error:
+        return error.detail
+    return ""
+
+
+def _write_nothing(queue: JobQueue) -> None:
+    with queue.transaction():  # it takes the write lock, and fails where the file cannot be written
+        pass
+
+
+def _supervisor_trouble(services: Services) -> str:
+    if services.stopping.is_set():
+        return "The server is stopping."
+    return "" if services.supervising() else "The supervisor is not running."
+
+
+def _disk_trouble(services: Services) -> str:
+    free = free_disk(services.settings.data_dir)
+    return "" if free >= LEAST_DISK else f"The disk has {free // MIB} MB left, and {LEAST_DISK // MIB} MB are needed."
+
+
+def free_disk(folder: Path) -> int:
+    """Bytes that are free where the folder is."""
+    return shutil.disk_usage(folder).free
+
+
+def _exposition(services: Services, counts: dict[tuple[str, str], int]) -> tuple[bytes, str]:
+    from halfgig.api import metrics
+
+    uploads = list(services.uploads.uploads())
+    snapshot = metrics.Snapshot(
+        resident=rss(),
+        working_set=working_set(),
+        limit=memory_limit(services.settings).bytes,
+        jobs=counts,
+        streams=services.streams,
+        leases=services.leases(),
+        uploads=len(uploads),
+        uploads_held=sum(upload.offset for upload in uploads),
+    )
+    return metrics.exposition(snapshot, services.tally), metrics.MEDIA_TYPE

@@ -1,0 +1,202 @@
+"""Routes of jobs: accept, list, show, cancel, retry, delete."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Header, Path, Query, Response
+from fastapi.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from halfgig.api.schema import problems
+from halfgig.api.services import Given, Services
+from halfgig.api.views import JobPage, JobView, job_view
+from halfgig.api.wishes import EXAMPLES, IndexWish, RepsWish, TranscriptWish, checked_options, read_json
+from halfgig.errors import Conflict, HalfgigError, NotFound, UnsupportedMedia
+from halfgig.jobs.bell import QUEUE
+from halfgig.jobs.job import KINDS, Job, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from halfgig.jobs.queue import JobQueue
+
+log = logging.getLogger("halfgig.api")
+router = APIRouter(tags=["jobs"])
+
+JSON, FORM = "application/json", "multipart/form-data"
+JobId = Annotated[str, Path(min_length=1, max_length=64, description="the id of a job")]
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=255,
+        pattern=r"^[!-~]+$",
+        description="A request that comes again with its key makes no second job.",
+    ),
+]
+LINKED = {"Location": {"description": "the address of the job", "schema": {"type": "string"}}}
+FORM_SCHEMA = {
+    "type": "object",
+    "required": ["kind", "file"],
+    "properties": {
+        "kind": {"type": "string", "enum": list(KINDS)},
+        "options": {"type": "string", "description": "a JSON object; its members may also be fields of the form"},
+        "title": {"type": "string", "maxLength": 200},
+        "file": {"type": "string", "format": "binary", "description": "the last field"},
+    },
+}
+BODY = {
+    "required": True,
+    "content": {
+        JSON: {
+            "schema": {"$ref": "#/components/schemas/JobWish"},
+            "examples": {e["kind"]: {"value": e} for e in EXAMPLES},
+        },
+        FORM: {"schema": FORM_SCHEMA},
+    },
+}
+Wish = TranscriptWish | IndexWish | RepsWish
+
+
+@router.post(
+    "/jobs",
+    status_code=202,
+    summary="Accept a job",
+    response_model=JobView,
+    responses={202: {"headers": LINKED}, **problems(404, 409, 423, 507)},
+    openapi_extra={"requestBody": BODY},
+)
+async def create_job(request: Request, services: Given, response: Response, key: Key = None) -> Any:
+    """Accept work on a source: a JSON body that names it, or a form that holds it.
+
+    The answer comes at once, and the job is on disk by then. Watch it at `links.events`, or ask for `links.self`.
+    """
+    job = await _accept(await _wish(request), services, key)
+    response.headers["Location"] = f"/jobs/{job.id}"
+    return job_view(job)
+
+
+@router.get("/jobs", summary="List jobs", response_model=JobPage)
+async def list_jobs(  # noqa: PLR0917  # FastAPI gives them by name
+    services: Given,
+    response: Response,
+    state: State | None = None,
+    kind: Annotated[str | None, Query(pattern=f"^({'|'.join(KINDS)})$")] = None,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    before: Annotated[str | None, Query(min_length=1, max_length=64, description="an id: older jobs follow")] = None,
+) -> Any:
+    """Jobs, newest first; `next` is the address of those that follow."""
+    found = await services.ask(lambda queue: queue.page(state=state, kind=kind, limit=limit, before=before))
+    following = None
+    if len(found) == limit:
+        asked = {"state": state, "kind": kind, "limit": limit, "before": found[-1].id}
+        again = {name: value for name, value in asked.items() if value is not None}
+        following = f"/jobs?{urlencode(again)}"
+        response.headers["Link"] = f'<{following}>; rel="next"'
+    return JobPage(jobs=[job_view(job) for job in found], next=following)
+
+
+@router.get("/jobs/{job_id}", summary="Show a job", response_model=JobView, responses=problems(404))
+async def show_job(job_id: JobId, services: Given) -> Any:
+    """The job with its state, its progress, what it cost, and why attempts failed."""
+    return job_view(await known_job(services, job_id))
+
+
+@router.post("/jobs/{job_id}/cancel", summary="Cancel a job", response_model=JobView, responses=problems(404, 409))
+async def cancel_job(job_id: JobId, services: Given) -> Any:
+    """Want a job no more. What it has made so far stays readable, and it can be retried from there."""
+    return job_view(await _move(services, job_id, lambda queue: queue.cancel(job_id)))
+
+
+@router.post("/jobs/{job_id}/retry", summary="Retry a job", response_model=JobView, responses=problems(404, 409))
+async def retry_job(job_id: JobId, services: Given) -> Any:
+    """Queue a job again that failed or was cancelled; it goes on from its last checkpoint."""
+    job = await known_job(services, job_id)
+    if job.state.final and "upload" in job.source:
+        try:
+            await run_in_threadpool(services.uploads.open, job.source["upload"])
+        except HalfgigError as error:
+            raise Conflict("The upload of the job is gone.", "Upload the source again, and make a new job.") from error
+    return job_view(await _move(services, job_id, lambda queue: queue.retry(job_id)))
+
+
+@router.delete("/jobs/{job_id}", status_code=204, summary="Delete a job", responses=problems(404, 409))
+async def delete_job(job_id: JobId, services: Given) -> None:
+    """Forget a job that has ended, with its transcript, its report and its upload. What is indexed stays."""
+    job = await _move(services, job_id, lambda queue: queue.delete(job_id))
+    if "upload" in job.source:
+        await _drop_upload(services, job.source["upload"])
+
+
+async def known_job(services: Services, job_id: str) -> Job:
+    """The job of this id. Raises NotFound."""
+    return _known(job_id, await services.ask(lambda queue: queue.get(job_id)))
+
+
+def _known(job_id: str, job: Job | None) -> Job:
+    if job is None:
+        raise NotFound(f"There is no job {job_id}.", "GET /jobs lists those that there are.")
+    return job
+
+
+async def _move(services: Services, job_id: str, move: Callable[[JobQueue], Job | None]) -> Job:
+    job = _known(job_id, await services.ask(move))
+    services.bell.ring(job_id, QUEUE)
+    return job
+
+
+async def _wish(request: Request) -> Wish:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == JSON:
+        return read_json(await request.body())
+    raise UnsupportedMedia(f"A body of type {kind or 'none'} is not taken here.", f"Send {JSON} or {FORM}.")
+
+
+async def _accept(wish: Wish, services: Services, key: str | None) -> Job:
+    """The job that the wish makes, or the one that its key has made before."""
+    options = checked_options(wish, services.settings)
+    source = await run_in_threadpool(checked_source, wish, services)
+    create = partial(
+        _create,
+        kind=wish.kind,
+        source=source,
+        options=options,
+        priority=wish.priority,
+        idempotency_key=key,
+        keep_source=wish.keep_source,
+        callback_url=wish.callback_url,
+        max_queued=services.settings.max_queued_jobs,
+    )
+    job, is_new = await services.ask(create)
+    if is_new:
+        services.bell.ring(QUEUE)
+        log.info("accepted", extra={"facts": {"job": job.id, "kind": job.kind}})
+    return job
+
+
+def _create(queue: JobQueue, **asked: Any) -> tuple[Job, bool]:
+    return queue.create(**asked)
+
+
+def checked_source(wish: Wish, services: Services) -> dict[str, Any]:
+    """The source as a job keeps it. Raises NotFound and Conflict for an upload that is not there, or not whole."""
+    titled = {} if wish.source.title is None else {"title": wish.source.title}
+    if wish.source.url is not None:
+        return {"url": wish.source.url, **titled}
+    assert wish.source.upload is not None
+    services.uploads.open(wish.source.upload)
+    facts = services.uploads.facts(wish.source.upload)
+    told = {"upload": facts.id, "title": facts.title, "size": facts.length, **titled}
+    return told if facts.sha256 is None else {**told, "sha256": facts.sha256}
+
+
+async def _drop_upload(services: Services, upload_id: str) -> None:
+    if not await services.ask(lambda queue: queue.uses(upload_id)):
+        with suppress(HalfgigError):  # it has gone already, or is written to and will expire
+            await run_in_threadpool(services.uploads.remove, upload_id)

@@ -1,0 +1,111 @@
+"""Limits on requests, as layers of ASGI: how many at once, and how large a body is that is read whole."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from starlette.datastructures import Headers
+
+from halfgig.api.auth import OPEN
+from halfgig.api.problems import error_response, plain_problem, problem_response
+from halfgig.errors import TooLarge
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+MOST_BODY = 64 * 1024  # bytes of a body that is held in memory
+BODY_SECONDS = 30.0  # in which it must have come
+MOST_REQUESTS = 256  # at the same time; streams of events and uploads are among them
+FORM = "multipart/form-data"
+UPLOADS = "/uploads"
+FORMS = frozenset({"/jobs"})  # these take a source as a form
+
+
+class Crowd:
+    """ASGI layer: at most `most` requests at the same time; 503 for others, but health is always told."""
+
+    def __init__(self, app: ASGIApp, most: int = MOST_REQUESTS) -> None:
+        self.app, self._most, self._now = app, most, 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it with 503."""
+        if scope["type"] != "http" or scope["path"] in OPEN:
+            await self.app(scope, receive, send)
+        elif self._now >= self._most:
+            body = plain_problem(503, f"The server works on {self._most} requests.", "Try again in a moment.")
+            await problem_response(scope, body, {"Retry-After": "1"}, last=True)(scope, receive, send)
+        else:
+            self._now += 1
+            try:
+                await self.app(scope, receive, send)
+            finally:
+                self._now -= 1
+
+
+class Bodies:
+    """ASGI layer: reads bodies whole, up to `most` bytes and within `seconds`; uploads stream through untouched."""
+
+    def __init__(self, app: ASGIApp, most: int = MOST_BODY, seconds: float = BODY_SECONDS) -> None:
+        self.app, self._most, self._seconds = app, most, seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with its body at hand, or refuse it with 413 or 408."""
+        if scope["type"] != "http" or streams(scope):
+            await self.app(scope, receive, send)
+            return
+        try:
+            async with asyncio.timeout(self._seconds):
+                body = await self._read(scope, receive)
+        except TooLarge as error:
+            await error_response(scope, error, last=True)(scope, receive, send)
+        except TimeoutError:
+            late = plain_problem(408, f"The body took more than {self._seconds:g} s.", "Send it faster.")
+            await problem_response(scope, late, last=True)(scope, receive, send)
+        else:
+            if body is not None:
+                await self.app(scope, _replay(body, receive), send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
+        """The body; None where the client has gone."""
+        self._check(_stated_length(scope))
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return None
+            body += message.get("body", b"")
+            self._check(len(body))
+            if not message.get("more_body", False):
+                return bytes(body)
+
+    def _check(self, size: int) -> None:
+        if size > self._most:
+            raise TooLarge(
+                f"A body may have {self._most} bytes here.",
+                "Send a source as a form to POST /jobs, or through /uploads.",
+            )
+
+
+def streams(scope: Scope) -> bool:
+    """Does the route read the body as it comes, minding its size itself?"""
+    path = scope["path"]
+    if path == UPLOADS or path.startswith(f"{UPLOADS}/"):
+        return scope["method"] in {"POST", "PATCH"}
+    kind = Headers(scope=scope).get("content-type", "")
+    return path in FORMS and scope["method"] == "POST" and kind.lower().startswith(FORM)
+
+
+def _stated_length(scope: Scope) -> int:
+    length = Headers(scope=scope).get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else 0
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that gives the body once, and then what comes: that the client has gone."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replayed() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replayed

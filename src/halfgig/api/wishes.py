@@ -1,0 +1,149 @@
+"""Wishes: what a client may ask for in POST /jobs, by kind, with a bound on every field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
+
+from halfgig.errors import BadRequest
+from halfgig.models.whisper import TINY, choose_whisper, is_folder
+from halfgig.motion.exercises import exercise_named
+from halfgig.speech.language import AUTO, check_code
+
+if TYPE_CHECKING:
+    from halfgig.settings import Settings
+
+MOST_URL = 4096  # characters
+MOST_PRIORITY = 100
+EXAMPLES = [
+    {"kind": "transcript", "source": {"url": "https://example.org/talk.mp4"}, "options": {"language": "en"}},
+    {"kind": "index", "source": {"upload": "3k9v0c8d2m6q1r5t7x4z0a2b4c"}},
+    {"kind": "reps", "source": {"url": "https://example.org/squats.mp4"}, "options": {"exercise": "squat"}},
+]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class SourceWish(_Strict):
+    """Where the source is: a public http(s) address, or a finished upload."""
+
+    url: str | None = Field(default=None, min_length=1, max_length=MOST_URL, examples=["https://example.org/talk.mp4"])
+    upload: str | None = Field(
+        default=None, min_length=1, max_length=64, description="the id of an upload that is complete"
+    )
+    title: str | None = Field(default=None, min_length=1, max_length=200, description="a name for people")
+
+    @model_validator(mode="after")
+    def _is_one(self) -> SourceWish:
+        if (self.url is None) == (self.upload is None):
+            raise ValueError("give either url or upload")
+        return self
+
+
+class SpeechOptions(_Strict):
+    """How speech is recognised."""
+
+    language: str | None = Field(default=None, min_length=2, max_length=32, description="a code, as en, or auto")
+    model: str | None = Field(default=None, min_length=1, max_length=64, description="tiny, base or tiny.en")
+    words: bool = Field(default=False, description="tell the times of words too; it costs time")
+    translate: bool = Field(default=False, description="write English, whatever language is spoken")
+
+
+class RepsOptions(_Strict):
+    """What is counted."""
+
+    exercise: str | None = Field(default=None, min_length=1, max_length=64, description="its name, or auto")
+
+
+class _Wish(_Strict):
+    source: SourceWish
+    keep_source: bool = Field(default=False, description="keep the upload when the job has ended")
+    callback_url: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_URL,
+        description="is sent the id and the state when the job has ended",
+    )
+    priority: int = Field(default=0, ge=-MOST_PRIORITY, le=MOST_PRIORITY, description="a lower one is served sooner")
+
+
+class TranscriptWish(_Wish):
+    """Speech as text."""
+
+    kind: Literal["transcript"]
+    options: SpeechOptions = SpeechOptions()
+
+
+class IndexWish(_Wish):
+    """Speech as text that search then finds."""
+
+    kind: Literal["index"]
+    options: SpeechOptions = SpeechOptions()
+
+
+class RepsWish(_Wish):
+    """Repetitions of an exercise, counted."""
+
+    kind: Literal["reps"]
+    options: RepsOptions = RepsOptions()
+
+
+JobWish: TypeAlias = Annotated[TranscriptWish | IndexWish | RepsWish, Field(discriminator="kind")]
+_READER: TypeAdapter[TranscriptWish | IndexWish | RepsWish] = TypeAdapter(JobWish)
+
+
+def read_json(body: bytes) -> TranscriptWish | IndexWish | RepsWish:
+    """The wish in a body. Raises RequestValidationError, which names the fields."""
+    try:
+        return _READER.validate_json(body)
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def read_values(values: dict[str, Any]) -> TranscriptWish | IndexWish | RepsWish:
+    """The wish in the fields of a form. Raises RequestValidationError."""
+    try:
+        return _READER.validate_python(values)
+    except ValidationError as error:
+        raise _invalid(error) from error
+
+
+def _invalid(error: ValidationError) -> RequestValidationError:
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    return RequestValidationError([{**entry, "loc": ("body", *entry["loc"])} for entry in found])
+
+
+def checked_options(wish: TranscriptWish | IndexWish | RepsWish, settings: Settings) -> dict[str, Any]:
+    """The options as a job keeps them: only what was given, each by its one name.
+
+    Raises BadRequest for a language, a model or an exercise that there is not.
+    """
+    if isinstance(wish.options, RepsOptions):
+        return _reps_options(wish.options)
+    return _speech_options(wish.options, settings)
+
+
+def _reps_options(options: RepsOptions) -> dict[str, Any]:
+    if options.exercise is None or options.exercise.strip().lower() == AUTO:
+        return {}
+    return {"exercise": exercise_named(options.exercise).name}
+
+
+def _speech_options(options: SpeechOptions, settings: Settings) -> dict[str, Any]:
+    given = options.model_dump(exclude_defaults=True)
+    if "language" in given:
+        given["language"] = check_code(given["language"])
+    if "model" in given and is_folder(given["model"]):
+        raise BadRequest("A model is asked for by its name here.", "A folder can be set by WHISPER_MODEL.")
+    named = settings.whisper_model if not is_folder(settings.whisper_model) else TINY
+    choose_whisper(given.get("model", named), given.get("language", AUTO), translate=options.translate)
+    return given
+
+
+def schema() -> dict[str, Any]:
+    """The JSON schema of a wish, its definitions inside."""
+    return _READER.json_schema(ref_template="#/components/schemas/{model}")

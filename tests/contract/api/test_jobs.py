@@ -1,0 +1,190 @@
+"""The routes of jobs over a real queue and real uploads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from halfgig.jobs.job import Job
+
+Site = Any
+
+WISH: dict[str, Any] = {"kind": "transcript", "source": {"url": "https://example.org/talk.mp4"}}
+
+
+def test_a_job_is_accepted_with_its_address(site: Site) -> None:
+    answer = site.post("/jobs", json={**WISH, "options": {"language": "German", "words": True}, "priority": -3})
+    told = answer.json()
+    assert answer.status_code == 202
+    assert answer.headers["location"] == told["links"]["self"] == f"/jobs/{told['id']}"
+    assert (told["state"], told["kind"], told["priority"]) == ("queued", "transcript", -3)
+    assert told["options"] == {"language": "de", "words": True}
+    assert site.get(answer.headers["location"]).json() == told
+
+
+def test_a_job_of_reps_names_its_exercise_as_the_table_does(site: Site) -> None:
+    wish = {"kind": "reps", "source": WISH["source"], "options": {"exercise": "Push ups"}}
+    assert site.post("/jobs", json=wish).json()["options"] == {"exercise": "push-up"}
+    assert site.post("/jobs", json={**wish, "options": {"exercise": "auto"}}).json()["options"] == {}
+
+
+def test_an_upload_becomes_a_source(site: Site) -> None:
+    upload = site.upload(b"twelve bytes", "Talk.mp4")
+    told = site.post("/jobs", json={"kind": "index", "source": {"upload": upload}}).json()
+    assert told["source"]["upload"] == upload
+    assert (told["source"]["title"], told["source"]["size"]) == ("Talk.mp4", 12)
+
+
+def test_an_upload_must_be_there_and_whole(site: Site) -> None:
+    begun = site.services.uploads.create("half.mp4", 100)
+    asked = [
+        site.post("/jobs", json={"kind": "index", "source": {"upload": id}}) for id in (begun.id, "0" * 26, "../x")
+    ]
+    assert [answer.status_code for answer in asked] == [409, 404, 404]
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"kind": "dance"}, "body"),
+        ({"kind": None}, "body"),
+        ({"source": {}}, "body.transcript.source"),
+        ({"source": {"url": "https://a.example/", "upload": "x"}}, "body.transcript.source"),
+        ({"source": {"url": "x" * 5000}}, "body.transcript.source.url"),
+        ({"priority": 101}, "body.transcript.priority"),
+        ({"priority": "soon"}, "body.transcript.priority"),
+        ({"more": 1}, "body.transcript.more"),
+        ({"options": {"exercise": "squat"}}, "body.transcript.options.exercise"),
+        ({"options": {"language": "x" * 33}}, "body.transcript.options.language"),
+    ],
+)
+def test_wrong_fields_are_named(site: Site, changes: dict[str, Any], field: str) -> None:
+    answer = site.post("/jobs", json={**WISH, **changes})
+    assert answer.status_code == 422
+    assert field in [entry["field"] for entry in answer.json()["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options"),
+    [
+        ("transcript", {"language": "klingon"}),
+        ("transcript", {"model": "huge"}),
+        ("transcript", {"model": "/etc/passwd"}),
+        ("transcript", {"model": "tiny.en", "language": "de"}),
+        ("reps", {"exercise": "cartwheel"}),
+    ],
+)
+def test_options_that_no_work_could_follow_are_refused(site: Site, kind: str, options: dict[str, Any]) -> None:
+    assert site.post("/jobs", json={**WISH, "kind": kind, "options": options}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("content", "kind", "status"),
+    [
+        (b"{", "application/json", 422),
+        (b"[]", "application/json", 422),
+        (b"\xff\xfe", "application/json", 422),
+        (b"kind=transcript", "application/x-www-form-urlencoded", 415),
+        (b"{}", "text/plain", 415),
+        (b" " * 70_000, "application/json", 413),
+    ],
+)
+def test_a_body_must_be_a_small_json_object(site: Site, content: bytes, kind: str, status: int) -> None:
+    assert site.post("/jobs", content=content, headers={"content-type": kind}).status_code == status
+
+
+def test_a_key_makes_one_job(site: Site) -> None:
+    first, second = (site.post("/jobs", json=WISH, headers={"Idempotency-Key": "k1"}) for _ in range(2))
+    assert (first.status_code, second.status_code) == (202, 202)
+    assert first.json()["id"] == second.json()["id"]
+    other = site.post("/jobs", json={**WISH, "kind": "index"}, headers={"Idempotency-Key": "k1"})
+    assert other.status_code == 409
+    for key in ("", "x" * 256, "a b"):
+        assert site.post("/jobs", json=WISH, headers={"Idempotency-Key": key}).status_code == 422
+
+
+def test_a_crowd_is_refused(open_site: Any) -> None:
+    with open_site(max_queued_jobs=2) as site:
+        statuses = [site.post("/jobs", json=WISH).status_code for _ in range(3)]
+    assert statuses == [202, 202, 429]
+
+
+def test_jobs_are_listed_in_pages(site: Site, make_job: Callable[..., Job]) -> None:
+    jobs = sorted((make_job("index" if number % 2 else "reps") for number in range(5)), key=lambda job: job.id)
+    made = [job.id for job in jobs]
+    pages, address = [], "/jobs?limit=2"
+    while address:
+        answer = site.get(address)
+        pages.append([job["id"] for job in answer.json()["jobs"]])
+        address = answer.json()["next"]
+        assert (address is not None) == ("link" in answer.headers)
+    assert pages == [made[:2:-1], made[2:0:-1], made[:1]]
+    of_index = [job.id for job in reversed(jobs) if job.kind == "index"]
+    assert [job["id"] for job in site.get("/jobs?kind=index&state=queued").json()["jobs"]] == of_index
+    assert site.get("/jobs?state=failed").json() == {"jobs": [], "next": None}
+
+
+@pytest.mark.parametrize("query", ["limit=0", "limit=201", "limit=x", "kind=dance", "state=asleep", "before="])
+def test_a_wrong_question_for_the_list_is_refused(site: Site, query: str) -> None:
+    assert site.get(f"/jobs?{query}").status_code == 422
+
+
+def test_what_is_not_there_is_not_found(site: Site) -> None:
+    for method, path in (
+        ("GET", "/jobs/{}"),
+        ("DELETE", "/jobs/{}"),
+        ("POST", "/jobs/{}/cancel"),
+        ("POST", "/jobs/{}/retry"),
+        ("GET", "/jobs/{}/events"),
+        ("GET", "/jobs/{}/result"),
+        ("GET", "/jobs/{}/transcript"),
+    ):
+        assert site.ask(method, path.format("0" * 26)).status_code == 404
+
+
+def test_a_job_is_cancelled_retried_and_deleted(site: Site, make_job: Callable[..., Job]) -> None:
+    address = f"/jobs/{make_job().id}"
+    assert site.post(f"{address}/retry").status_code == 409
+    assert site.ask("DELETE", address).status_code == 409
+    assert site.post(f"{address}/cancel").json()["state"] == "cancelled"
+    assert site.post(f"{address}/cancel").status_code == 409
+    assert site.post(f"{address}/retry").json()["state"] == "queued"
+    assert site.post(f"{address}/cancel").json()["finished_at"] is not None
+    assert site.ask("DELETE", address).status_code == 204
+    assert site.get(address).status_code == 404
+
+
+def test_a_deleted_job_takes_its_upload_along_unless_another_needs_it(site: Site) -> None:
+    upload = site.upload()
+    wish = {"kind": "transcript", "source": {"upload": upload}}
+    first, second = (site.post("/jobs", json=wish).json()["links"]["self"] for _ in range(2))
+    for address, left in ((first, 1), (second, 0)):
+        site.post(f"{address}/cancel")
+        assert site.ask("DELETE", address).status_code == 204
+        assert len(list(site.services.uploads.uploads())) == left
+
+
+def test_a_job_whose_upload_is_gone_cannot_be_retried(site: Site) -> None:
+    upload = site.upload()
+    address = site.post("/jobs", json={"kind": "reps", "source": {"upload": upload}}).json()["links"]["self"]
+    site.post(f"{address}/cancel")
+    site.services.uploads.remove(upload)
+    assert site.post(f"{address}/retry").status_code == 409
+
+
+def test_a_job_tells_nothing_of_what_only_the_queue_needs(site: Site, ended_job: Callable[..., Job]) -> None:
+    told = site.get(f"/jobs/{ended_job('reps').id}").json()
+    assert not {"owner", "request", "lease_until", "idempotency_key"} & set(told)
+    assert told["result"] == {"exercise": "squat", "count": 1}
+
+
+def test_a_password_in_an_address_is_not_shown(site: Site) -> None:
+    source = {"url": "https://me:secret@example.org:8443/a.mp4?x=1"}
+    assert (
+        site.post("/jobs", json={**WISH, "source": source}).json()["source"]["url"]
+        == "https://example.org:8443/a.mp4?x=1"
+    )

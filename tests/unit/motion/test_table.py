@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+from halfgig.motion.table import COLUMNS, csv_rows
+
+REP = {
+    **{"number": 2, "side": "left", "start": 3.0, "turn": 3.5, "end": 4.0, "seconds": 1.0},
+    **{"lowest": 80.0, "highest": 170.0, "range": 90.0, "partial": False},
+}
+
+
+def test_reps_and_attempts_are_rows_in_order_of_time() -> None:
+    attempt = {**REP, "number": 1, "start": 1.0, "partial": True}
+    header, first, second = csv_rows({"reps": [REP], "attempts": [attempt]})
+    assert header == COLUMNS
+    assert first == ("1", "left", "1.0", "3.5", "4.0", "1.0", "80.0", "170.0", "90.0", "true")
+    assert second[-1] == "false"
+
+
+def test_a_report_without_reps_is_a_header() -> None:
+    assert list(csv_rows({})) == [COLUMNS]
