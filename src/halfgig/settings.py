@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 _TRUTHS = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
 
 
-def _row(env: str, default: Any, unit: str, help: str, *, least: float | None = None) -> Any:
-    return dataclasses.field(default=default, metadata={"env": env, "unit": unit, "help": help, "least": least})
+def _row(env: str, default: Any, unit: str, help: str, *, least: float | None = None, secret: bool = False) -> Any:
+    """A setting; one that is `secret` is shown to nobody."""
+    facts = {"env": env, "unit": unit, "help": help, "least": least, "secret": secret}
+    return dataclasses.field(default=default, repr=not secret, metadata=facts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,11 @@ class Settings:
     )
     port: int = _row("PORT", 8000, "port", "on which port; 0 takes a free one", least=0)
     api_keys: str = _row(
-        "API_KEYS", "", "keys", "keys of the server, with commas between them, each as it is or as sha256:HEX"
+        "API_KEYS",
+        "",
+        "keys",
+        "keys of the server, with commas between them, each as it is or as sha256:HEX",
+        secret=True,
     )
     allow_public: bool = _row(
         "ALLOW_PUBLIC", default=False, unit="0 or 1", help="1 lets the server listen to others without a key"
@@ -125,6 +131,20 @@ class Settings:
     def uploads_dir(self) -> Path:
         """Folder of what was uploaded."""
         return self.data_dir / "uploads"
+
+    embedder_idle_seconds: int = _row(
+        "EMBEDDER_IDLE_SECONDS", 60, "seconds", "without a search, after which the query embedder ends", least=1
+    )
+    search_patience_seconds: int = _row(
+        "SEARCH_PATIENCE_SECONDS", 10, "seconds", "that a search waits for its vector, then answers by keyword", least=1
+    )
+    webhook_secret: str = _row(
+        "WEBHOOK_SECRET",
+        "",
+        "text",
+        "signs what is sent to a callback_url, as plain text or as whsec_BASE64",
+        secret=True,
+    )
 
     @property
     def models_dir(self) -> Path:

@@ -88,7 +88,8 @@ LIGHT = (
 # What the server itself loads besides: SQLite, and nothing that decodes, multiplies or fetches.
 SERVER_LIGHT = (
     *("halfgig.memory.governor", "halfgig.memory.learned", "halfgig.memory.lessons", "halfgig.memory.pressure"),
-    *("halfgig.memory.standing", "halfgig.jobs.child"),
+    *("halfgig.memory.standing", "halfgig.jobs.child", "halfgig.jobs.embedder", "halfgig.jobs.library"),
+    *("halfgig.jobs.remote", "halfgig.jobs.searcher"),
     *("halfgig.retrieval.index", "halfgig.retrieval.links", "halfgig.retrieval.moments", "halfgig.retrieval.passages"),
     *("halfgig.retrieval.query", "halfgig.retrieval.sqlite", "halfgig.retrieval.words", "halfgig.store.sqlite"),
 )

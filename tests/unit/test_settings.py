@@ -43,6 +43,12 @@ def test_every_setting_says_what_it_is_for() -> None:
     assert all(row.metadata["help"] and row.metadata["unit"] for row in ROWS)
 
 
+def test_what_sounds_secret_is_secret() -> None:
+    assert [
+        env(row) for row in ROWS if re.search("SECRET|KEY|PASSWORD|TOKEN", env(row)) and not row.metadata["secret"]
+    ] == []
+
+
 def test_variables_are_named_once() -> None:
     assert len({env(row) for row in ROWS}) == len(ROWS)
 

@@ -34,6 +34,7 @@ LIBRARIES = ("numpy", "av", "ctranslate2", "tokenizers", "ai-edge-litert", "apsw
 # Processor features that int8 and float32 arithmetic use, x86 and ARM.
 FEATURES = ("avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "asimddp", "i8mm", "sve")
 LEAST_DISK = 100 * MIB  # bytes that must be free for transcripts and the index
+HIDDEN = "(set, not shown)"  # in place of a secret
 KINDS = ("transcribe", "reps", "search")
 
 
@@ -170,7 +171,7 @@ def changed_settings(settings: Settings) -> Iterator[tuple[str, str]]:
     for row in dataclasses.fields(Settings):
         value = getattr(settings, row.name)
         if value != getattr(default, row.name):
-            yield row.metadata["env"], str(value)
+            yield row.metadata["env"], HIDDEN if row.metadata["secret"] else str(value)
 
 
 def model_remedies(models: Sequence[ModelState]) -> Iterator[str]:

@@ -9,6 +9,7 @@ from halfgig.errors import MIB
 from halfgig.models.manifest import DEFAULT_MODELS, MODELS
 from halfgig.operations import diagnosis
 from halfgig.operations.diagnosis import (
+    HIDDEN,
     changed_settings,
     diagnose,
     disk_remedies,
@@ -93,7 +94,10 @@ class TestDisk:
 
 def test_only_settings_that_were_changed_are_told(tmp_path: Path) -> None:
     assert dict(changed_settings(Settings.from_environment({}))) == {}
-    changed = dict(changed_settings(Settings(data_dir=tmp_path, memory_limit_mb=512, whisper_model="base")))
+    told = Settings(data_dir=tmp_path, memory_limit_mb=512, whisper_model="base", webhook_secret="hush")
+    changed = dict(changed_settings(told))
+    assert changed.pop("WEBHOOK_SECRET") == HIDDEN
+    assert "hush" not in repr(told)
     assert changed == {"HALFGIG_DATA": str(tmp_path), "MEMORY_LIMIT_MB": "512", "WHISPER_MODEL": "base"}
 
 

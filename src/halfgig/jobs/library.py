@@ -1,0 +1,74 @@
+"""The library on a thread of its own: the server asks it without waiting in the event loop, and loads no numpy."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, TypeVar
+
+from halfgig.errors import LibraryError
+from halfgig.store.database import translated
+from halfgig.store.sqlite import DESIGN, open_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import apsw
+
+T = TypeVar("T")
+
+
+class LibraryThread:
+    """One connection on one thread. It is opened when something is asked, and again where the file is another one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
+        self._opened = ExitStack()
+        self._connection: apsw.Connection | None = None
+        self._file: tuple[int, int] | None = None
+
+    async def ask(self, question: Callable[[apsw.Connection], T]) -> T | None:
+        """What the library answers; None where there is no library yet. SQLite's errors come as LibraryError."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
+
+    async def close(self) -> None:
+        """Let what is asked end, close the connection, and end the thread."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
+        self._thread.shutdown()
+
+    def _ask(self, question: Callable[[apsw.Connection], T]) -> T | None:
+        connection = self._open()
+        if connection is None:
+            return None
+        try:
+            with translated(self._path, DESIGN):
+                return question(connection)
+        except LibraryError:  # whatever was wrong with the file, begin afresh
+            self._close()
+            raise
+
+    def _open(self) -> apsw.Connection | None:
+        """The connection to the file that is there now."""
+        file = identity(self._path)
+        if file != self._file or file is None:
+            self._close()
+        if self._connection is None and file is not None:
+            self._connection = self._opened.enter_context(open_library(self._path, create=False))
+            self._file = file
+        return self._connection
+
+    def _close(self) -> None:
+        self._connection = self._file = None
+        self._opened.close()
+
+
+def identity(path: Path) -> tuple[int, int] | None:
+    """What tells one file from another of the same name; None where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino

@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import subprocess
+import sys
+from array import array
+from pathlib import Path
+
+from halfgig.errors import ModelError
+from halfgig.jobs.child import Wire, line_of
+from halfgig.jobs.embedder import answer, embedder_command, serve
+
+
+def embed(model: str, text: str) -> array[float]:
+    if model == "absent":
+        raise ModelError("It is not here.", "Pull it.")
+    return array("f", [len(text), 0.5])
+
+
+def test_every_question_is_answered_by_its_number() -> None:
+    asked = [{"id": n, "model": "toy", "text": "x" * n} for n in range(3)]
+    wire = Wire(io.BytesIO(b"".join(map(line_of, asked))), io.BytesIO())
+    serve(wire, embed, idle=60)
+    assert isinstance(wire.outbox, io.BytesIO)
+    answers = list(map(json.loads, wire.outbox.getvalue().splitlines()))
+    vectors = [memoryview(base64.b64decode(one["vector"])).cast("f").tolist() for one in answers]
+    assert [one["id"] for one in answers] == [0, 1, 2]
+    assert vectors == [[0.0, 0.5], [1.0, 0.5], [2.0, 0.5]]
+
+
+def test_a_model_that_cannot_be_had_is_an_answer_too() -> None:
+    assert answer("absent", "x", embed) == {"detail": "It is not here.", "remedy": "Pull it."}
+
+
+def child(idle: float) -> list[str]:
+    return embedder_command(Path("/nowhere"), threads=1, idle=idle)
+
+
+def test_the_child_says_which_model_it_lacks_and_ends_with_its_wire() -> None:
+    asked = line_of({"id": 1, "model": "all-MiniLM-L6-v2", "text": "why"})
+    done = subprocess.run(child(idle=60), input=asked, capture_output=True, timeout=60, check=True)
+    assert "all-MiniLM-L6-v2" in json.loads(done.stdout)["detail"]
+    assert done.stderr == b""
+
+
+def test_the_child_ends_well_when_nobody_asks() -> None:
+    with subprocess.Popen(child(idle=0.1), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.wait(timeout=60) == 0
+
+
+def test_the_command_names_this_process_as_the_parent() -> None:
+    assert child(idle=2) == [sys.executable, "-m", "halfgig.jobs.embedder", str(os.getpid()), "/nowhere", "1", "2"]
