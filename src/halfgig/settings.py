@@ -145,6 +145,17 @@ class Settings:
         "signs what is sent to a callback_url, as plain text or as whsec_BASE64",
         secret=True,
     )
+    workers: int = _row("WORKERS", 0, "count", "jobs at a time; 0 takes as many as cores and memory allow", least=0)
+    worker_idle_seconds: float = _row(
+        "WORKER_IDLE_SECONDS", 30.0, "seconds", "how long an idle worker keeps its model in memory", least=0
+    )
+    worker_stall_seconds: float = _row(
+        "WORKER_STALL_SECONDS",
+        300.0,
+        "seconds",
+        "a worker that is silent for longer is ended, and its job retried",
+        least=1,
+    )
 
     @property
     def models_dir(self) -> Path:
@@ -165,6 +176,17 @@ class Settings:
         settings = cls(**values)
         library = settings.library and settings.library.expanduser()
         return dataclasses.replace(settings, data_dir=settings.data_dir.expanduser(), library=library)
+
+    def as_environment(self) -> dict[str, str]:
+        """The variables that a child process must have to read the same settings; an absent value is an empty one."""
+        rows = dataclasses.fields(self)
+        return {row.metadata["env"]: _written(getattr(self, row.name)) for row in rows}
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(int(value)) if isinstance(value, bool) else str(value)
 
 
 def listed(text: str) -> tuple[str, ...]:

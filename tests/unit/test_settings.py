@@ -15,7 +15,13 @@ ROWS = dataclasses.fields(Settings)
 NUMBERS = [row for row in ROWS if str(row.type).startswith(("int", "float"))]
 READS_ENVIRONMENT = {"settings.py"}
 # To children and to libraries.
-PASSES_ENVIRONMENT_ON = {"memory/jail.py", "models/packages.py", "operations/calibration.py", "speech/recognizer.py"}
+PASSES_ENVIRONMENT_ON = {
+    "jobs/process.py",
+    "memory/jail.py",
+    "models/packages.py",
+    "operations/calibration.py",
+    "speech/recognizer.py",
+}
 
 
 def documented() -> dict[str, tuple[str, str]]:

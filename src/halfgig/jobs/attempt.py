@@ -70,7 +70,7 @@ class Attempt:
         self,
         state: Mapping[str, Any],
         *,
-        segments: Sequence[Segment] = (),
+        segments: Iterable[Segment] = (),
         reps: Sequence[Mapping[str, Any]] = (),
         batch: bytes | None = None,
     ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import secrets
 import time
 from dataclasses import replace
 from hashlib import sha256
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from halfgig.errors import Busy, Conflict
 from halfgig.jobs.job import Failure, Job, Reason, State, after_failure, cancelled, retried
 from halfgig.jobs.table import SELECT, JobTable, to_json
+from halfgig.store.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
 
 LEASE: Seconds = 60.0  # that a job stays its owner's without a sign of life
-ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's: sorts, and has no letters that look alike
 
 _CLAIM = """UPDATE jobs SET state = 'running', owner = :owner, attempt = attempt + 1, lease_until = :until,
  started_at = coalesce(started_at, :now) WHERE id = :id AND state = 'queued' RETURNING attempt"""
@@ -217,12 +216,6 @@ class JobQueue(JobTable):
         """The attempt that left the newest checkpoint."""
         found = self.connection.execute("SELECT attempt FROM checkpoints WHERE job_id = ?", (job_id,)).get
         return cast("int | None", found)
-
-
-def new_id(now: float) -> str:
-    """26 characters that sort by time: 48 bits of milliseconds and 80 of chance, as a ULID has them."""
-    number = (int(now * 1000) << 80) | secrets.randbits(80)
-    return "".join(ALPHABET[number >> shift & 31] for shift in range(125, -1, -5))
 
 
 def _digest(kind: str, source: Mapping[str, Any], options: Mapping[str, Any]) -> str:

@@ -38,12 +38,16 @@ MISTAKES = (
 )
 
 
-def open_source(given: str | os.PathLike[str] | IO[bytes], settings: Settings) -> Source:
+def open_source(given: str | os.PathLike[str] | IO[bytes] | Source, settings: Settings) -> Source:
     """A Source for a path, a `file:` or http(s) URL, or a readable binary stream. Nothing is decoded or fetched.
+
+    A Source is given back as it is.
 
     Errors: SourceError for what is missing, empty, no regular file, of another URL scheme or plainly not media;
     TooLarge past MAX_FILE_SIZE_MB.
     """
+    if isinstance(given, Source):
+        return given
     if not isinstance(given, str | os.PathLike):
         return _from_stream(given, settings)
     text = os.fspath(given)

@@ -66,7 +66,8 @@ class Governor:
         calm: Seconds = CALM,
     ) -> None:
         self._limits, self._used = limits, used
-        self._reserve, self._calm = reserve, calm
+        self.reserve = reserve
+        self._calm = calm
         self._leases: list[Lease] = []
         self._calm_at: Seconds = float("-inf")
 
@@ -81,7 +82,7 @@ class Governor:
         Holders are read before the limits: what one takes between the two readings counts twice, and never not at all.
         """
         promised = sum(self.unused(lease) for lease in self._leases)
-        return min(standing.limit - standing.held for standing in self._limits()) - promised - self._reserve
+        return min(standing.limit - standing.held for standing in self._limits()) - promised - self.reserve
 
     def unused(self, lease: Lease) -> Bytes:
         """What the lease's holder may still come to hold."""
@@ -99,6 +100,16 @@ class Governor:
         lease = Lease(kind, granted)
         self._leases.append(lease)
         return lease
+
+    def extend(self, lease: Lease, wanted: Bytes, least: Bytes, now: Seconds) -> bool:
+        """Let a holder that goes on hold between `least` and `wanted` bytes in all; False where there are fewer."""
+        if self.is_pressed(now):
+            return False
+        own = lease.granted if lease.pid is None else max(lease.granted, self._used(lease.pid))
+        granted = min(wanted, self.headroom() + own)
+        if granted >= least:
+            lease.granted = granted
+        return granted >= least
 
     def lend(self, kind: str, needs: Bytes, now: Seconds) -> AbstractContextManager[Lease] | None:
         """A lease of `needs` bytes that is released at the end of its block; None where it cannot be granted."""

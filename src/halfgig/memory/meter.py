@@ -106,8 +106,13 @@ def tree_anonymous(pid: int, root: Path = ROOT) -> Bytes:
     """
     if not (root / "proc/self").exists():
         return _peak_by_rusage()
-    statuses = [root / "proc" / str(each) / "status" for each in tree(pid, root)]
-    return 1024 * sum(_figure(status, name) for status in statuses for name in ("RssAnon:", "RssShmem:"))
+    return sum(anonymous(each, root) for each in tree(pid, root))
+
+
+def anonymous(pid: int, root: Path = ROOT) -> Bytes:
+    """Bytes of one process that are no page of a file; 0 where it has gone, or there is no /proc."""
+    status = root / "proc" / str(pid) / "status"
+    return 1024 * sum(_figure(status, name) for name in ("RssAnon:", "RssShmem:"))
 
 
 def tree(pid: int, root: Path = ROOT) -> Iterator[int]:

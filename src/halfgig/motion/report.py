@@ -112,8 +112,8 @@ def as_json(report: Report) -> dict[str, Any]:
         "frames_analyzed": report.frames_analyzed,
         "frames_with_pose": report.frames_with_pose,
         "notes": list(report.notes),
-        "reps": [_rounded(rep) for rep in report.reps],
-        "attempts": [_rounded(rep) for rep in report.attempts],
+        "reps": [rep_json(rep) for rep in report.reps],
+        "attempts": [rep_json(rep) for rep in report.attempts],
     }
 
 
@@ -128,7 +128,8 @@ def as_csv_rows(report: Report) -> Iterator[tuple[str, ...]]:
     return csv_rows(as_json(report))
 
 
-def _rounded(rep: Rep) -> dict[str, Any]:
+def rep_json(rep: Rep) -> dict[str, Any]:
+    """One rep as JSON values, rounded to what they are good for."""
     row = {name: round(value, 2) if isinstance(value, float) else value for name, value in asdict(rep).items()}
     row["lowest"], row["highest"] = round(rep.lowest, 1), round(rep.highest, 1)
     return {**row, "seconds": round(rep.end - rep.start, 2), "range": round(rep.range_of_motion, 1)}

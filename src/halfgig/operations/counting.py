@@ -116,7 +116,7 @@ class Counting:
 
 
 def prepare_count(
-    given: str | os.PathLike[str] | IO[bytes],
+    given: str | os.PathLike[str] | IO[bytes] | Source,
     *,
     exercise: str = AUTO,
     settings: Settings | None = None,
@@ -134,7 +134,7 @@ def prepare_count(
 
 
 def count_reps(
-    given: str | os.PathLike[str] | IO[bytes],
+    given: str | os.PathLike[str] | IO[bytes] | Source,
     *,
     exercise: str = AUTO,
     settings: Settings | None = None,

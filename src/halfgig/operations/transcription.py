@@ -134,7 +134,7 @@ class Transcription:
 
 
 def transcribe(
-    given: str | os.PathLike[str] | IO[bytes],
+    given: str | os.PathLike[str] | IO[bytes] | Source,
     *,
     model: str | None = None,
     language: str | None = None,

@@ -7,7 +7,7 @@ import pytest
 
 from halfgig.errors import Busy, Conflict, LibraryError
 from halfgig.jobs.job import MAX_STRIKES, Failure, Reason, State
-from halfgig.jobs.queue import LEASE, JobQueue, new_id
+from halfgig.jobs.queue import LEASE, JobQueue
 from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
@@ -23,12 +23,6 @@ CRASH = Failure(Reason.CRASHED, "It crashed.")
 
 def make(queue: JobQueue, **wanted: object) -> str:
     return queue.create("transcript", {"upload": "u"}, {}, **wanted)[0].id  # type: ignore[arg-type]
-
-
-def test_ids_sort_by_time_and_are_never_the_same() -> None:
-    ids = [new_id(now / 10) for now in range(100)]
-    assert ids == sorted(set(ids))
-    assert {len(one) for one in ids} == {26}
 
 
 def test_a_job_is_there_after_a_restart(tmp_path: Path) -> None:

@@ -1,0 +1,63 @@
+"""How much memory a job may want, before anybody has looked into its source: from the best variant to the least."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from halfgig.errors import MIB
+from halfgig.memory import budget
+from halfgig.models.whisper import choose_whisper, is_folder
+from halfgig.operations.admission import POSE_MODELS, speech_cost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any
+
+    from halfgig.jobs.job import Job
+    from halfgig.memory.budget import Cost
+    from halfgig.memory.learned import Learned
+    from halfgig.settings import Settings
+
+FULL_HD = 34 * MIB + budget.frames_memory(640, 360)  # what decoder and frames hold of most videos
+LOW = 13 * MIB + budget.frames_memory(320, 180)
+
+
+def candidates(job: Job, settings: Settings, learned: Learned, now: float) -> list[Cost]:
+    """What the job's variants need, best first; what work has taught may raise a figure, and `job.needs` does.
+
+    A job that ran out of memory before is not offered what it ran out with.
+    """
+    costs = [_at_least(cost, learned.adjusted(cost, now)) for cost in _variants(job, settings)]
+    wanted = costs[min(job.less, len(costs) - 1) :]
+    floor = max(0, (job.needs or 0) - budget.CODE)
+    return [replace(cost, peak=max(cost.peak, floor)) for cost in wanted]
+
+
+def _variants(job: Job, settings: Settings) -> Iterator[Cost]:
+    if job.kind != "reps":
+        yield from _speech(job.options, settings)
+        return
+    models: Sequence[str] = POSE_MODELS if settings.pose_model == "full" else POSE_MODELS[1:]
+    for model in models:
+        cost = budget.cost("reps", model)
+        yield replace(cost, peak=cost.peak + FULL_HD)
+    least = budget.cost("reps", POSE_MODELS[-1])
+    yield replace(least, peak=least.peak + LOW)
+
+
+def _speech(options: Mapping[str, Any], settings: Settings) -> Iterator[Cost]:
+    name, language = options.get("model") or settings.whisper_model, options.get("language") or settings.language
+    if is_folder(name):
+        yield speech_cost(name)
+        return
+    translate = bool(options.get("translate"))
+    wanted = choose_whisper(name, language, translate=translate).first
+    least = choose_whisper(name, language, translate=translate, fits=lambda _: False).first
+    for model in dict.fromkeys((wanted, least)):
+        yield speech_cost(model)
+
+
+def _at_least(table: Cost, learned: Cost) -> Cost:
+    """A worker reckons by the table, so what was learned counts only where it is more."""
+    return learned if learned.peak > table.peak else table

@@ -1,0 +1,410 @@
+"""The supervisor: claims jobs when memory allows, gives each to a child, and sees to it that every one ends.
+
+It runs in the event loop of its server. A child that dies is told apart by how it died; its job comes back from the
+last checkpoint, with less where memory ran out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from halfgig.errors import DoesNotFit, HalfgigError
+from halfgig.jobs.bell import QUEUE
+from halfgig.jobs.child import child_command
+from halfgig.jobs.demand import candidates
+from halfgig.jobs.failures import Death, of_death, of_error
+from halfgig.jobs.job import Failure, Reason
+from halfgig.jobs.process import Child, start_child
+from halfgig.jobs.teaching import Teaching
+from halfgig.jobs.wire import Order, read_failure
+from halfgig.memory import budget
+from halfgig.memory.cores import granted_cores
+from halfgig.memory.limit import memory_limit
+from halfgig.memory.meter import anonymous, tree_anonymous
+from halfgig.memory.oom import oom_kills
+from halfgig.memory.pressure import is_pressed, pressure
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from halfgig.jobs.bell import Bell
+    from halfgig.jobs.job import Job
+    from halfgig.jobs.queue import JobQueue
+    from halfgig.memory.budget import Cost
+    from halfgig.memory.governor import Governor, Lease
+    from halfgig.records import Bytes, Seconds
+    from halfgig.settings import Settings
+
+log = logging.getLogger("halfgig")
+
+T = TypeVar("T")
+
+BEAT: Seconds = 2.0  # between two heartbeats of running jobs
+SAMPLE: Seconds = 0.25  # between two readings of what children hold
+PAUSE: Seconds = 1.0  # between two looks at the queue when nobody rings
+GRACE: Seconds = 10.0  # that running jobs have, when the server stops, to end or to reach a checkpoint
+SERVER = 60 * 1024 * 1024  # bytes of the server itself, when it is reckoned how many workers fit
+RESTARTED = "The server was stopped or killed, and started again."
+STOPPED = "The server was stopped."
+
+
+class Ask(Protocol):
+    """Runs a short function of the queue on the thread that owns it."""
+
+    def __call__(self, question: Callable[[JobQueue], T]) -> Awaitable[T]:
+        """The function's answer."""
+        ...
+
+
+def worker_command(kind: str) -> list[str]:
+    """The command that starts a worker of this kind."""
+    return child_command("halfgig.jobs.worker", kind)
+
+
+async def leave(_: Job) -> None:
+    """Do nothing about a job that has ended."""
+
+
+class Supervisor:
+    """Runs the jobs of one queue, at most `most` at a time, in children that hold what `governor` grants them.
+
+    `relief` is called where memory is wanted that something else could give back; `ended` hears each job that has
+    ended for good. `command` makes the command of a worker, for tests.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        ask: Ask,
+        bell: Bell,
+        governor: Governor,
+        *,
+        teaching: Teaching | None = None,
+        command: Callable[[str], list[str]] = worker_command,
+        relief: Callable[[], Awaitable[object]] | None = None,
+        ended: Callable[[Job], Awaitable[None]] = leave,
+        grace: Seconds = GRACE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.settings = settings
+        self.owner = f"{os.uname().nodename}:{os.getpid()}"
+        self.restarts: dict[str, int] = {}  # failed attempts by reason, since the start
+        self.most = settings.workers or default_workers(settings)
+        self._ask, self._bell, self._governor = ask, bell, governor
+        self._teaching = teaching or Teaching(settings.data_dir)
+        self._command, self._relief, self._ended, self._clock = command, relief, ended, clock
+        self._children: dict[int, Child] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._grace = grace
+        self._stopping = False
+        self._pressure = pressure()
+        self._oom_kills = oom_kills()
+        self._limit = memory_limit(settings).bytes
+
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """The workers that are alive."""
+        return tuple(self._children.values())
+
+    @property
+    def leases(self) -> tuple[Lease, ...]:
+        """The leases of memory that are out."""
+        return self._governor.leases
+
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Take over what an earlier server left, and serve until `stopping` is set.
+
+        Then nothing more is started; running jobs have a grace to come to their end or to a checkpoint, and when this
+        returns every child has ended and every job that has not is queued.
+        """
+        for job in await self._ask(lambda queue: queue.release_all(RESTARTED)):
+            log.info("job %s goes on after a restart", job.id)
+        sampler = asyncio.create_task(self._sample())
+        try:
+            while not stopping.is_set():
+                await self._round(stopping)
+                await self._bell.wait(QUEUE, PAUSE)
+        finally:
+            await self._wind_down()
+            sampler.cancel()
+            with suppress(asyncio.CancelledError):
+                await sampler
+
+    async def _wind_down(self) -> None:
+        self._stopping = True
+        for child in self.children:
+            if child.job is None:
+                child.dismiss()
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=self._grace)
+        for child in self.children:
+            child.kill()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+        await self._ask(lambda queue: queue.release_all(STOPPED, lambda owner: owner == self.owner))
+
+    # --- one round
+
+    async def _round(self, stopping: asyncio.Event) -> None:
+        """One look at everything; what goes wrong in it is logged, and does not end the supervisor."""
+        try:
+            self._feel_pressure()
+            await self._beat()
+            await self._start_what_fits(stopping)
+            self._dismiss_idle()
+        except HalfgigError as error:
+            log.warning("the supervisor could not go on: %s", error)
+
+    def _feel_pressure(self) -> None:
+        now = pressure()
+        if is_pressed(self._pressure, now):
+            self._governor.press(self._clock())
+        self._pressure = now
+
+    async def _beat(self) -> None:
+        """Keep the leases of running jobs, and end what hangs or was taken away."""
+        for child in self.children:
+            if child.job is None or child.unwanted:
+                continue
+            silence = self._clock() - child.heard_at
+            if silence > self.settings.worker_stall_seconds:
+                child.silent = silence
+                child.kill()
+            elif not await self._keeps(child, child.job):
+                child.unwanted = True
+                child.kill()
+
+    def _keeps(self, child: Child, job: Job) -> Awaitable[bool]:
+        progress, peak = child.progress, child.peak
+        return self._ask(lambda queue: queue.beat(job.id, job.attempt, progress, peak))
+
+    async def _start_what_fits(self, stopping: asyncio.Event) -> None:
+        """Serve the queue in its order: where the first does not fit, the ones behind it wait with it."""
+        while not stopping.is_set() and self._busy() < self.most:
+            waiting = await self._ask(lambda queue: queue.waiting())
+            if not waiting or not await self._start(waiting[0]):
+                return
+
+    def _busy(self) -> int:
+        return sum(child.job is not None for child in self.children)
+
+    async def _start(self, job: Job) -> bool:
+        """Give the job to a child; False where there is no memory for it now."""
+        try:
+            costs = candidates(job, self.settings, self._teaching.learned, time.time())
+        except (HalfgigError, OSError) as error:  # no such model, no such folder
+            return await self._refuse(job, of_error(error))
+        if costs[-1].needs > self._ever():
+            return await self._refuse(job, self._too_large(job, costs[-1]))
+        child, lease = await self._lease(job, costs)
+        if lease is None:
+            return False
+        claimed = await self._ask(lambda queue: queue.claim(job.id, self.owner))
+        if claimed is None:  # cancelled a moment ago
+            self._give_back(child, lease)
+            return True
+        await self._give(claimed, child, lease)
+        return True
+
+    async def _refuse(self, job: Job, failure: Failure) -> bool:
+        """End a job that cannot be done here at all."""
+        claimed = await self._ask(lambda queue: queue.claim(job.id, self.owner))
+        if claimed is not None:
+            await self._fail(claimed, failure)
+        return True
+
+    def _ever(self) -> Bytes:
+        """Bytes that a child could have if it were alone with the server."""
+        return self._limit - anonymous(os.getpid()) - self._governor.reserve
+
+    def _too_large(self, job: Job, least: Cost) -> Failure:
+        error = DoesNotFit(f"A {job.kind} job", least.needs, max(0, self._ever()))
+        return Failure(Reason.REFUSED, error.detail, error.remedy, error.status, needs=error.needs)
+
+    async def _lease(self, job: Job, costs: Sequence[Cost]) -> tuple[Child | None, Lease | None]:
+        """An idle child of the kind with its lease extended, or a new lease.
+
+        What idles elsewhere is ended before anything smaller than the best variant is taken.
+        """
+        child, lease = self._grant(job.kind, costs[:1])
+        if lease is None and await self._make_room(job.kind):
+            child, lease = self._grant(job.kind, costs[:1])
+        if lease is None:
+            child, lease = self._grant(job.kind, costs)
+        return child, lease
+
+    def _grant(self, kind: str, costs: Sequence[Cost]) -> tuple[Child | None, Lease | None]:
+        wanted, least, now = costs[0].needs, costs[-1].needs, self._clock()
+        idle = next((child for child in self.children if _idle(child, kind)), None)
+        if idle is not None:
+            lease = idle.lease if self._governor.extend(idle.lease, wanted, least, now) else None
+        else:
+            lease = self._governor.grant(kind, wanted, least, now)
+        if lease is not None:
+            self._governor.shrink(lease, budget.choose(costs, lease.granted).needs)
+        return idle, lease
+
+    async def _make_room(self, kind: str) -> bool:
+        """Have idle children of other kinds, and whatever else can, give their memory back; False where none could."""
+        idle = [child for child in self.children if child.job is None and child.kind != kind]
+        for child in idle:
+            child.unwanted = True
+            child.kill()
+        for child in idle:
+            await child.process.wait()
+            self._governor.release(child.lease)
+            self._children.pop(child.pid, None)
+        given = await self._relief() if self._relief else None
+        return bool(idle or given)
+
+    def _give_back(self, child: Child | None, lease: Lease) -> None:
+        if child is None:
+            self._governor.release(lease)
+        else:
+            self._rest(child)
+
+    async def _give(self, job: Job, child: Child | None, lease: Lease) -> None:
+        """Start a child where none is idle, and tell it the job."""
+        if child is None:
+            command = self._command(job.kind)
+            child = await start_child(command, job.kind, lease, self._environment(), self._clock())
+            self._children[child.pid] = child
+            self._keep(self._watch(child))
+        child.begin(job, self._clock())
+        log.info("job %s: attempt %d by worker %d, %d MB", job.id, job.attempt, child.pid, lease.granted >> 20)
+        self._bell.ring(job.id)
+        await child.send(asdict(Order(job.id, job.attempt, lease.granted, job.less)))
+
+    def _environment(self) -> dict[str, str]:
+        threads = self.settings.threads or max(1, granted_cores() // self.most)
+        return {**self.settings.as_environment(), "THREADS": str(threads), "MALLOC_ARENA_MAX": "1"}
+
+    def _dismiss_idle(self) -> None:
+        now = self._clock()
+        for child in self.children:
+            if _idle(child, child.kind) and now - child.heard_at > self.settings.worker_idle_seconds:
+                child.dismiss()
+
+    # --- a child's life
+
+    def _keep(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _watch(self, child: Child) -> None:
+        """Hear a child out, until it ends; then see to its job."""
+        errors = asyncio.create_task(child.listen_to_errors())
+        try:
+            async for message in child.messages():
+                await self._hear(child, message)
+        except (HalfgigError, ValueError) as error:
+            log.warning("worker %d is ended: %s", child.pid, error)
+        finally:
+            child.kill()
+            code = await child.process.wait()
+            await errors
+            self._children.pop(child.pid, None)
+            self._governor.release(child.lease)
+        if child.job is not None:
+            await self._bury(child, child.job, code)
+        self._bell.ring(QUEUE)
+
+    async def _hear(self, child: Child, message: dict[str, Any]) -> None:
+        now = child.heard_at = self._clock()
+        job = child.job
+        if job is None:
+            return
+        match message:
+            case {"progress": dict(progress)}:
+                child.progress = progress
+                child.enter(str(progress.get("stage")), now)
+            case {"checkpoint": _} if self._stopping:
+                child.kill()
+            case {"admitted": {"variant": str(variant), "needs": int(needs), "peak": int(peak)}}:
+                child.variant, child.expected = variant, peak
+                self._governor.shrink(child.lease, needs)
+            case {"failure": dict(failure)}:
+                await self._settle(child, job)
+                await self._fail(job, self._placed(child, job, read_failure(failure)))
+                self._rest(child)
+            case {"done": str(how)}:
+                await self._done(child, job, how)
+        self._bell.ring(job.id)
+
+    async def _done(self, child: Child, job: Job, how: str) -> None:
+        if how == "succeeded":
+            self._teaching.learn(job.kind, child.variant, child.peak, child.expected)
+        await self._settle(child, job)
+        self._rest(child)
+        await self._tell_end(job.id)
+
+    async def _settle(self, child: Child, job: Job) -> None:
+        """Write down what the attempt took."""
+        child.sample()
+        child.enter("", self._clock())
+        peak, stages = child.peak, {name: round(seconds, 3) for name, seconds in child.stages.items()}
+        await self._ask(lambda queue: queue.note_timings(job.id, job.attempt, peak, stages))
+
+    def _rest(self, child: Child) -> None:
+        child.rest(self._clock())
+        self._governor.shrink(child.lease, tree_anonymous(child.pid))
+        self._bell.ring(QUEUE)
+
+    async def _bury(self, child: Child, job: Job, code: int) -> None:
+        """A child has died in the middle of a job: find out why, and queue the job again."""
+        before, self._oom_kills = self._oom_kills, oom_kills()
+        await self._settle(child, job)
+        if child.unwanted:  # its job was cancelled
+            await self._tell_end(job.id)
+        elif self._stopping:
+            await self._fail(job, Failure(Reason.INTERRUPTED, STOPPED))
+        else:
+            kills = None if before is None or self._oom_kills is None else self._oom_kills - before
+            words = "\n".join(child.last_words)
+            death = Death(code, kills, child.peak, self._limit, words, child.silent)
+            await self._fail(job, of_death(death))
+
+    async def _fail(self, job: Job, failure: Failure) -> None:
+        log.warning("job %s, attempt %d: %s", job.id, job.attempt, failure.detail)
+        self.restarts[failure.reason] = self.restarts.get(failure.reason, 0) + 1
+        await self._ask(lambda queue: queue.fail(job.id, job.attempt, failure))
+        await self._tell_end(job.id)
+
+    def _placed(self, child: Child, job: Job, failure: Failure) -> Failure:
+        """What does not fit into its lease waits for a larger one, unless this machine can never give that."""
+        if failure.reason is not Reason.DOES_NOT_FIT or failure.needs is None or failure.needs <= self._ever():
+            return failure
+        return self._too_large(job, budget.Cost(child.kind, "", failure.needs - budget.CODE))
+
+    async def _tell_end(self, job_id: str) -> None:
+        """Ring for the job, and have its end seen to where it has come."""
+        self._bell.ring(job_id, QUEUE)
+        job = await self._ask(lambda queue: queue.get(job_id))
+        if job is not None and job.state.final:
+            log.info("job %s %s after %d attempt(s), %d MB", job.id, job.state, job.attempt, (job.peak or 0) >> 20)
+            await self._ended(job)
+
+    async def _sample(self) -> None:
+        while True:
+            for child in self.children:
+                if child.job is not None:
+                    child.sample()
+            await asyncio.sleep(SAMPLE)
+
+
+def default_workers(settings: Settings) -> int:
+    """As many as there are cores, and as fit side by side with the largest of the known costs."""
+    largest = max(cost.needs for cost in budget.TABLE)
+    room = (memory_limit(settings).bytes - SERVER) // largest
+    return max(1, min(granted_cores(), room))
+
+
+def _idle(child: Child, kind: str) -> bool:
+    return child.kind == kind and child.job is None and not child.unwanted

@@ -1,0 +1,266 @@
+"""What each kind of job does with its source, from its last checkpoint to its result."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from halfgig.memory.allocator import trim
+from halfgig.motion.pose_batches import pack_poses, unpack_poses
+from halfgig.motion.regions import Region
+from halfgig.motion.report import as_json, rep_json
+from halfgig.operations.admission import speech_cost
+from halfgig.operations.counting import AUTO, Past, PoseModels, prepare_count
+from halfgig.operations.indexing import file_transcript
+from halfgig.operations.speech_models import SpeechModels
+from halfgig.operations.transcription import transcribe
+from halfgig.records import StoredSource
+from halfgig.speech.transcript import Seam
+from halfgig.store.sqlite import Library, open_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from halfgig.jobs.attempt import Attempt
+    from halfgig.jobs.telling import Telling
+    from halfgig.operations.transcription import Transcription
+    from halfgig.records import Bytes, PoseAt, Rep, Report, Segment, Source
+    from halfgig.settings import Settings
+
+BATCH = 50  # poses of a checkpoint: five seconds of video, 47 kB
+
+
+@dataclass(slots=True)
+class Work:
+    """One attempt's surroundings. `admitted` hears the variant that will run, the bytes that it
+    needs, and the peak that is expected of it."""
+
+    attempt: Attempt
+    source: Source
+    address: str
+    fingerprint: str
+    settings: Settings
+    telling: Telling
+    tools: Tools
+    admitted: Callable[[str, Bytes, Bytes], None]
+
+    @property
+    def options(self) -> Mapping[str, Any]:
+        """What the client asked for."""
+        return self.attempt.job.options
+
+
+class Tools:
+    """The models of a worker, kept from job to job; of one kind at a time, since a worker does one kind."""
+
+    def __init__(self, settings: Settings, beat: Callable[[object], None]) -> None:
+        self.speech = SpeechModels(settings, beat)
+        self.poses = PoseModels(settings, beat)
+
+
+def do(work: Work) -> None:
+    """Do the job and end it with its result. Errors: of the operations, and Fenced."""
+    KINDS[work.attempt.job.kind](work)
+
+
+# --- speech
+
+
+def do_transcript(work: Work) -> None:
+    """A transcript: a checkpoint after each window."""
+    result = _transcribed(work)
+    work.attempt.succeed(result)
+
+
+def do_index(work: Work) -> None:
+    """A transcript, then passages and vectors in the library; content that is there already is not heard again."""
+    result = _from_library(work) or _transcribed(work)
+    work.attempt.checkpoint({"whole": result})
+    work.tools.speech.close_recognizer()
+    work.telling.enter("indexing")
+    filed = file_transcript(_stored(work, result), _alive(work), settings=work.settings, report=work.telling.beat)
+    trim()
+    work.attempt.succeed({**result, "source_id": filed.source.id, "passages": filed.passages})
+
+
+def _transcribed(work: Work) -> dict[str, Any]:
+    """Hear what is not heard yet, and return the facts of the whole."""
+    kept = work.attempt.checkpointed() or {}
+    if "whole" in kept:
+        return dict(kept["whole"])
+    transcription = _prepare(work, kept)
+    _admit(work, transcription)
+    work.telling.enter("recognizing")
+    for stretch in transcription.stretches():
+        state = {"seam": asdict(stretch.seam), "language": transcription.language, "model": transcription.model}
+        work.attempt.checkpoint(state, segments=stretch.segments)
+        work.telling.kept(stretch.seam.position)
+    work.attempt.describe(notes=_said(transcription.log.summary()))
+    return _facts(work, transcription)
+
+
+def _prepare(work: Work, kept: Mapping[str, Any]) -> Transcription:
+    """The transcription from the last seam on, in the language and with the model that were found."""
+    seam = Seam(**kept["seam"]) if "seam" in kept else None
+    work.telling.resume(seam.position if seam else 0.0)
+    return transcribe(
+        work.source,
+        model=kept.get("model") or work.options.get("model"),
+        language=kept.get("language") or work.options.get("language"),
+        translate=bool(work.options.get("translate")),
+        words=bool(work.options.get("words")),
+        settings=work.settings,
+        seam=seam,
+        models=work.tools.speech,
+        watch=work.telling.move,
+        report=work.telling.beat,
+    )
+
+
+def _admit(work: Work, transcription: Transcription) -> None:
+    work.telling.duration = transcription.info.duration if transcription.info else None
+    work.attempt.describe(degraded=_said(transcription.choice.note))
+    cost = speech_cost(transcription.model)
+    work.admitted(transcription.model, cost.needs, cost.likely(work.telling.duration))
+
+
+def _facts(work: Work, transcription: Transcription) -> dict[str, Any]:
+    return {
+        "task": transcription.task,
+        "language": transcription.language,
+        "duration": round(transcription.duration, 3),
+        "model": transcription.model,
+        "segments": work.attempt.count("segment"),
+    }
+
+
+def _from_library(work: Work) -> dict[str, Any] | None:
+    """The facts of a transcript that the library has, its segments copied; None where it has none."""
+    if not work.settings.library_path.exists() or work.attempt.checkpointed():
+        return None
+    with open_library(work.settings.library_path) as connection:
+        library = Library(connection)
+        known = library.shown(work.fingerprint)
+        if known is None:
+            return None
+        facts = {
+            "task": "transcribe",
+            "language": known.language or "",
+            "duration": known.duration,
+            "model": known.model,
+            "segments": sum(1 for _ in library.segments(known.id)),
+        }
+        work.attempt.checkpoint({"whole": facts}, segments=library.segments(known.id))
+    work.attempt.describe(notes=["The library has this content already."])
+    return facts
+
+
+def _stored(work: Work, facts: Mapping[str, Any]) -> StoredSource:
+    """The source as the library is to know it."""
+    return StoredSource(
+        id=work.fingerprint,
+        address=work.address,
+        title=work.source.title,
+        duration=facts["duration"],
+        language=facts["language"],
+        model=facts["model"],
+        added_at="",
+        state="recognizing",
+        attempt=0,
+    )
+
+
+def _alive(work: Work) -> Iterator[Segment]:
+    """The transcript, telling that the work lives while it is read."""
+    for segment in work.attempt.segments():
+        work.telling.beat()
+        yield segment
+
+
+# --- motion
+
+
+def do_reps(work: Work) -> None:
+    """A report of repetitions: a checkpoint after each batch of poses."""
+    kept = work.attempt.checkpointed() or {"frames": 0, "region": None, "position": 0.0}
+    work.telling.resume(kept["position"])
+    keeper = PoseKeeper(work, kept["frames"])
+    counting = prepare_count(
+        work.source,
+        exercise=work.options.get("exercise", AUTO),
+        settings=work.settings,
+        watch=work.telling.move,
+        report=work.telling.beat,
+    )
+    counting.models, counting.keep, counting.watch_rep = work.tools.poses, keeper.keep, keeper.hear
+    region = Region(**kept["region"]) if kept["region"] else None
+    counting.past = Past(_poses(work.attempt), kept["frames"], region)
+    work.telling.duration = counting.info.duration
+    work.attempt.describe(degraded=_said(counting.choice.reason))
+    work.admitted(counting.choice.model, counting.choice.needs, counting.choice.peak)
+    work.telling.enter("counting")
+    report = counting.run()
+    work.attempt.succeed(as_json(report), reps=keeper.rest(report))
+
+
+def _poses(attempt: Attempt) -> Iterator[PoseAt]:
+    for batch in attempt.batches():
+        yield from unpack_poses(batch)
+
+
+class PoseKeeper:
+    """Gathers poses and reps, and writes them in batches. Reps that an earlier attempt told are not told again."""
+
+    def __init__(self, work: Work, frames: int) -> None:
+        self._work, self._frames = work, frames
+        self._poses: list[PoseAt] = []
+        self._reps: list[Rep] = []
+        self._heard = 0
+        self._told = work.attempt.count("rep")
+
+    def keep(self, moment: PoseAt, region: Region | None) -> None:
+        """One more pose, and the tracker's region behind it."""
+        self._poses.append(moment)
+        if len(self._poses) == BATCH:
+            self._write(region)
+
+    def hear(self, rep: Rep) -> None:
+        """One more rep that is certain."""
+        self._heard += 1
+        if self._heard > self._told:
+            self._reps.append(rep)
+
+    def rest(self, report: Report) -> list[dict[str, Any]]:
+        """The reps that were not told yet, at the end: all of them where the exercise is known only now."""
+        if self._heard or self._told:
+            return [rep_json(rep) for rep in self._reps]
+        return [rep_json(rep) for rep in sorted((*report.reps, *report.attempts), key=lambda rep: rep.start)]
+
+    def _write(self, region: Region | None) -> None:
+        self._frames += len(self._poses)
+        position = self._poses[-1].time
+        state = {"frames": self._frames, "region": asdict(region) if region else None, "position": position}
+        self._work.attempt.checkpoint(state, reps=[rep_json(rep) for rep in self._reps], batch=pack_poses(self._poses))
+        self._poses, self._reps = [], []
+        self._work.telling.kept(position)
+
+
+KINDS: dict[str, Callable[[Work], None]] = {"transcript": do_transcript, "index": do_index, "reps": do_reps}
+
+
+def with_less(settings: Settings, less: int) -> Settings:
+    """The settings for work that ran out of memory `less` times: lite poses, then smaller frames.
+
+    For speech the lease decides: a smaller one leaves room for a smaller model only.
+    """
+    if less == 0:
+        return settings
+    width = min(settings.video_resize_width or SMALL_FRAMES, SMALL_FRAMES) if less > 1 else settings.video_resize_width
+    return replace(settings, pose_model="lite", video_resize_width=width)
+
+
+SMALL_FRAMES = 320  # pixels
+
+
+def _said(*sentences: str) -> list[str]:
+    return [sentence for sentence in sentences if sentence]

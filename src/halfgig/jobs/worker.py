@@ -1,0 +1,135 @@
+"""The worker: a child that does jobs of one kind, one after another, and keeps its models between them.
+
+What it is told and tells is in `wire`. What it makes it writes itself, fenced by the attempt.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import sys
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
+
+from halfgig.errors import MIB, HalfgigError, SourceError
+from halfgig.jobs.attempt import Attempt, Fenced
+from halfgig.jobs.child import become_child
+from halfgig.jobs.failures import of_error
+from halfgig.jobs.job import Reason
+from halfgig.jobs.table import JobTable
+from halfgig.jobs.telling import Telling
+from halfgig.jobs.wire import Order
+from halfgig.media.source import fingerprint, open_source
+from halfgig.settings import Settings
+from halfgig.store.upload import DATA
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from halfgig.jobs.child import Wire
+    from halfgig.jobs.job import Job
+    from halfgig.records import Bytes, Source
+
+log = logging.getLogger("halfgig")
+
+LASTING = frozenset({Reason.REFUSED, Reason.DOES_NOT_FIT, Reason.UNAVAILABLE})  # after others the process is in doubt
+
+
+class Worker:
+    """Does jobs from an open table with the settings of this process; `wire` hears how it goes."""
+
+    def __init__(self, table: JobTable, settings: Settings, wire: Wire) -> None:
+        from halfgig.jobs.work import Tools
+
+        self._table, self._settings, self._wire = table, settings, wire
+        self._telling = Telling(wire.send)
+        self._tools = Tools(settings, self._telling.beat)
+
+    def take(self, order: Order) -> bool:
+        """Do one job, and say how it ended. False where this process should do no more."""
+        job = self._table.get(order.job)
+        self._telling.begin()
+        try:
+            if job is None or job.attempt != order.attempt:
+                raise Fenced(f"Job {order.job} is not here for attempt {order.attempt}.")
+            self._do(Attempt(self._table, job), order)
+        except Fenced:
+            log.info("job %s was taken away", order.job)
+            self._wire.send({"done": "fenced"})
+        except Exception as error:
+            return self._failed(order, error)
+        else:
+            self._wire.send({"done": "succeeded"})
+        return True
+
+    def _failed(self, order: Order, error: Exception) -> bool:
+        failure = of_error(error)
+        if failure.reason is Reason.UNEXPECTED:
+            log.exception("job %s met an unforeseen error", order.job)
+        self._wire.send({"failure": asdict(failure)})
+        return failure.reason in LASTING
+
+    def _do(self, attempt: Attempt, order: Order) -> None:
+        from halfgig.jobs.work import Work, do, with_less
+
+        settings = replace(self._settings, memory_limit_mb=max(1, order.lease // MIB))
+        settings = with_less(settings, order.less)
+        self._telling.enter("fetching")
+        with obtained(attempt.job, settings) as source:
+            content = attempt.job.fingerprint or fingerprint(source)
+            attempt.describe(fingerprint=content)
+            twin = attempt.twin(content)
+            if twin is not None:
+                attempt.adopt(twin)
+                return
+            self._telling.enter("loading")
+            address = address_of(attempt.job, source)
+            admitted = self._admitted
+            do(Work(attempt, source, address, content, settings, self._telling, self._tools, admitted))
+
+    def _admitted(self, variant: str, needs: Bytes, peak: Bytes) -> None:
+        self._wire.send({"admitted": {"variant": variant, "needs": needs, "peak": peak}})
+
+
+@contextmanager
+def obtained(job: Job, settings: Settings) -> Iterator[Source]:
+    """The job's source for the length of the block; what was fetched for it is removed afterwards."""
+    folder = settings.data_dir / "fetched" / job.id
+    try:
+        if "upload" in job.source:
+            path = settings.data_dir / "uploads" / job.source["upload"] / DATA
+            if not path.exists():
+                raise SourceError("What was uploaded is no longer here.", "Upload it again.")
+            yield replace(open_source(path, settings), title=job.source.get("title") or path.name)
+        else:
+            yield open_source(job.source["url"], settings)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def address_of(job: Job, source: Source) -> str:
+    """Where the source can be found after the job; empty where it is not kept."""
+    if "url" in job.source:
+        return str(job.source["url"])
+    return source.address if job.keep_source else ""
+
+
+def main() -> None:
+    """Serve the parent until it closes the wire."""
+    wire = become_child(int(sys.argv[1]))
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    try:
+        settings = Settings.from_environment()
+        with JobTable(settings.data_dir / "jobs.db") as table:
+            worker = Worker(table, settings, wire)
+            for message in wire.messages():
+                if not worker.take(Order(**message)):
+                    return
+    except (HalfgigError, BrokenPipeError) as error:
+        log.error("%s", error)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()
