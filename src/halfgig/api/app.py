@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,27 +12,27 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from halfgig import __version__
-from halfgig.api import events, health, index, jobs, results
+from halfgig.api import events, health, index, jobs, results, uploads
 from halfgig.api.auth import Keys, read_keys
 from halfgig.api.hosts import LOOPBACK, Hosts
 from halfgig.api.layers import LastResort, Observed, SafeHeaders
 from halfgig.api.limits import Bodies, Crowd
+from halfgig.api.lingering import Lingering
 from halfgig.api.problems import add_handlers
 from halfgig.api.schema import openapi
 from halfgig.api.services import QueueThread, Services
 from halfgig.api.tally import Tally
-from halfgig.errors import MIB, HalfgigError
+from halfgig.api.upkeep import cleaning, running
+from halfgig.errors import MIB, HalfgigError, LibraryError
 from halfgig.jobs.bell import Bell
 from halfgig.memory.meter import rss
 from halfgig.settings import Settings, listed
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Iterator
 
-    from halfgig.api.services import Supervision
-
-    MakeSupervisor = Callable[[Services], Supervision]
+    from halfgig.api.upkeep import MakeSupervisor
 
 log = logging.getLogger("halfgig.api")
 
@@ -70,6 +69,7 @@ def layers(settings: Settings, tally: Tally) -> list[Middleware]:
     pages = [cors(origins)] if origins else []
     return [
         Middleware(Observed, tally),
+        Middleware(Lingering),
         Middleware(SafeHeaders),
         Middleware(LastResort),
         Middleware(Crowd),
@@ -114,8 +114,9 @@ async def lifespan(
         app.state.failure = error
         raise
     app.state.halfgig = services
+    app.include_router(uploads.router(services.uploads, settings, services.uses))
     try:
-        async with running(services, supervise):
+        async with running(services, supervise), cleaning(services):
             log.info("started", extra={"facts": {"memory_bytes": rss()}})
             yield
     finally:
@@ -126,25 +127,21 @@ async def lifespan(
 def open_services(settings: Settings, tally: Tally) -> Services:
     """The queue and the uploads of the settings' data folder. Raises LibraryError where they cannot be used."""
     quota, limit = settings.disk_quota_mb, settings.max_file_size_mb
-    uploads = UploadStore(
-        settings.data_dir / "uploads",
-        None if quota is None else round(quota * MIB),
-        limit=None if limit is None else round(limit * MIB),
-        expiry=settings.upload_expiry_seconds,
-    )
-    return Services(settings, QueueThread(settings.data_dir / "jobs.db"), Bell(), uploads, tally=tally)
+    with telling_trouble(settings):
+        store = UploadStore(
+            settings.uploads_dir,
+            None if quota is None else round(quota * MIB),
+            limit=None if limit is None else round(limit * MIB),
+            expiry=settings.upload_expiry_seconds,
+        )
+    return Services(settings, QueueThread(settings.data_dir / "jobs.db"), Bell(), store, tally=tally)
 
 
-@asynccontextmanager
-async def running(services: Services, supervise: MakeSupervisor | None) -> AsyncIterator[None]:
-    """The supervisor as a task beside the routes, until the block ends; none where there is no maker of it."""
-    if supervise is None:
-        yield
-        return
-    services.supervisor = supervise(services)
-    services.supervision = asyncio.create_task(services.supervisor.run(services.stopping), name="supervisor")
+@contextmanager
+def telling_trouble(settings: Settings) -> Iterator[None]:
+    """A block in which the system's refusals become a LibraryError that names the folder."""
     try:
         yield
-    finally:
-        services.stopping.set()
-        await services.supervision
+    except OSError as error:
+        detail = f"The folder {settings.data_dir} cannot be used: {error.strerror or error}."
+        raise LibraryError(detail, "Check its rights and its disk, or set HALFGIG_DATA to another.") from error

@@ -98,7 +98,7 @@ class Keys:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it with 401 or 429."""
         if scope["type"] == "http" and (error := self._refusal(scope)) is not None:
-            await error_response(scope, error, last=True)(scope, receive, send)
+            await error_response(scope, error)(scope, receive, send)
             return
         await self.app(scope, receive, send)
 

@@ -105,6 +105,7 @@ def _exposition(services: Services, counts: dict[tuple[str, str], int]) -> tuple
         jobs=counts,
         streams=services.streams,
         leases=services.leases(),
+        restarts=services.supervisor.restarts if services.supervisor else {},
         uploads=len(uploads),
         uploads_held=sum(upload.offset for upload in uploads),
     )

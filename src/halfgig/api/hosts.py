@@ -38,10 +38,10 @@ class Hosts:
         name = host_name(headers.get("host", ""))
         if self._names and name not in self._names:
             body = plain_problem(421, "This server has another name.", "Use a name that TRUSTED_HOSTS lists.")
-            await problem_response(scope, body, last=True)(scope, receive, send)
+            await problem_response(scope, body)(scope, receive, send)
         elif not self._from_pages and self._is_foreign(scope["method"], headers):
             error = Forbidden("A page of another origin may not do this.", "List the origin in CORS_ORIGINS.")
-            await error_response(scope, error, last=True)(scope, receive, send)
+            await error_response(scope, error)(scope, receive, send)
         else:
             await self.app(scope, receive, send)
 

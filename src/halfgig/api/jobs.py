@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
@@ -12,10 +11,21 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from halfgig.api.forms import FormLimits, receive_form
 from halfgig.api.schema import problems
 from halfgig.api.services import Given, Services
+from halfgig.api.upkeep import drop_upload
 from halfgig.api.views import JobPage, JobView, job_view
-from halfgig.api.wishes import EXAMPLES, IndexWish, RepsWish, TranscriptWish, checked_options, read_json
+from halfgig.api.wishes import (
+    EXAMPLES,
+    FORM_FIELDS,
+    IndexWish,
+    RepsWish,
+    TranscriptWish,
+    checked_options,
+    read_form,
+    read_json,
+)
 from halfgig.errors import Conflict, HalfgigError, NotFound, UnsupportedMedia
 from halfgig.jobs.bell import QUEUE
 from halfgig.jobs.job import KINDS, Job, State
@@ -43,12 +53,12 @@ Key = Annotated[
 LINKED = {"Location": {"description": "the address of the job", "schema": {"type": "string"}}}
 FORM_SCHEMA = {
     "type": "object",
-    "required": ["kind", "file"],
+    "required": ["kind"],
     "properties": {
+        "file": {"type": "string", "format": "binary", "description": "the source; or give url or upload"},
         "kind": {"type": "string", "enum": list(KINDS)},
-        "options": {"type": "string", "description": "a JSON object; its members may also be fields of the form"},
-        "title": {"type": "string", "maxLength": 200},
-        "file": {"type": "string", "format": "binary", "description": "the last field"},
+        "options": {"type": "string", "description": "a JSON object; its members may be fields of their own instead"},
+        **{name: {"type": "string"} for name in ("url", "upload", "title", *FORM_FIELDS)},
     },
 }
 BODY = {
@@ -77,7 +87,10 @@ async def create_job(request: Request, services: Given, response: Response, key:
 
     The answer comes at once, and the job is on disk by then. Watch it at `links.events`, or ask for `links.self`.
     """
-    job = await _accept(await _wish(request), services, key)
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind not in READERS:
+        raise UnsupportedMedia(f"A body of type {kind or 'none'} is not taken here.", f"Send {JSON} or {FORM}.")
+    job = await READERS[kind](request, services, key)
     response.headers["Location"] = f"/jobs/{job.id}"
     return job_view(job)
 
@@ -131,7 +144,7 @@ async def delete_job(job_id: JobId, services: Given) -> None:
     """Forget a job that has ended, with its transcript, its report and its upload. What is indexed stays."""
     job = await _move(services, job_id, lambda queue: queue.delete(job_id))
     if "upload" in job.source:
-        await _drop_upload(services, job.source["upload"])
+        await drop_upload(services, job.source["upload"])
 
 
 async def known_job(services: Services, job_id: str) -> Job:
@@ -151,15 +164,29 @@ async def _move(services: Services, job_id: str, move: Callable[[JobQueue], Job 
     return job
 
 
-async def _wish(request: Request) -> Wish:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind == JSON:
-        return read_json(await request.body())
-    raise UnsupportedMedia(f"A body of type {kind or 'none'} is not taken here.", f"Send {JSON} or {FORM}.")
+async def _from_json(request: Request, services: Services, key: str | None) -> Job:
+    job, _ = await _accept(read_json(await request.body()), services, key)
+    return job
 
 
-async def _accept(wish: Wish, services: Services, key: str | None) -> Job:
-    """The job that the wish makes, or the one that its key has made before."""
+async def _from_form(request: Request, services: Services, key: str | None) -> Job:
+    """The job that a form makes; its file is kept only for a job that is new."""
+    limits = FormLimits(stall=services.settings.upload_stall_seconds)
+    form = await receive_form(request, services.uploads, limits)
+    is_new = False
+    try:
+        job, is_new = await _accept(read_form(form.fields, form.upload.id if form.upload else None), services, key)
+    finally:
+        if form.upload and not is_new:
+            await drop_upload(services, form.upload.id)
+    return job
+
+
+READERS = {JSON: _from_json, FORM: _from_form}
+
+
+async def _accept(wish: Wish, services: Services, key: str | None) -> tuple[Job, bool]:
+    """The job that the wish makes, or the one that its key has made before, and whether it is new."""
     options = checked_options(wish, services.settings)
     source = await run_in_threadpool(checked_source, wish, services)
     create = partial(
@@ -177,7 +204,7 @@ async def _accept(wish: Wish, services: Services, key: str | None) -> Job:
     if is_new:
         services.bell.ring(QUEUE)
         log.info("accepted", extra={"facts": {"job": job.id, "kind": job.kind}})
-    return job
+    return job, is_new
 
 
 def _create(queue: JobQueue, **asked: Any) -> tuple[Job, bool]:
@@ -194,9 +221,3 @@ def checked_source(wish: Wish, services: Services) -> dict[str, Any]:
     facts = services.uploads.facts(wish.source.upload)
     told = {"upload": facts.id, "title": facts.title, "size": facts.length, **titled}
     return told if facts.sha256 is None else {**told, "sha256": facts.sha256}
-
-
-async def _drop_upload(services: Services, upload_id: str) -> None:
-    if not await services.ask(lambda queue: queue.uses(upload_id)):
-        with suppress(HalfgigError):  # it has gone already, or is written to and will expire
-            await run_in_threadpool(services.uploads.remove, upload_id)

@@ -34,7 +34,7 @@ class Crowd:
             await self.app(scope, receive, send)
         elif self._now >= self._most:
             body = plain_problem(503, f"The server works on {self._most} requests.", "Try again in a moment.")
-            await problem_response(scope, body, {"Retry-After": "1"}, last=True)(scope, receive, send)
+            await problem_response(scope, body, {"Retry-After": "1"})(scope, receive, send)
         else:
             self._now += 1
             try:
@@ -58,10 +58,10 @@ class Bodies:
             async with asyncio.timeout(self._seconds):
                 body = await self._read(scope, receive)
         except TooLarge as error:
-            await error_response(scope, error, last=True)(scope, receive, send)
+            await error_response(scope, error)(scope, receive, send)
         except TimeoutError:
             late = plain_problem(408, f"The body took more than {self._seconds:g} s.", "Send it faster.")
-            await problem_response(scope, late, last=True)(scope, receive, send)
+            await problem_response(scope, late)(scope, receive, send)
         else:
             if body is not None:
                 await self.app(scope, _replay(body, receive), send)

@@ -39,6 +39,7 @@ class Snapshot:
     jobs: Mapping[tuple[str, str], int]  # by kind and state
     streams: int
     leases: Mapping[str, Bytes] = field(default_factory=dict)  # by kind of child
+    restarts: Mapping[str, int] = field(default_factory=dict)  # failed attempts by reason
     uploads: int = 0
     uploads_held: Bytes = 0
 
@@ -79,18 +80,22 @@ def memory_families(now: Snapshot) -> Iterator[Metric]:
 
 
 def state_families(now: Snapshot) -> Iterator[Metric]:
-    """Jobs, uploads and streams as they are."""
+    """Jobs, uploads and streams as they are, and attempts that failed."""
     queue = GaugeMetricFamily("halfgig_queue_jobs", "Jobs by kind and state.", labels=["kind", "state"])
     for (kind, state), count in sorted(now.jobs.items()):
         queue.add_metric([kind, state], count)
     yield queue
+    restarts = CounterMetricFamily("halfgig_worker_restarts", "Attempts that failed, by reason.", labels=["reason"])
+    for reason, count in sorted(now.restarts.items()):
+        restarts.add_metric([reason], count)
+    yield restarts
     yield _gauge("uploads", "Uploads that are kept, whole or not.", now.uploads)
     yield _gauge("uploads_bytes", "Bytes of them on disk.", now.uploads_held)
     yield _gauge("event_streams", "Streams of events that are open.", now.streams)
 
 
 def job_families(tally: Tally) -> Iterator[Metric]:
-    """What ended jobs have cost, and children that ended before their time."""
+    """What ended jobs have cost."""
     seconds = HistogramMetricFamily("halfgig_job_seconds", "Seconds of work that jobs took.", labels=["kind"])
     peaks = GaugeMetricFamily("halfgig_job_peak_bytes", "The most that a job's child has held.", labels=["kind"])
     for kind, seen in sorted(tally.jobs.items()):
@@ -99,12 +104,6 @@ def job_families(tally: Tally) -> Iterator[Metric]:
         peaks.add_metric([kind], seen.peak)
     yield seconds
     yield peaks
-    restarts = CounterMetricFamily(
-        "halfgig_worker_restarts", "Children that ended before their time.", labels=["reason"]
-    )
-    for reason, count in sorted(tally.restarts.items()):
-        restarts.add_metric([reason], count)
-    yield restarts
 
 
 def request_families(tally: Tally) -> Iterator[Metric]:

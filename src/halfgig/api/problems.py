@@ -68,20 +68,16 @@ def kinds(root: type[HalfgigError] = HalfgigError) -> list[type[HalfgigError]]:
     return [root, *(kind for child in root.__subclasses__() for kind in kinds(child))]
 
 
-def problem_response(
-    scope: Scope, body: dict[str, Any], headers: Mapping[str, str] | None = None, *, last: bool = False
-) -> JSONResponse:
-    """The answer to a request that failed. `last` ends the connection: what it still sends is not read."""
+def problem_response(scope: Scope, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
+    """The answer to a request that failed."""
     told = {**body, "request_id": scope.get("state", {}).get("request_id", "")}
     held = dict(headers or {})
     if body["status"] in {429, 503}:
         held.setdefault("Retry-After", str(RETRY_AFTER))
-    if last:
-        held["Connection"] = "close"
     return JSONResponse(told, body["status"], held, MEDIA_TYPE)
 
 
-def error_response(scope: Scope, error: HalfgigError, *, last: bool = False) -> JSONResponse:
+def error_response(scope: Scope, error: HalfgigError) -> JSONResponse:
     """The answer for an error of ours, logged where the fault is not the client's."""
     if error.status >= 500:
         log.warning("problem", extra={"facts": {"status": error.status, "detail": error.detail}})
@@ -90,7 +86,7 @@ def error_response(scope: Scope, error: HalfgigError, *, last: bool = False) -> 
         headers["Retry-After"] = str(max(1, round(error.retry_after)))
     if error.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="halfgig"'
-    return problem_response(scope, problem(error), headers, last=last)
+    return problem_response(scope, problem(error), headers)
 
 
 def crash_response(scope: Scope) -> JSONResponse:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from halfgig.api.auth import OPEN
 from halfgig.api.problems import MEDIA_TYPE, phrase
+from halfgig.api.wishes import definitions
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -70,7 +71,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 
 def _complete(schema: dict[str, Any]) -> None:
     models = schema.setdefault("components", {}).setdefault("schemas", {})
-    models |= _definitions()
+    models |= _definitions() | definitions()
     for unused in ("HTTPValidationError", "ValidationError"):
         models.pop(unused, None)
     schema["components"]["securitySchemes"] = SECURITY

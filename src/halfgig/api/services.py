@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
@@ -16,9 +17,10 @@ from halfgig.settings import Settings
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from halfgig.memory.governor import Lease
     from halfgig.records import Bytes
 
 Told = TypeVar("Told")
@@ -50,10 +52,19 @@ class QueueThread:
 
 
 class Supervision(Protocol):
-    """What runs the jobs, as far as the server minds."""
+    """What runs the jobs, as far as the server minds: jobs.supervisor.Supervisor, or a test's."""
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        """Claim jobs and watch over them until `stopping` is set; end every child, and return."""
+    restarts: dict[str, int]  # failed attempts by reason
+
+    @property
+    def leases(self) -> Sequence[Lease]:
+        """The leases of memory that are out."""
+
+    async def run(self) -> None:
+        """Claim jobs and watch over them until `stop`."""
+
+    async def stop(self) -> None:
+        """Start nothing more, and end every child."""
 
 
 @dataclass(slots=True)
@@ -75,13 +86,24 @@ class Services:
         """What `question` says of the job queue, on the queue's thread."""
         return await self.queue.ask(question)
 
+    async def uses(self, upload_id: str) -> bool:
+        """Whether a job needs this upload."""
+        return await self.ask(lambda queue: queue.uses(upload_id))
+
+    def uses_now(self, upload_id: str) -> bool:
+        """The same, for another thread than the event loop's."""
+        return self.queue.ask_now(lambda queue: queue.uses(upload_id))
+
     def supervising(self) -> bool:
         """Whether the supervisor is at work."""
         return self.supervision is not None and not self.supervision.done()
 
-    def leases(self) -> Mapping[str, Bytes]:
+    def leases(self) -> dict[str, Bytes]:
         """Memory that is granted to children, by kind."""
-        return {}
+        granted: Counter[str] = Counter()
+        for lease in self.supervisor.leases if self.supervisor else ():
+            granted[lease.kind] += lease.granted
+        return dict(granted)
 
     def close(self) -> None:
         """Close everything; what was asked before is finished."""

@@ -30,7 +30,6 @@ class Tally:
         self.requests: Counter[tuple[str, str, str]] = Counter()  # by method, route and status
         self.request_seconds: dict[str, Seconds] = {}  # by route
         self.jobs: dict[str, Seen] = {}  # by kind
-        self.restarts: Counter[str] = Counter()  # by reason
 
     def count(self, method: str, route: str, status: int, seconds: Seconds) -> None:
         """A request that was answered; status 0 where its client left before."""
@@ -46,7 +45,3 @@ class Tally:
         seen.peak = max(seen.peak, peak or 0)
         for place, bound in enumerate(BUCKETS):
             seen.within[place] += seconds <= bound
-
-    def restarted(self, reason: str) -> None:
-        """A child that ended before its time."""
-        self.restarts[reason] += 1

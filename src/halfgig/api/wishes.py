@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 from fastapi.exceptions import RequestValidationError
@@ -13,10 +14,13 @@ from halfgig.motion.exercises import exercise_named
 from halfgig.speech.language import AUTO, check_code
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from halfgig.settings import Settings
 
 MOST_URL = 4096  # characters
 MOST_PRIORITY = 100
+FORM_FIELDS = ("kind", "priority", "keep_source", "callback_url")  # of a form, beside its source and its options
 EXAMPLES = [
     {"kind": "transcript", "source": {"url": "https://example.org/talk.mp4"}, "options": {"language": "en"}},
     {"kind": "index", "source": {"upload": "3k9v0c8d2m6q1r5t7x4z0a2b4c"}},
@@ -104,12 +108,34 @@ def read_json(body: bytes) -> TranscriptWish | IndexWish | RepsWish:
         raise _invalid(error) from error
 
 
-def read_values(values: dict[str, Any]) -> TranscriptWish | IndexWish | RepsWish:
-    """The wish in the fields of a form. Raises RequestValidationError."""
+def read_form(fields: Mapping[str, str], upload: str | None) -> TranscriptWish | IndexWish | RepsWish:
+    """The wish in the fields of a form, whose file has become the upload; None where it had none.
+
+    What is no field of a wish is an option, as all of `options`, a JSON object, are. Raises RequestValidationError.
+    """
+    source: dict[str, str] = {name: fields[name] for name in ("url", "upload", "title") if name in fields}
+    if upload is not None:
+        source = {"upload": upload, **source}
+        if "upload" in fields:  # both a file and the name of one
+            source["url"] = ""
+    taken = {"options", *source, *FORM_FIELDS, "url", "upload", "title"}
+    options = {**_options(fields), **{name: value for name, value in fields.items() if name not in taken}}
+    values = {name: fields[name] for name in FORM_FIELDS if name in fields}
     try:
-        return _READER.validate_python(values)
+        return _READER.validate_python({**values, "source": source, "options": options})
     except ValidationError as error:
         raise _invalid(error) from error
+
+
+def _options(fields: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        options = json.loads(fields.get("options") or "{}")
+    except (ValueError, RecursionError):
+        options = None
+    if not isinstance(options, dict):
+        wrong = {"type": "json_invalid", "loc": ("body", "options"), "msg": "is no JSON object"}
+        raise RequestValidationError([wrong])
+    return options
 
 
 def _invalid(error: ValidationError) -> RequestValidationError:
@@ -144,6 +170,7 @@ def _speech_options(options: SpeechOptions, settings: Settings) -> dict[str, Any
     return given
 
 
-def schema() -> dict[str, Any]:
-    """The JSON schema of a wish, its definitions inside."""
-    return _READER.json_schema(ref_template="#/components/schemas/{model}")
+def definitions() -> dict[str, Any]:
+    """The JSON schemas of a wish and its parts, by name, as OpenAPI refers to them."""
+    made = _READER.json_schema(ref_template="#/components/schemas/{model}")
+    return {**made.pop("$defs"), "JobWish": made}

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from halfgig.api.services import Services
     from halfgig.jobs.job import Job
     from halfgig.jobs.queue import JobQueue
+    from halfgig.memory.governor import Lease
 
 URL = {"url": "https://example.org/talk.mp4", "title": "A talk.mp4"}
 SPOKEN = (
@@ -46,8 +47,16 @@ REPORT = {
 class Idle:
     """A supervisor that claims nothing."""
 
-    async def run(self, stopping: asyncio.Event) -> None:
-        await stopping.wait()
+    def __init__(self) -> None:
+        self.restarts: dict[str, int] = {}
+        self.leases: tuple[Lease, ...] = ()
+        self._stopping = asyncio.Event()
+
+    async def run(self) -> None:
+        await self._stopping.wait()
+
+    async def stop(self) -> None:
+        self._stopping.set()
 
 
 class Site:
@@ -87,7 +96,8 @@ class Site:
         with store.append(upload.id, 0) as writer:
             writer.append(content)
             writer.commit()
-        return upload.id
+        name: str = upload.id
+        return name
 
 
 def assert_is_problem(answer: httpx.Response) -> None:

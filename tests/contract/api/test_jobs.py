@@ -188,3 +188,61 @@ def test_a_password_in_an_address_is_not_shown(site: Site) -> None:
         site.post("/jobs", json={**WISH, "source": source}).json()["source"]["url"]
         == "https://example.org:8443/a.mp4?x=1"
     )
+
+
+FILE = {"file": ("Talk.mp4", b"sound and picture", "video/mp4")}
+
+
+def test_a_form_brings_its_source(site: Site) -> None:
+    answer = site.post("/jobs", data={"kind": "transcript", "language": "de", "options": '{"words": true}'}, files=FILE)
+    told = answer.json()
+    assert answer.status_code == 202
+    assert told["options"] == {"language": "de", "words": True}
+    assert (told["source"]["title"], told["source"]["size"]) == ("Talk.mp4", 17)
+    assert told["source"]["sha256"]
+    assert site.services.uploads.open(told["source"]["upload"]).read_bytes() == b"sound and picture"
+
+
+def test_the_fields_of_a_form_are_those_of_a_wish(site: Site) -> None:
+    fields = {"kind": "reps", "exercise": "squat", "title": "Legs", "keep_source": "true", "priority": "-1"}
+    told = site.post("/jobs", data=fields, files=FILE).json()
+    assert (told["options"], told["source"]["title"]) == ({"exercise": "squat"}, "Legs")
+    assert (told["keep_source"], told["priority"]) == (True, -1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({}, 422),
+        ({"kind": "dance"}, 422),
+        ({"kind": "reps", "options": "[]"}, 422),
+        ({"kind": "reps", "options": "{" * 20_000}, 422),
+        ({"kind": "reps", "words": "true"}, 422),
+        ({"kind": "reps", "url": "https://a.example/b.mp4"}, 422),
+        ({"kind": "reps", "upload": "0" * 26}, 422),
+        ({"kind": "reps", "exercise": "cartwheel"}, 400),
+        ({"kind": "reps", "priority": "soon"}, 422),
+    ],
+)
+def test_a_form_that_is_refused_leaves_nothing(site: Site, fields: dict[str, str], status: int) -> None:
+    assert site.post("/jobs", data=fields, files=FILE).status_code == status
+    assert list(site.services.uploads.uploads()) == []
+
+
+def test_a_form_that_comes_again_makes_one_job_and_keeps_one_file(site: Site) -> None:
+    ask = {"data": {"kind": "transcript"}, "files": FILE, "headers": {"Idempotency-Key": "k"}}
+    first, second = (site.post("/jobs", **ask).json() for _ in range(2))
+    assert first["id"] == second["id"]
+    assert [upload.id for upload in site.services.uploads.uploads()] == [first["source"]["upload"]]
+
+
+def test_a_form_without_a_file_may_name_its_source(site: Site) -> None:
+    form = {"kind": (None, "transcript"), "url": (None, "https://example.org/a.mp4")}
+    assert site.post("/jobs", files=form).json()["source"] == {"url": "https://example.org/a.mp4"}
+
+
+def test_a_file_past_the_limit_is_refused_and_not_kept(open_site: Any) -> None:
+    with open_site(max_file_size_mb=1) as site:
+        large = {"file": ("a.mp4", b"x" * 3_000_000, "video/mp4")}
+        assert site.post("/jobs", data={"kind": "reps"}, files=large).status_code == 413
+        assert list(site.services.uploads.uploads()) == []

@@ -46,11 +46,6 @@ def test_who_has_no_key_is_told_how_to_send_one() -> None:
     assert error_response(SCOPE, Unauthorized("No key.")).headers["www-authenticate"].startswith("Bearer")
 
 
-def test_a_connection_may_be_ended() -> None:
-    assert error_response(SCOPE, Busy("Full."), last=True).headers["connection"] == "close"
-    assert "connection" not in error_response(SCOPE, Busy("Full.")).headers
-
-
 def test_every_kind_has_a_name_of_its_own_and_says_what_it_is() -> None:
     defined = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HalfgigError)}
     assert defined <= set(kinds())

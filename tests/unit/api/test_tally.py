@@ -46,9 +46,8 @@ def test_ended_jobs_are_a_histogram_and_a_peak() -> None:
 
 
 def test_restarts_are_told_by_reason() -> None:
-    tally = Tally()
-    tally.restarted("out_of_memory")
-    assert samples(BARE, tally)["halfgig_worker_restarts_total", (("reason", "out_of_memory"),)] == 1
+    now = Snapshot(10, None, 100, {}, 0, restarts={"out_of_memory": 1})
+    assert samples(now, Tally())["halfgig_worker_restarts_total", (("reason", "out_of_memory"),)] == 1
 
 
 def test_requests_are_told_by_route() -> None:

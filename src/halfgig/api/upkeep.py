@@ -1,0 +1,91 @@
+"""What runs beside the routes: the supervisor, the end of each job, and the deletion of old uploads."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, TypeAlias
+
+from fastapi.concurrency import run_in_threadpool
+
+from halfgig.errors import HalfgigError
+from halfgig.jobs.job import State
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from halfgig.api.services import Services, Supervision
+    from halfgig.jobs.job import Job
+    from halfgig.records import Seconds
+
+    MakeSupervisor: TypeAlias = Callable[[Services], Supervision]
+
+log = logging.getLogger("halfgig.api")
+
+SWEEP: Seconds = 300.0  # between two looks for uploads that are past their time
+
+
+@asynccontextmanager
+async def running(services: Services, supervise: MakeSupervisor | None) -> AsyncIterator[None]:
+    """The supervisor as a task beside the routes, until the block ends or the server begins to stop."""
+    if supervise is None:
+        yield
+        return
+    services.supervisor = supervise(services)
+    services.supervision = asyncio.create_task(services.supervisor.run(), name="supervisor")
+    services.supervision.add_done_callback(_tell_crash)
+    ending = asyncio.create_task(_stop_in_time(services, services.supervisor), name="supervisor-stop")
+    try:
+        yield
+    finally:
+        services.stopping.set()
+        await asyncio.wait([ending, services.supervision])
+
+
+async def _stop_in_time(services: Services, supervisor: Supervision) -> None:
+    await services.stopping.wait()
+    await supervisor.stop()
+
+
+def _tell_crash(supervision: asyncio.Task[None]) -> None:
+    if not supervision.cancelled() and (error := supervision.exception()) is not None:
+        log.error("supervisor crashed", exc_info=error)
+
+
+@asynccontextmanager
+async def cleaning(services: Services) -> AsyncIterator[None]:
+    """Delete uploads that are past their time, now and then, until the block ends."""
+    sweeper = asyncio.create_task(_sweep(services), name="upload-sweeper")
+    try:
+        yield
+    finally:
+        sweeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await sweeper
+
+
+async def _sweep(services: Services) -> None:
+    while True:
+        try:
+            gone = await run_in_threadpool(services.uploads.expire, services.uses_now)
+        except (HalfgigError, OSError) as error:
+            log.warning("uploads not swept", extra={"facts": {"detail": str(error)}})
+        else:
+            if gone:
+                log.info("uploads expired", extra={"facts": {"uploads": len(gone)}})
+        await asyncio.sleep(SWEEP)
+
+
+async def see_to_end(services: Services, job: Job) -> None:
+    """Count a job that has ended, and delete its upload where it is needed no more: a failed job may be retried."""
+    services.tally.ended(job.kind, sum(job.timings.values()), job.peak)
+    if job.state is State.SUCCEEDED and "upload" in job.source:
+        await drop_upload(services, job.source["upload"])
+
+
+async def drop_upload(services: Services, upload_id: str) -> None:
+    """Delete an upload that no job needs."""
+    if not await services.uses(upload_id):
+        with suppress(HalfgigError):  # it has gone already, or is written to and will expire
+            await run_in_threadpool(services.uploads.remove, upload_id)
