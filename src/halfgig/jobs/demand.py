@@ -53,9 +53,14 @@ def _speech(options: Mapping[str, Any], settings: Settings) -> Iterator[Cost]:
         return
     translate = bool(options.get("translate"))
     wanted = choose_whisper(name, language, translate=translate).first
-    least = choose_whisper(name, language, translate=translate, fits=lambda _: False).first
+    least = choose_whisper(name, language, translate=translate, fits=_is_least).first
     for model in dict.fromkeys((wanted, least)):
         yield speech_cost(model)
+
+
+def _is_least(model: str) -> bool:
+    """Whether nothing that hears speech needs less."""
+    return speech_cost(model).needs <= min(cost.needs for cost in budget.TABLE if cost.kind == "transcribe")
 
 
 def _at_least(table: Cost, learned: Cost) -> Cost:

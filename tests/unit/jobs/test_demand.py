@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from halfgig.jobs.demand import candidates
+from halfgig.jobs.job import Job, State
+from halfgig.memory import budget
+from halfgig.memory.learned import Learned
+from halfgig.settings import Settings
+
+JOB = Job("j", "transcript", State.QUEUED, {}, {}, 0.0, 0.0)
+BASE, TINY = (budget.cost("transcribe", name).needs for name in ("base", "tiny.en"))
+
+
+def needs(job: Job, settings: Settings | None = None, learned: Learned | None = None) -> list[int]:
+    return [cost.needs for cost in candidates(job, settings or Settings(), learned or Learned(), 0.0)]
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({}, [BASE, TINY]),
+        ({"language": "en"}, [TINY]),
+        ({"language": "de"}, [BASE]),
+        ({"model": "base", "language": "en"}, [BASE, TINY]),
+        ({"translate": True}, [BASE]),
+    ],
+)
+def test_speech_wants_what_its_language_needs(options: dict[str, object], expected: list[int]) -> None:
+    assert needs(replace(JOB, options=options)) == expected
+    assert needs(replace(JOB, kind="index", options=options)) == expected
+
+
+def test_reps_go_from_full_poses_to_small_frames() -> None:
+    found = needs(replace(JOB, kind="reps"))
+    assert len(found) == 3
+    assert found == sorted(found, reverse=True)
+    assert needs(replace(JOB, kind="reps"), Settings(pose_model="lite")) == found[1:]
+
+
+def test_what_ran_out_of_memory_is_offered_less() -> None:
+    assert needs(replace(JOB, less=1)) == [TINY]
+    assert needs(replace(JOB, less=7)) == [TINY]
+
+
+def test_a_job_gets_at_least_what_it_said_it_needs() -> None:
+    assert needs(replace(JOB, needs=BASE + 1)) == [BASE + 1, BASE + 1]
+    assert needs(replace(JOB, needs=TINY + 1)) == [BASE, TINY + 1]
+
+
+def test_lessons_raise_a_figure_and_never_lower_it() -> None:
+    cost = budget.cost("transcribe", "tiny.en")
+    more = Learned().with_peak("transcribe", "tiny.en", round(1.2 * cost.peak), cost.peak, 0.0)
+    less = Learned().with_peak("transcribe", "tiny.en", round(0.9 * cost.peak), cost.peak, 0.0)
+    english = replace(JOB, options={"language": "en"})
+    assert needs(english, learned=more)[0] > TINY
+    assert needs(english, learned=less)[0] == TINY
