@@ -1,0 +1,84 @@
+"""A worker that does what its job's options say: real wire, real table, no models."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from halfgig.errors import DoesNotFit, SourceError
+from halfgig.jobs.attempt import Attempt, Fenced
+from halfgig.jobs.child import become_child
+from halfgig.jobs.failures import of_error
+from halfgig.jobs.table import JobTable
+from halfgig.settings import Settings
+
+if TYPE_CHECKING:
+    from halfgig.jobs.child import Wire
+
+MIB = 1024 * 1024
+
+
+def act(attempt: Attempt, wire: Wire) -> None:
+    """Do what the option `first` says in the first attempt; any later one succeeds."""
+    wire.send({"progress": {"stage": "acting", "position": 1.0}})
+    what = attempt.job.options.get("always") or (attempt.job.options.get("first") if attempt.job.attempt == 1 else "")
+    match what:
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "exit":
+            sys.stderr.write("I cannot go on\n")
+            sys.stderr.flush()
+            os._exit(3)
+        case "hang":
+            time.sleep(600)
+        case "refuse":
+            raise SourceError("It is empty.", "Give another.")
+        case "large":
+            raise DoesNotFit("reps", attempt.job.options["needs"], 1)
+        case "checkpoints":
+            keep_on(attempt, wire)
+        case "hungry":
+            grow()
+        case "nonsense":
+            wire.outbox.write(b"this is no message\n")
+
+
+def keep_on(attempt: Attempt, wire: Wire) -> None:
+    for position in range(600):
+        attempt.checkpoint({"position": position})
+        wire.send({"checkpoint": position})
+        time.sleep(0.05)
+
+
+def grow() -> None:
+    held = []
+    while True:
+        held.append(b"x" * MIB)
+        time.sleep(0.001)
+
+
+def take(table: JobTable, wire: Wire, order: dict[str, Any]) -> None:
+    job = table.get(order["job"])
+    assert job is not None
+    attempt = Attempt(table, job)
+    try:
+        act(attempt, wire)
+        result = {"pid": os.getpid(), "lease": order["lease"], "less": order["less"]}
+        attempt.succeed(result)
+        wire.send({"done": "succeeded"})
+    except Fenced:
+        wire.send({"done": "fenced"})
+    except Exception as error:
+        failure = of_error(error)
+        told = {name: getattr(failure, name) for name in ("reason", "detail", "remedy", "status", "needs")}
+        wire.send({"failure": told})
+
+
+if __name__ == "__main__":
+    ends = become_child(int(sys.argv[1]))
+    with JobTable(Settings.from_environment().data_dir / "jobs.db") as opened:
+        for message in ends.messages():
+            take(opened, ends, message)

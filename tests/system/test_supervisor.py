@@ -1,0 +1,324 @@
+"""The supervisor with real processes, whose work is told by their jobs' options."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from halfgig.jobs.bell import Bell
+from halfgig.jobs.job import Job, State
+from halfgig.jobs.queue_thread import QueueThread
+from halfgig.jobs.supervisor import RESTARTED, STOPPED, Supervisor
+from halfgig.memory.governor import Governor, Standing
+from halfgig.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from halfgig.memory.jail import Run
+
+WORKER = Path(__file__).with_name("fake_worker.py")
+MIB = 1024 * 1024
+ROOM = 600 * MIB
+PATIENCE = 30.0
+GIGABYTE = Settings(memory_limit_mb=1024, workers=1, worker_idle_seconds=60)
+
+
+def command(kind: str) -> list[str]:
+    return [sys.executable, str(WORKER), str(os.getpid()), kind]
+
+
+@dataclass
+class House:
+    """A queue and its supervisor at work. `room` is what the governor may give, `ended` the ids of ended jobs."""
+
+    queue: QueueThread
+    bell: Bell
+    supervisor: Supervisor
+    ended: list[str]
+
+    async def add(self, kind: str = "transcript", **options: Any) -> str:
+        job, _ = await self.queue.ask(lambda queue: queue.create(kind, {"url": "http://a/b"}, options))
+        self.bell.ring("")
+        return job.id
+
+    async def job(self, job_id: str) -> Job:
+        found = await self.queue.ask(lambda queue: queue.get(job_id))
+        assert found is not None
+        return found
+
+    async def until(self, job_id: str, reached: Callable[[Job], bool] = lambda job: job.state.final) -> Job:
+        async with asyncio.timeout(PATIENCE):
+            while not reached(job := await self.job(job_id)):
+                await self.bell.wait(job_id, 0.05)
+        return job
+
+
+@asynccontextmanager
+async def house(folder: Path, settings: Settings = GIGABYTE, room: int = ROOM) -> AsyncIterator[House]:
+    settings = replace(settings, data_dir=folder)
+    queue, bell, ended, stopping = QueueThread(folder / "jobs.db"), Bell(), list[str](), asyncio.Event()
+    governor = Governor(lambda: [Standing(room, 0)], lambda _: 0, reserve=0)
+
+    async def end(job: Job) -> None:
+        ended.append(job.id)
+
+    supervisor = Supervisor(settings, queue.ask, bell, governor, command=command, ended=end, grace=0.5)
+    task = asyncio.create_task(supervisor.run(stopping))
+    try:
+        yield House(queue, bell, supervisor, ended)
+    finally:
+        stopping.set()
+        bell.ring("")
+        await task
+        assert supervisor.children == ()
+        assert supervisor.leases == ()
+        queue.close()
+
+
+def test_one_child_does_the_jobs_of_one_kind(tmp_path: Path) -> None:
+    async def story() -> list[Job]:
+        async with house(tmp_path) as at:
+            ids = [await at.add() for _ in range(3)]
+            done = [await at.until(job_id) for job_id in ids]
+            assert at.ended == ids
+            return done
+
+    done = asyncio.run(story())
+    assert [job.state for job in done] == [State.SUCCEEDED] * 3
+    assert len({(job.result or {})["pid"] for job in done}) == 1
+    assert all(job.attempt == 1 for job in done)
+
+
+def test_an_idle_child_gives_way_to_another_kind(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, room=300 * MIB) as at:
+            await at.until(await at.add("transcript"))
+            [first] = at.supervisor.children
+            first.lease.granted = 200 * MIB  # as if it held that much
+            assert (await at.until(await at.add("reps"))).state is State.SUCCEEDED
+            assert [child.kind for child in at.supervisor.children] == ["reps"]
+
+    asyncio.run(story())
+
+
+def test_an_idle_child_ends(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, replace(GIGABYTE, worker_idle_seconds=0.1)) as at:
+            await at.until(await at.add())
+            async with asyncio.timeout(PATIENCE):
+                while at.supervisor.children:
+                    await at.bell.wait("", 0.1)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("what", "reason", "words"),
+    [
+        ("segfault", "crashed", "SIGSEGV"),
+        ("exit", "crashed", "exit code 3. Its last words: I cannot go on"),
+        ("hang", "hung", "no sign of life"),
+    ],
+)
+def test_a_child_that_fails_is_explained_and_its_job_retried(
+    tmp_path: Path, what: str, reason: str, words: str
+) -> None:
+    async def story() -> Job:
+        async with house(tmp_path, replace(GIGABYTE, worker_stall_seconds=1)) as at:
+            return await at.until(await at.add(first=what))
+
+    done = asyncio.run(story())
+    assert (done.state, done.attempt) == (State.SUCCEEDED, 2)
+    [failure] = done.failures
+    assert failure["reason"] == reason
+    assert words in failure["detail"]
+    assert done.timings["acting"] > 0
+
+
+def test_a_child_that_is_killed_from_outside_is_told_so(tmp_path: Path) -> None:
+    async def story() -> Job:
+        async with house(tmp_path) as at:
+            job_id = await at.add(first="hang")
+            await at.until(job_id, lambda job: bool(job.progress))
+            os.kill(at.supervisor.children[0].pid, signal.SIGKILL)
+            return await at.until(job_id)
+
+    done = asyncio.run(story())
+    assert done.state is State.SUCCEEDED
+    assert "killed from outside" in done.failures[0]["detail"]
+
+
+def test_what_is_refused_is_not_tried_again_and_the_child_goes_on(tmp_path: Path) -> None:
+    async def story() -> tuple[Job, Job]:
+        async with house(tmp_path) as at:
+            first, second = await at.add(always="refuse"), await at.add()
+            return await at.until(first), await at.until(second)
+
+    refused, done = asyncio.run(story())
+    assert (refused.state, refused.attempt) == (State.FAILED, 1)
+    assert refused.problem == {
+        "title": "Refused",
+        "status": 422,
+        "detail": "It is empty.",
+        "remedy": "Give another.",
+    }
+    assert done.state is State.SUCCEEDED
+
+
+def test_a_cancelled_job_stops_at_once(tmp_path: Path) -> None:
+    async def story() -> Job:
+        async with house(tmp_path) as at:
+            job_id = await at.add(first="hang")
+            await at.until(job_id, lambda job: bool(job.progress))
+            await at.queue.ask(lambda queue: queue.cancel(job_id))
+            at.bell.ring("")
+            async with asyncio.timeout(PATIENCE):
+                while not at.ended:
+                    await at.bell.wait("", 0.1)
+            assert at.supervisor.children == ()
+            assert at.ended == [job_id]
+            return await at.job(job_id)
+
+    cancelled = asyncio.run(story())
+    assert (cancelled.state, cancelled.failures) == (State.CANCELLED, ())
+
+
+def test_a_job_that_needs_more_waits_for_it(tmp_path: Path) -> None:
+    async def story() -> Job:
+        async with house(tmp_path) as at:
+            return await at.until(await at.add("reps", first="large", needs=500 * MIB))
+
+    done = asyncio.run(story())
+    assert done.state is State.SUCCEEDED
+    assert done.failures[0]["reason"] == "does_not_fit"
+    assert (done.result or {})["lease"] == 500 * MIB
+
+
+def test_a_job_that_needs_more_than_there_can_be_is_refused_with_the_figure(tmp_path: Path) -> None:
+    async def story() -> Job:
+        async with house(tmp_path) as at:
+            return await at.until(await at.add("reps", always="large", needs=2048 * MIB))
+
+    refused = asyncio.run(story())
+    assert (refused.state, refused.attempt) == (State.FAILED, 1)
+    assert refused.problem is not None
+    assert refused.problem["status"] == 507
+    assert "needs 2048 MB" in refused.problem["detail"]
+
+
+def test_a_machine_that_is_too_small_says_so_and_starts_nothing(tmp_path: Path) -> None:
+    async def story() -> Job:
+        async with house(tmp_path, replace(GIGABYTE, memory_limit_mb=128)) as at:
+            return await at.until(await at.add(language="en"))
+
+    refused = asyncio.run(story())
+    assert refused.state is State.FAILED
+    assert refused.result is None
+    assert refused.problem is not None
+    assert "MB" in refused.problem["detail"]
+
+
+def test_an_unknown_model_is_refused(tmp_path: Path) -> None:
+    async def story() -> Job:
+        async with house(tmp_path) as at:
+            return await at.until(await at.add(model="enormous"))
+
+    refused = asyncio.run(story())
+    assert refused.state is State.FAILED
+    assert refused.problem is not None
+    assert "enormous" in refused.problem["detail"]
+
+
+def test_nonsense_on_the_wire_is_passed_over(tmp_path: Path) -> None:
+    async def story() -> Job:
+        async with house(tmp_path) as at:
+            return await at.until(await at.add(first="nonsense"))
+
+    assert asyncio.run(story()).state is State.SUCCEEDED
+
+
+def test_a_server_that_stops_queues_what_it_was_doing(tmp_path: Path) -> None:
+    async def begin() -> str:
+        async with house(tmp_path) as at:
+            job_id = await at.add(first="checkpoints")
+            await at.until(job_id, lambda job: bool(job.progress))
+            return job_id
+
+    async def go_on(job_id: str) -> Job:
+        async with house(tmp_path) as at:
+            return await at.until(job_id)
+
+    job_id = asyncio.run(begin())
+    done = asyncio.run(go_on(job_id))
+    assert (done.state, done.attempt) == (State.SUCCEEDED, 2)
+    assert [failure["detail"] for failure in done.failures] == [STOPPED]
+
+
+def test_what_a_killed_server_was_doing_goes_on(tmp_path: Path) -> None:
+    async def begin() -> str:
+        queue = QueueThread(tmp_path / "jobs.db")
+        job, _ = await queue.ask(lambda queue: queue.create("reps", {"url": "http://a/b"}, {}))
+        await queue.ask(lambda queue: queue.claim(job.id, "a server that was killed"))
+        queue.close()
+        return job.id
+
+    async def go_on(job_id: str) -> Job:
+        async with house(tmp_path) as at:
+            return await at.until(job_id)
+
+    done = asyncio.run(go_on(asyncio.run(begin())))
+    assert done.state is State.SUCCEEDED
+    assert [failure["detail"] for failure in done.failures] == [RESTARTED]
+
+
+def test_two_jobs_run_side_by_side_where_both_fit(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, replace(GIGABYTE, workers=2)) as at:
+            ids = [await at.add(first="checkpoints", language="en") for _ in range(2)]
+            for job_id in ids:
+                await at.until(job_id, lambda job: bool(job.progress))
+            assert len(at.supervisor.children) == 2
+
+    asyncio.run(story())
+
+
+HUNGRY = """
+import asyncio, json, sys
+from pathlib import Path
+sys.path.insert(0, sys.argv[2])
+from dataclasses import replace
+from test_supervisor import GIGABYTE, house
+
+async def story():
+    async with house(Path(sys.argv[1]), replace(GIGABYTE, memory_limit_mb=None), room=10**9) as at:
+        done = await at.until(await at.add("reps", first="hungry"))
+        print(json.dumps({"state": done.state, "failures": done.failures, "less": done.result["less"]}))
+
+asyncio.run(story())
+"""
+
+
+@pytest.mark.cgroup
+def test_a_child_without_bounds_is_killed_alone_and_the_reason_is_told(
+    tmp_path: Path, run_in_cgroup: Callable[..., Run]
+) -> None:
+    ran = run_in_cgroup(
+        [sys.executable, "-c", HUNGRY, str(tmp_path), str(WORKER.parent)], 300 * MIB, timeout=60, env=os.environ
+    )
+    assert ran.ok, ran.stderr
+    told = json.loads(ran.stdout)
+    assert ran.oom_killed
+    assert (told["state"], told["less"]) == ("succeeded", 1)
+    [failure] = told["failures"]
+    assert failure["reason"] == "out_of_memory"
+    assert "memory ran out" in failure["detail"]
