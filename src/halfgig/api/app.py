@@ -20,11 +20,12 @@ from halfgig.api.limits import Bodies, Crowd
 from halfgig.api.lingering import Lingering
 from halfgig.api.problems import add_handlers
 from halfgig.api.schema import openapi
-from halfgig.api.services import QueueThread, Services
+from halfgig.api.services import Services
 from halfgig.api.tally import Tally
 from halfgig.api.upkeep import cleaning, running
-from halfgig.errors import MIB, HalfgigError, LibraryError
+from halfgig.errors import MIB, LibraryError
 from halfgig.jobs.bell import Bell
+from halfgig.jobs.queue_thread import QueueThread
 from halfgig.memory.meter import rss
 from halfgig.settings import Settings, listed
 from halfgig.store.uploads import UploadStore
@@ -43,23 +44,28 @@ TUS_HEADERS = ("Upload-Offset", "Upload-Length", "Upload-Expires", "Tus-Resumabl
 
 
 def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> FastAPI:
-    """The app. `supervise` makes what runs the jobs; without it they are only accepted.
+    """The app, with what it works with opened; that is closed when the app has run.
 
-    Errors: BadRequest for keys that cannot be read; those of the queue and of the uploads when the app starts.
+    `supervise` makes what runs the jobs; without it they are only accepted. Errors: BadRequest for keys that cannot be
+    read, LibraryError where the data folder cannot be used.
     """
     tally = Tally()
+    around = layers(settings, tally)
+    services = open_services(settings, tally)
     app = FastAPI(
         title="halfgig",
         version=__version__,
         description=DESCRIPTION,
-        lifespan=partial(lifespan, settings=settings, tally=tally, supervise=supervise),
-        middleware=layers(settings, tally),
+        lifespan=partial(lifespan, services=services, supervise=supervise),
+        middleware=around,
         redoc_url=None,
     )
+    app.state.halfgig = services
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
     for module in (index, jobs, results, events, health):
         app.include_router(module.router)
+    app.include_router(uploads.router(services.uploads, settings, services.uses))
     return app
 
 
@@ -101,26 +107,14 @@ def cors(origins: tuple[str, ...]) -> Middleware:
 
 
 @asynccontextmanager
-async def lifespan(
-    app: FastAPI, *, settings: Settings, tally: Tally, supervise: MakeSupervisor | None
-) -> AsyncIterator[None]:
-    """Open what the routes work with, run the supervisor, and close everything in the reverse order.
-
-    An error of ours is kept in `app.state.failure`, for whoever started the app to tell it.
-    """
-    try:
-        services = open_services(settings, tally)
-    except HalfgigError as error:
-        app.state.failure = error
-        raise
-    app.state.halfgig = services
-    app.include_router(uploads.router(services.uploads, settings, services.uses))
+async def lifespan(_: FastAPI, *, services: Services, supervise: MakeSupervisor | None) -> AsyncIterator[None]:
+    """Run the supervisor beside the routes; close everything at the end."""
     try:
         async with running(services, supervise), cleaning(services):
             log.info("started", extra={"facts": {"memory_bytes": rss()}})
             yield
     finally:
-        services.close()
+        await services.close()
         log.info("stopped", extra={"facts": {"memory_bytes": rss()}})
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from halfgig.errors import BadRequest
 
 FORMATS = ("auto", "json", "text")
-MOST_TEXT = 2000  # characters of one value
+MOST_TEXT = 10_000  # characters of an event; libraries put whole tracebacks there
 REQUEST_ID: ContextVar[str] = ContextVar("request_id", default="")
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "facts", "color_message"}
 

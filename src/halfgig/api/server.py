@@ -14,7 +14,8 @@ import uvicorn
 
 from halfgig.api.app import create_app
 from halfgig.api.protocol import BoundedProtocol
-from halfgig.errors import BadRequest, HalfgigError
+from halfgig.api.supervision import make_supervisor
+from halfgig.errors import BadRequest
 from halfgig.memory.meter import rss
 
 if TYPE_CHECKING:
@@ -40,18 +41,10 @@ def serve(settings: Settings) -> None:
     of what it opens.
     """
     refuse_public(settings)
-    app = create_app(settings)
-    listener = listen(settings.host, settings.port)
-    with listener:
-        server = Server(app, settings)
+    with listen(settings.host, settings.port) as listener:
+        server = Server(create_app(settings, make_supervisor), settings)
         log.info("listening", extra={"facts": {"address": shown(listener), "memory_bytes": rss()}})
-        try:
-            server.run([listener])
-        except SystemExit:
-            failure: HalfgigError | None = getattr(app.state, "failure", None)
-            if failure is None:
-                raise
-            raise failure from None
+        server.run([listener])
 
 
 def refuse_public(settings: Settings) -> None:
@@ -116,7 +109,7 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Stop: streams of events end and the supervisor stops its children while requests are finished."""
         log.info("stopping", extra={"facts": {"memory_bytes": rss()}})
-        self._app.state.halfgig.stopping.set()
+        self._app.state.halfgig.stop()
         await super().shutdown(sockets)
 
     @contextmanager

@@ -4,51 +4,26 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Request
 
 from halfgig.api.tally import Tally
-from halfgig.jobs.bell import Bell
-from halfgig.jobs.queue import JobQueue
+from halfgig.jobs.bell import QUEUE, Bell
+from halfgig.jobs.queue_thread import QueueThread
+from halfgig.jobs.searcher import Searcher
 from halfgig.settings import Settings
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
+    from halfgig.jobs.queue import JobQueue
     from halfgig.memory.governor import Lease
     from halfgig.records import Bytes
 
 Told = TypeVar("Told")
-
-
-class QueueThread:
-    """A job queue, and the one thread on which it is asked. SQLite waits for disks; the event loop must not."""
-
-    def __init__(self, path: Path) -> None:
-        self._thread = ThreadPoolExecutor(1, "job-queue")
-        try:
-            self._queue = self._thread.submit(JobQueue, path).result()
-        except BaseException:
-            self._thread.shutdown()
-            raise
-
-    async def ask(self, question: Callable[[JobQueue], Told]) -> Told:
-        """What `question` says of the queue; its errors are raised here."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, question, self._queue)
-
-    def ask_now(self, question: Callable[[JobQueue], Told]) -> Told:
-        """The same, for another thread than the event loop's: it waits."""
-        return self._thread.submit(question, self._queue).result()
-
-    def close(self) -> None:
-        """Finish what was asked, and close the queue."""
-        self._thread.submit(self._queue.close).result()
-        self._thread.shutdown()
 
 
 class Supervision(Protocol):
@@ -60,11 +35,8 @@ class Supervision(Protocol):
     def leases(self) -> Sequence[Lease]:
         """The leases of memory that are out."""
 
-    async def run(self) -> None:
-        """Claim jobs and watch over them until `stop`."""
-
-    async def stop(self) -> None:
-        """Start nothing more, and end every child."""
+    async def run(self, stopping: asyncio.Event) -> None:
+        """Claim jobs and watch over them until `stopping` is set; then end every child, and return."""
 
 
 @dataclass(slots=True)
@@ -77,7 +49,7 @@ class Services:
     uploads: UploadStore
     supervisor: Supervision | None = None
     supervision: asyncio.Task[None] | None = None  # the supervisor at work
-    searcher: Any = None
+    searcher: Searcher | None = None
     tally: Tally = field(default_factory=Tally)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0  # of events, that are open
@@ -105,8 +77,15 @@ class Services:
             granted[lease.kind] += lease.granted
         return dict(granted)
 
-    def close(self) -> None:
+    def stop(self) -> None:
+        """Let the supervisor and the streams of events come to their end."""
+        self.stopping.set()
+        self.bell.ring(QUEUE)
+
+    async def close(self) -> None:
         """Close everything; what was asked before is finished."""
+        if self.searcher is not None:
+            await self.searcher.close()
         self.queue.close()
 
 

@@ -33,19 +33,13 @@ async def running(services: Services, supervise: MakeSupervisor | None) -> Async
         yield
         return
     services.supervisor = supervise(services)
-    services.supervision = asyncio.create_task(services.supervisor.run(), name="supervisor")
+    services.supervision = asyncio.create_task(services.supervisor.run(services.stopping), name="supervisor")
     services.supervision.add_done_callback(_tell_crash)
-    ending = asyncio.create_task(_stop_in_time(services, services.supervisor), name="supervisor-stop")
     try:
         yield
     finally:
-        services.stopping.set()
-        await asyncio.wait([ending, services.supervision])
-
-
-async def _stop_in_time(services: Services, supervisor: Supervision) -> None:
-    await services.stopping.wait()
-    await supervisor.stop()
+        services.stop()
+        await asyncio.wait([services.supervision])
 
 
 def _tell_crash(supervision: asyncio.Task[None]) -> None:

@@ -50,13 +50,9 @@ class Idle:
     def __init__(self) -> None:
         self.restarts: dict[str, int] = {}
         self.leases: tuple[Lease, ...] = ()
-        self._stopping = asyncio.Event()
 
-    async def run(self) -> None:
-        await self._stopping.wait()
-
-    async def stop(self) -> None:
-        self._stopping.set()
+    async def run(self, stopping: asyncio.Event) -> None:
+        await stopping.wait()
 
 
 class Site:

@@ -1,0 +1,162 @@
+"""`halfgig serve` as a process: how soon it is there, what it holds, how it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from halfgig.memory.meter import rss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+
+PATIENCE = 30.0  # seconds that anything may take on a busy machine
+READY = 2.0  # seconds that it takes on one of its own
+BUSY = 5  # times as long it may take on a shared one
+IDLE = 60_000_000  # bytes
+HEAVY = ("numpy", "av", "ctranslate2", "tokenizers", "ai_edge_litert", "yt_dlp", "faster_whisper", "h11")
+
+
+class Served:
+    """A server that runs: its process, its address, its log."""
+
+    def __init__(self, process: subprocess.Popen[str], started: float) -> None:
+        self.process, self.log = process, list[dict[str, Any]]()
+        assert process.stderr is not None
+        for line in process.stderr:
+            self.log.append(json.loads(line))
+            if self.log[-1]["event"] == "started":
+                break
+        self.seconds = time.monotonic() - started
+        self.address = self.log[0]["address"] if self.log else ""
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stderr is not None
+        self.log.extend(json.loads(line) for line in self.process.stderr)
+
+    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
+        """Its exit code, when it has ended upon this signal."""
+        self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self._reader.join(PATIENCE)
+        return code
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Callable[..., AbstractContextManager[Served]]:
+    """serve(**environment) -> a server on a free port of loopback, as long as the block lasts."""
+
+    @contextmanager
+    def started(**environment: str) -> Iterator[Served]:
+        own = {"HALFGIG_DATA": str(tmp_path), "PORT": "0", "LOG_FORMAT": "json", "HALFGIG_OFFLINE": "1", **environment}
+        begun = time.monotonic()
+        command = [sys.executable, "-m", "halfgig", "serve"]
+        process = subprocess.Popen(command, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True)
+        try:
+            served = Served(process, begun)
+            yield served
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            served._reader.join()
+            assert process.stderr is not None
+            process.stderr.close()
+
+    return started
+
+
+def test_a_server_is_there_soon_and_holds_little(serve: Any) -> None:
+    with serve() as server:
+        assert server.seconds < BUSY * READY
+        assert httpx.get(f"{server.address}/readyz", timeout=PATIENCE).json() == {"status": "ok"}
+        assert rss(server.process.pid) < IDLE
+        if Path("/proc/self/maps").exists():
+            maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+            assert [name for name in HEAVY if re.search(rf"/site-packages/{name}[/.]", maps)] == []
+        assert server.end() == 0
+        assert [entry["event"] for entry in server.log if entry["event"] in {"stopping", "stopped"}] == [
+            *("stopping", "stopped")
+        ]
+
+
+def test_a_server_imports_nothing_heavy() -> None:
+    code = f"import sys, halfgig.cli, halfgig.api.server; print(*sorted(set(sys.modules) & {set(HEAVY)!r}))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_it_though_somebody_watches(serve: Any, number: signal.Signals) -> None:
+    with serve(WORKERS="1") as server:
+        wish = {"kind": "reps", "source": {"url": "http://203.0.113.1/never.mp4"}}
+        job = httpx.post(f"{server.address}/jobs", json=wish, timeout=PATIENCE).json()
+        with httpx.stream("GET", f"{server.address}{job['links']['events']}", timeout=PATIENCE) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "retry: 2000"
+            begun = time.monotonic()
+            assert server.end(number) == 0
+            assert time.monotonic() - begun < 20
+            assert list(lines)[-1] == ""  # the stream has come to its end; it was not cut
+
+
+def test_what_was_accepted_is_there_again(serve: Any) -> None:
+    wish = {"kind": "transcript", "source": {"url": "https://example.invalid/a.mp4"}}
+    with serve() as server:
+        job = httpx.post(f"{server.address}/jobs", json=wish, timeout=PATIENCE).json()
+        server.process.kill()
+        server.process.wait()
+    with serve() as server:
+        told = httpx.get(f"{server.address}/jobs/{job['id']}", timeout=PATIENCE)
+        assert (told.status_code, told.json()["id"]) == (200, job["id"])
+        assert server.end() == 0
+
+
+def test_keys_guard_it(serve: Any) -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "halfgig", "serve", "--new-key"], capture_output=True, text=True, check=True
+    ).stdout
+    key, line = re.findall(r"^  (\S+)$", printed, re.MULTILINE)
+    with serve(API_KEYS=line.removeprefix("API_KEYS=")) as server:
+        assert httpx.get(f"{server.address}/jobs", timeout=PATIENCE).status_code == 401
+        told = httpx.get(f"{server.address}/jobs", headers={"Authorization": f"Bearer {key}"}, timeout=PATIENCE)
+        assert told.status_code == 200
+        assert server.end() == 0
+        assert key not in json.dumps(server.log)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "told"),
+    [
+        (["--host", "0.0.0.0"], {}, "API_KEYS"),
+        (["--port", "70000"], {}, "--port"),
+        ([], {"API_KEYS": "short"}, "--new-key"),
+        ([], {"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
+        ([], {"HALFGIG_DATA": "/proc/nowhere"}, "HALFGIG_DATA"),
+    ],
+)
+def test_what_keeps_it_from_starting_is_one_line(
+    tmp_path: Path, arguments: list[str], environment: dict[str, str], told: str
+) -> None:
+    command = [sys.executable, "-m", "halfgig", "serve", *arguments]
+    own = {**os.environ, "HALFGIG_DATA": str(tmp_path), "PORT": "0", "LOG_FORMAT": "text", **environment}
+    ended = subprocess.run(command, env=own, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    lines = [line for line in ended.stderr.splitlines() if line.startswith("halfgig: ")]
+    assert ended.returncode in {2, 7}
+    assert len(lines) == 1
+    assert told in lines[0]
+    assert "Traceback" not in ended.stderr

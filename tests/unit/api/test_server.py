@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from halfgig.api.server import is_loopback, listen, refuse_public, shown
+from halfgig.errors import BadRequest
+from halfgig.settings import Settings
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "LOCALHOST"])
+def test_only_this_machine_reaches_loopback(host: str) -> None:
+    assert is_loopback(host)
+    refuse_public(Settings(host=host))
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "example.org", ""])
+def test_others_want_a_key(host: str) -> None:
+    assert not is_loopback(host)
+    with pytest.raises(BadRequest, match="API_KEYS"):
+        refuse_public(Settings(host=host))
+    refuse_public(Settings(host=host, allow_public=True))
+    refuse_public(Settings(host=host, api_keys="a long enough key"))
+
+
+def test_a_free_port_is_taken_and_shown() -> None:
+    with listen("127.0.0.1", 0) as listener:
+        assert shown(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def test_ipv6_is_shown_in_brackets() -> None:
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    try:
+        listener = listen("[::1]", 0)
+    except BadRequest:
+        pytest.skip("this machine has no IPv6 loopback")
+    with listener:
+        assert shown(listener).startswith("http://[::1]:")
+
+
+@pytest.mark.parametrize(("host", "port"), [("203.0.113.7", 0), ("no such host", 80), ("127.0.0.1", 70_000)])
+def test_what_cannot_be_listened_on_is_told(host: str, port: int) -> None:
+    with pytest.raises(BadRequest, match=r"--host and --port"):
+        listen(host, port)
+
+
+def test_a_port_in_use_is_told() -> None:
+    with listen("127.0.0.1", 0) as listener, pytest.raises(BadRequest, match="in use"):
+        listen("127.0.0.1", listener.getsockname()[1])
