@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any
 import uvicorn
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from halfgig.api.bodies import read_little
 from halfgig.api.forms import FormLimits, receive_form
 from halfgig.api.lingering import Lingering
 from halfgig.api.uploads import router
@@ -60,6 +62,14 @@ def store(folder: Path, settings: Settings) -> UploadStore:
     )
 
 
+class Protocol(HttpToolsProtocol):
+    """uvicorn's, reading a little at a time."""
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        read_little(transport)
+
+
 class Server(uvicorn.Server):
     """Tells when it listens."""
 
@@ -71,7 +81,7 @@ class Server(uvicorn.Server):
 def main() -> None:
     settings = Settings.from_environment()
     asgi: ASGIApp = app(store(Path(sys.argv[1]), settings), settings)
-    config = uvicorn.Config(asgi, port=int(sys.argv[2]), http="httptools", log_level="warning", access_log=False)
+    config = uvicorn.Config(asgi, port=int(sys.argv[2]), http=Protocol, log_level="warning", access_log=False)
     asyncio.run(Server(config).serve())
 
 

@@ -7,15 +7,25 @@ from typing import TYPE_CHECKING
 
 from starlette.requests import ClientDisconnect
 
-from halfgig.errors import BadRequest, Locked, Stalled
+from halfgig.errors import MIB, BadRequest, Locked, Stalled
+from halfgig.memory.allocator import trim
 
 if TYPE_CHECKING:
+    from asyncio import BaseTransport
     from collections.abc import AsyncIterator
 
     from fastapi import Request
 
     from halfgig.api.turns import Turn
     from halfgig.records import Bytes, Seconds
+
+READ: Bytes = 64 * 1024  # from a socket at a time; asyncio's own 256 KiB, held twice, are much for many uploads at once
+MUCH: Bytes = MIB  # of a body, after which the allocator is asked to give back what the pieces left free
+
+
+def read_little(transport: BaseTransport) -> None:
+    """Have a connection's transport read `READ` bytes at a time. For a protocol's `connection_made`."""
+    transport.max_size = READ  # type: ignore[attr-defined]
 
 
 async def body_pieces(request: Request, stall: Seconds, turn: Turn | None = None) -> AsyncIterator[bytes]:
@@ -24,9 +34,14 @@ async def body_pieces(request: Request, stall: Seconds, turn: Turn | None = None
     BadRequest where the connection breaks off, Stalled where nothing comes for `stall` seconds, Locked where `turn`
     is wanted by somebody else.
     """
-    stream = request.stream()
-    while piece := await _next(stream, stall, turn):
-        yield piece
+    stream, size = request.stream(), 0
+    try:
+        while piece := await _next(stream, stall, turn):
+            size += len(piece)
+            yield piece
+    finally:
+        if size >= MUCH:
+            trim()
 
 
 async def _next(stream: AsyncIterator[bytes], stall: Seconds, turn: Turn | None) -> bytes:
