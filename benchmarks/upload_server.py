@@ -7,20 +7,18 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import uvicorn
 from fastapi import FastAPI, Request
-from fastapi.responses import JSONResponse
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from halfgig.api.bodies import read_little
 from halfgig.api.forms import FormLimits, receive_form
 from halfgig.api.lingering import Lingering
+from halfgig.api.problems import add_handlers
+from halfgig.api.protocol import BoundedProtocol
 from halfgig.api.uploads import router
-from halfgig.errors import MIB, HalfgigError
+from halfgig.errors import MIB
 from halfgig.settings import Settings
 from halfgig.store.uploads import UploadStore
 
@@ -32,7 +30,7 @@ def app(uploads: UploadStore, settings: Settings) -> FastAPI:
     """tus under /uploads, and POST /forms, which answers with the form's fields and the facts of its upload."""
     made = FastAPI()
     made.include_router(router(uploads, settings))
-    made.add_exception_handler(HalfgigError, problem)
+    add_handlers(made)
     made.add_middleware(Lingering)
 
     @made.post("/forms")
@@ -43,16 +41,6 @@ def app(uploads: UploadStore, settings: Settings) -> FastAPI:
     return made
 
 
-async def problem(_: Request, error: Exception) -> JSONResponse:
-    assert isinstance(error, HalfgigError)
-    facts = {"title": title(error.status), "status": error.status, "detail": error.detail, "remedy": error.remedy}
-    return JSONResponse(facts, error.status, media_type="application/problem+json")
-
-
-def title(status: int) -> str:
-    return HTTPStatus(status).phrase if status in set(HTTPStatus) else "Checksum Mismatch"
-
-
 def store(folder: Path, settings: Settings) -> UploadStore:
     return UploadStore(
         folder,
@@ -60,14 +48,6 @@ def store(folder: Path, settings: Settings) -> UploadStore:
         limit=None if settings.max_file_size_mb is None else int(settings.max_file_size_mb * MIB),
         expiry=settings.upload_expiry_seconds,
     )
-
-
-class Protocol(HttpToolsProtocol):
-    """uvicorn's, reading a little at a time."""
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        read_little(transport)
 
 
 class Server(uvicorn.Server):
@@ -81,7 +61,7 @@ class Server(uvicorn.Server):
 def main() -> None:
     settings = Settings.from_environment()
     asgi: ASGIApp = app(store(Path(sys.argv[1]), settings), settings)
-    config = uvicorn.Config(asgi, port=int(sys.argv[2]), http=Protocol, log_level="warning", access_log=False)
+    config = uvicorn.Config(asgi, port=int(sys.argv[2]), http=BoundedProtocol, log_level="warning", access_log=False)
     asyncio.run(Server(config).serve())
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from halfgig.api.bodies import read_little
 from halfgig.api.problems import MEDIA_TYPE, plain_problem
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """Begin to wait for a head."""
         super().connection_made(transport)
+        read_little(transport)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
