@@ -25,7 +25,8 @@ COMMANDS = (transcribe, index, search, reps, library, serve, models, plan, docto
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 EXIT_CODES = """exit codes: 2 the command is wrong, 3 the source cannot be read, 4 it has no sound or no picture,
-5 it is past a limit or does not fit into memory, 6 a model is missing, 7 the library cannot be used"""
+5 it is past a limit or does not fit into memory, 6 a model is missing, 7 the library cannot be used,
+8 a server cannot be reached"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -18,7 +18,8 @@ HalfgigError
   |    +- DoesNotFit   exit 5, 507: the work needs more memory than this machine may use
   |    `- StorageFull  exit 5, 507: the disk, or the share of it that is allowed, is full
   +- ModelError        exit 6, 503: weights are missing, damaged, or cannot be fetched
-  `- LibraryError      exit 7, 503: the library file cannot be opened, read or written
+  +- LibraryError      exit 7, 503: the library file cannot be opened, read or written
+  `- ServerTrouble     exit 8, 502: a server that was asked cannot be reached, broke off, or has a fault of its own
 """
 
 from __future__ import annotations
@@ -166,3 +167,9 @@ class LibraryError(HalfgigError):
     """The library file is damaged, not ours, in use, or cannot be written."""
 
     exit_code, status = 7, 503
+
+
+class ServerTrouble(HalfgigError):
+    """A server that was asked cannot be reached, broke off, or has a fault of its own."""
+
+    exit_code, status, retryable = 8, 502, True

@@ -157,6 +157,11 @@ class Settings:
         least=1,
     )
 
+    server: str = _row(
+        "HALFGIG_SERVER", "http://127.0.0.1:8000", "address", "the server that halfgig jobs and --server ask"
+    )
+    api_key: str = _row("HALFGIG_API_KEY", "", "key", "the key that is sent to that server", secret=True)
+
     @property
     def models_dir(self) -> Path:
         """Folder of the model store."""

@@ -1,0 +1,1 @@
+"""The client of a running server, with nothing but the standard library."""
