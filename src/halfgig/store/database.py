@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-BUSY_MS = 10_000  # how long a writer waits for another; no transaction here takes a second
+FIRST_WAIT, LONGEST_WAIT, MOST_WAITS = 0.001, 0.05, 206  # seconds, doubled each time; 10 s in all, while another writes
 CACHE_KIB = 2_000  # of pages that a connection holds; nothing is memory-mapped, so that memory stays bounded
 MAX_JOURNAL = 16 * 1024 * 1024  # bytes of the write-ahead log that are kept between checkpoints
 
@@ -44,7 +45,7 @@ def connect(path: Path, design: Design) -> apsw.Connection:
     except OSError as error:
         raise LibraryError(f"The {design.name} {path} cannot be opened ({error}).", _CHECK_FOLDER) from error
     connection = apsw.Connection(str(path))
-    connection.set_busy_timeout(BUSY_MS)
+    connection.set_busy_handler(wait_for_others)
     connection.transaction_mode = "IMMEDIATE"  # a reader that turns writer may fail without waiting
     try:
         connection.execute(_PRAGMAS)
@@ -53,6 +54,18 @@ def connect(path: Path, design: Design) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def wait_for_others(waits: int) -> bool:
+    """Wait a little while another connection writes; False after 10 s. No transaction here takes a second.
+
+    SQLite's own timeout is no good in a process of several threads: apsw holds Python's lock while a `with` block waits
+    to begin, so that every thread would stand still, the one that is waited for among them.
+    """
+    if waits >= MOST_WAITS:
+        return False
+    time.sleep(min(FIRST_WAIT * 2 ** min(waits, 10), LONGEST_WAIT))
+    return True
 
 
 def _migrate(connection: apsw.Connection, path: Path, design: Design) -> None:
