@@ -11,7 +11,7 @@ import logging
 import os
 import time
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from halfgig.errors import DoesNotFit, HalfgigError
@@ -378,7 +378,10 @@ class Supervisor:
         await self._tell_end(job.id)
 
     def _placed(self, child: Child, job: Job, failure: Failure) -> Failure:
-        """What does not fit into its lease waits for a larger one, unless this machine can never give that."""
+        """The failure with what the child held. What does not fit into its lease waits for a larger one, unless this
+        machine can never give that.
+        """
+        failure = replace(failure, peak=child.peak)
         if failure.reason is not Reason.DOES_NOT_FIT or failure.needs is None or failure.needs <= self._ever():
             return failure
         return self._too_large(job, budget.Cost(child.kind, "", failure.needs - budget.CODE))
