@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from halfgig.memory.cgroup import ROOT, own_groups, read
@@ -14,13 +15,12 @@ COUNTS = {1: "memory.oom_control", 2: "memory.events"}
 
 
 def oom_kills(root: Path = ROOT) -> int | None:
-    """Kills in our control group and those above it; of the whole machine where there is no group; None if untold.
-
-    Only a change of the figure means something: version 2 counts a kill in each group above it once more.
+    """Kills in our own control group, whichever limit led to them; of the whole machine where it keeps no count of its
+    own; None where nobody tells.
     """
-    texts = [read(folder / COUNTS[version]) for version, folder in own_groups("memory", root)]
-    counts = [count for count in map(_count, texts or [read(root / "proc/vmstat")]) if count is not None]
-    return sum(counts) if counts else None
+    texts = [read(folder / COUNTS[version]) for version, folder in islice(own_groups("memory", root), 1)]
+    counts = map(_count, [*texts, read(root / "proc/vmstat")])
+    return next((count for count in counts if count is not None), None)
 
 
 def _count(text: str) -> int | None:
