@@ -102,6 +102,7 @@ def test_an_upload_in_two_pieces(ask: Ask, uploads: UploadStore) -> None:
     assert (second.headers["upload-offset"], "upload-expires" in second.headers) == ("1000", False)
     facts = ask("GET", path, {}).json()
     assert (facts["title"], facts["complete"], facts["offset"], facts["length"]) == ("Gespräch.mp4", True, 1000, 1000)
+    assert (facts["created_at"], facts["expires_at"]) == ("2026-01-01T00:00:00.000Z", "2026-01-02T00:00:00.000Z")
     assert uploads.open(facts["id"]).read_bytes() == b"x" * 400 + b"y" * 600
     assert patch(ask, path, b"", 1000).status_code == 204
 

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from halfgig.api import tus
 from halfgig.api.bodies import body_pieces, stated_length
 from halfgig.api.turns import Turns
+from halfgig.api.views import iso
 from halfgig.errors import BadRequest, Conflict, NotFound, TooLarge
 
 if TYPE_CHECKING:
@@ -102,8 +103,9 @@ class UploadRoutes:
         return Response(headers=tus.facts_headers(await self._facts(upload_id)))
 
     async def facts(self, upload_id: str) -> dict[str, Any]:
-        """What is known about an upload."""
-        return (await self._facts(upload_id)).as_json()
+        """What is known about an upload; times are ISO 8601."""
+        upload = await self._facts(upload_id)
+        return {**upload.as_json(), "created_at": iso(upload.created_at), "expires_at": iso(upload.expires_at)}
 
     async def patch(self, request: Request, upload_id: str) -> Response:
         """Append the body at Upload-Offset. Bytes with an Upload-Checksum count once it is right, others at once."""
