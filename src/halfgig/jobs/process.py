@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -106,9 +107,13 @@ class Child:
                 log.info("worker %d: %s", self.pid, text)
 
     def kill(self) -> None:
-        """End it at once; the kernel ends what it started."""
-        with suppress(ProcessLookupError):
-            self.process.kill()
+        """End it at once; the kernel ends what it started.
+
+        Not by `process.kill`, which asks for the exit code first and so takes it from the event loop.
+        """
+        if self.process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
     def dismiss(self) -> None:
         """Let it end by itself: there is no more to do."""
