@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from halfgig import __version__
-from halfgig.api import events, health, index, jobs, results, uploads
+from halfgig.api import events, health, index, jobs, library, results, search, uploads
 from halfgig.api.auth import Keys, read_keys
 from halfgig.api.hosts import LOOPBACK, Hosts
 from halfgig.api.layers import LastResort, Observed, SafeHeaders
@@ -66,6 +66,8 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     for module in (index, jobs, results, events, health):
         app.include_router(module.router)
     app.include_router(uploads.router(services.uploads, settings, services.uses))
+    app.include_router(search.router(services.searching))
+    app.include_router(library.router(lambda: services.searching().library))
     return app
 
 

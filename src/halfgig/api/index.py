@@ -20,7 +20,15 @@ class Index(BaseModel):
     links: dict[str, str] = Field(examples=[{"docs": "/docs"}])
 
 
-LINKS = {"docs": "/docs", "schema": "/openapi.json", "jobs": "/jobs", "health": "/healthz", "ready": "/readyz"}
+LINKS = {
+    "docs": "/docs",
+    "schema": "/openapi.json",
+    "jobs": "/jobs",
+    "search": "/search",
+    "sources": "/sources",
+    "health": "/healthz",
+    "ready": "/readyz",
+}
 
 
 @router.get("/", summary="Where everything is")

@@ -148,8 +148,8 @@ def _unfinished(request: Request, job: Job) -> Response:
 def _reps(job: Job, form: Form) -> Response:
     result = job.result or {}
     if form is Form.JSON:
-        return JSONResponse(result, headers=named(job, form))
-    return StreamingResponse(gathered(_csv(result)), media_type=MEDIA_TYPES[form], headers=named(job, form))
+        return JSONResponse(result, headers=_named(job, form))
+    return StreamingResponse(gathered(_csv(result)), media_type=MEDIA_TYPES[form], headers=_named(job, form))
 
 
 def _csv(result: dict[str, Any]) -> Iterator[str]:
@@ -173,10 +173,19 @@ def _transcript(services: Services, job: Job, form: Form) -> Response:
             last_end = segment.end
             yield segment
 
-    pieces = _whole(job, segments) if form is Form.JSON else render(segments(), form, closing)
+    summary = {"job": job.id, "state": str(job.state), **_bare(job.result or {})}
+    pieces = whole_json(summary, segments) if form is Form.JSON else render(segments(), form, closing)
     complete = "true" if job.state is State.SUCCEEDED else "false"
-    headers = {**named(job, form), "Halfgig-Complete": complete}
+    headers = {**_named(job, form), "Halfgig-Complete": complete}
     return StreamingResponse(gathered(pieces), media_type=MEDIA_TYPES[form], headers=headers)
+
+
+def _bare(result: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in result.items() if name not in BULKY}
+
+
+def _named(job: Job, form: Form) -> dict[str, str]:
+    return named(str(job.source.get("title") or ""), job.id, form)
 
 
 def read_segments(services: Services, job_id: str) -> Iterator[Segment]:
@@ -198,10 +207,9 @@ def shown_segment(segment: Segment) -> dict[str, Any]:
     return told
 
 
-def _whole(job: Job, segments: Callable[[], Iterator[Segment]]) -> Iterator[str]:
-    """The summary of the job with its text and its segments; they are read twice, so that none is held."""
-    summary = {k: v for k, v in (job.result or {}).items() if k not in BULKY}
-    yield _json({"job": job.id, "state": str(job.state), **summary})[:-1]
+def whole_json(summary: dict[str, Any], segments: Callable[[], Iterator[Segment]]) -> Iterator[str]:
+    """The summary with the text and the segments; they are read twice, so that none is held."""
+    yield _json(summary)[:-1]
     yield ', "text": "'
     for number, segment in enumerate(segments()):
         yield (" " if number else "") + _json(segment.text)[1:-1]
@@ -224,12 +232,12 @@ def gathered(pieces: Iterable[str], size: int = PIECE) -> Iterator[bytes]:
     yield "".join(held).encode()
 
 
-def named(job: Job, form: Form) -> dict[str, str]:
+def named(title: str, name_else: str, form: Form) -> dict[str, str]:
     """The header that names the file under which a browser keeps the result: the source's title, made safe."""
     ending = "json" if form is Form.VERBOSE_JSON else str(form)
-    title = re.sub(r"\.\w{1,5}$", "", str(job.source.get("title") or ""))
-    name = re.sub(r"[^\w.-]+", "_", title).strip("._")[:80] or job.id
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or job.id
+    title = re.sub(r"\.\w{1,5}$", "", title)
+    name = re.sub(r"[^\w.-]+", "_", title).strip("._")[:80] or name_else
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or name_else
     told = f'attachment; filename="{plain}.{ending}"'
     if plain != name:
         told += f"; filename*=UTF-8''{quote(name)}.{ending}"

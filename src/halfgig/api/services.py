@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from halfgig.api.tally import Tally
 from halfgig.jobs.bell import QUEUE, Bell
 from halfgig.jobs.queue_thread import QueueThread
-from halfgig.jobs.searcher import Searcher
+from halfgig.jobs.searcher import Searcher, open_searcher
 from halfgig.settings import Settings
 from halfgig.store.uploads import UploadStore
 
@@ -57,6 +57,12 @@ class Services:
     async def ask(self, question: Callable[[JobQueue], Told]) -> Told:
         """What `question` says of the job queue, on the queue's thread."""
         return await self.queue.ask(question)
+
+    def searching(self) -> Searcher:
+        """What answers questions; without a supervisor's, one that asks nobody for its memory."""
+        if self.searcher is None:
+            self.searcher = open_searcher(self.settings)
+        return self.searcher
 
     async def uses(self, upload_id: str) -> bool:
         """Whether a job needs this upload."""

@@ -34,6 +34,10 @@ class LibraryThread:
         """What the library answers; None where there is no library yet. SQLite's errors come as LibraryError."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
 
+    def ask_now(self, question: Callable[[apsw.Connection], T]) -> T | None:
+        """The same, for another thread than the event loop's: it waits."""
+        return self._thread.submit(self._ask, question).result()
+
     async def close(self) -> None:
         """Let what is asked end, close the connection, and end the thread."""
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)

@@ -46,6 +46,8 @@ _FENCE = "SELECT 1 FROM sources WHERE id = ? AND attempt = ? AND state != 'ready
 _ADVANCE = "UPDATE sources SET state = :state, language = coalesce(:language, language) WHERE id = :id"
 _SEGMENTS = """SELECT number, "start", "end", text, words, tokens, temperature, avg_logprob, compression_ratio,
  no_speech_prob FROM segments WHERE source_id = ? AND number > ? ORDER BY number LIMIT 100"""
+_OLDER = """WHERE :before IS NULL OR (added_at, id) < (SELECT added_at, id FROM sources WHERE id = :before)
+ ORDER BY added_at DESC, id DESC LIMIT :limit"""
 _HEARD = 'SELECT max("end") FROM segments WHERE source_id = ?'
 
 
@@ -130,6 +132,11 @@ class Library:
         """Every source, oldest first."""
         return [StoredSource(*row) for row in self._connection.execute(f"{_SOURCE} ORDER BY added_at, id")]
 
+    def page(self, limit: int, before: str | None = None) -> list[StoredSource]:
+        """Sources, newest first; the next page begins `before` the id of the last. Empty where that is not known."""
+        rows = self._connection.execute(f"{_SOURCE} {_OLDER}", {"limit": limit, "before": before})
+        return [StoredSource(*row) for row in rows]
+
     def source(self, source_id: str) -> StoredSource | None:
         """The source of this id, None where it is not known."""
         row = self._connection.execute(f"{_SOURCE} WHERE id = ?", (source_id,)).fetchone()
@@ -171,9 +178,14 @@ class Library:
     def segments(self, source_id: str) -> Iterator[Segment]:
         """Yield the source's segments in order; holds a hundred, and no lock between them."""
         after = -1
-        while rows := self._connection.execute(_SEGMENTS, (source_id, after)).fetchall():
-            yield from (_segment(row[1:]) for row in rows)
-            after = cast("int", rows[-1][0])
+        while page := self.segment_page(source_id, after):
+            yield from (segment for _, segment in page)
+            after = page[-1][0]
+
+    def segment_page(self, source_id: str, after: int = -1) -> list[tuple[int, Segment]]:
+        """Up to a hundred segments with their numbers, in order, from the one after number `after`."""
+        rows = self._connection.execute(_SEGMENTS, (source_id, after))
+        return [(cast("int", row[0]), _segment(row[1:])) for row in rows]
 
     def _advance(self, source: StoredSource, state: str, language: str | None = None) -> StoredSource:
         with self._connection:
