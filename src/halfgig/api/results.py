@@ -23,7 +23,7 @@ from halfgig.api.views import BULKY
 from halfgig.errors import NotFound, UnsupportedMedia
 from halfgig.jobs.job import Job, State
 from halfgig.jobs.table import read_segment
-from halfgig.motion.table import csv_rows
+from halfgig.motion.table import arranged, csv_rows
 from halfgig.speech.captions import Facts, render
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def _unfinished(request: Request, job: Job) -> Response:
 def _reps(job: Job, form: Form) -> Response:
     result = job.result or {}
     if form is Form.JSON:
-        return JSONResponse(result, headers=_named(job, form))
+        return JSONResponse(arranged(result), headers=_named(job, form))
     return StreamingResponse(gathered(_csv(result)), media_type=MEDIA_TYPES[form], headers=_named(job, form))
 
 

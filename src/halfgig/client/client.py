@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
@@ -16,6 +16,7 @@ from halfgig.client.form import FormBody
 from halfgig.client.job import read_job
 from halfgig.client.patience import PATIENT, again
 from halfgig.errors import BadRequest, Busy, NotFound, ServerTrouble
+from halfgig.records import Answer, Hit
 
 if TYPE_CHECKING:
     import http.client
@@ -35,7 +36,7 @@ WHOLE_ID = 26  # characters
 LEAST_ID = 4  # characters that may name a job
 
 
-def ignore(_: object) -> None:
+def ignore(*_: object) -> None:
     """Take no notice."""
 
 
@@ -63,9 +64,10 @@ class Client:
     # --- jobs
 
     def submit_file(
-        self, kind: str, path: Path, options: Mapping[str, Any], watch: Callable[[Bytes], None] = ignore
+        self, kind: str, path: Path, options: Mapping[str, Any], watch: Callable[[Bytes, Bytes], None] = ignore
     ) -> RemoteJob:
-        """Send a file and what to do with it; `watch` hears its bytes that are sent.
+        """Send a file and what to do with it; `watch` hears how many of its bytes are sent,
+        and how many there are.
 
         However often the connection breaks, it makes one job. Raises SourceError where the file cannot be read.
         """
@@ -151,9 +153,10 @@ class Client:
 
     # --- search
 
-    def search(self, question: str, k: int) -> dict[str, Any]:
-        """The answer as the server shows it: question, hits and notes."""
-        return _dict(self._ask(Request("GET", _query("/search", {"q": question, "k": k}))))
+    def search(self, question: str, k: int, *, keyword_only: bool = False) -> Answer:
+        """The k best moments of the server's library."""
+        asked = {"q": question, "k": k, "mode": "keyword" if keyword_only else None}
+        return _answer(self._ask(Request("GET", _query("/search", asked))))
 
     # --- requests
 
@@ -210,3 +213,12 @@ def _dict(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise ServerTrouble("The answer is not what a halfgig server gives.", "Check the address of the server.")
     return value
+
+
+def _answer(told: Any) -> Answer:
+    try:
+        names = [field.name for field in fields(Hit)]
+        hits = tuple(Hit(**{name: hit[name] for name in names}) for hit in told["hits"])
+        return Answer(str(told["question"]), hits, tuple(map(str, told.get("notes", ()))))
+    except (TypeError, KeyError) as error:
+        raise ServerTrouble("The answer is not what a halfgig server gives.", "Check its address.") from error

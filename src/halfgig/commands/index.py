@@ -6,12 +6,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from halfgig.commands.models import PullProgress
+from halfgig.commands.remote import add_server, asked, connect, see_through, submit
 from halfgig.commands.standard import printable, tell
 from halfgig.errors import HalfgigError
 from halfgig.progress import Progress
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from halfgig.operations.indexing import Indexed
     from halfgig.operations.transcription import Transcription
@@ -24,11 +26,25 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a path or a URL")
     parser.add_argument("--language", metavar="CODE", help="en, de, ... or auto (default: WHISPER_LANGUAGE, auto)")
     parser.add_argument("--model", metavar="M", help="tiny, base, tiny.en or a folder (default: WHISPER_MODEL, tiny)")
+    add_server(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Index each source; one that fails is told and does not keep the others waiting. The exit code is its own."""
+    work = _here(arguments, settings) if arguments.server is None else _remotely(arguments, settings)
+    code = 0
+    for source in arguments.sources:
+        try:
+            print(work(source), flush=True)
+        except HalfgigError as error:
+            print(f"halfgig: {printable(str(error))}", file=sys.stderr)
+            code = error.exit_code
+    return code
+
+
+def _here(arguments: argparse.Namespace, settings: Settings) -> Callable[[str], str]:
+    """What indexes a source on this machine, and describes what came of it."""
     from dataclasses import replace
 
     settings = replace(
@@ -36,14 +52,20 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         language=arguments.language or settings.language,
         whisper_model=arguments.model or settings.whisper_model,
     )
-    code = 0
-    for source in arguments.sources:
-        try:
-            print(_describe(_index(source, settings)), flush=True)
-        except HalfgigError as error:
-            print(f"halfgig: {printable(str(error))}", file=sys.stderr)
-            code = error.exit_code
-    return code
+    return lambda source: _describe_indexed(_index(source, settings))
+
+
+def _remotely(arguments: argparse.Namespace, settings: Settings) -> Callable[[str], str]:
+    """What has a server index a source into its own library."""
+    client = connect(arguments.server, settings)
+    options = asked(language=arguments.language, model=arguments.model)
+
+    def index(source: str) -> str:
+        job = see_through(client, submit(client, "index", source, options))
+        result = job.result
+        return describe(job.title, "indexed", result.get("passages", 0), str(result.get("source_id", "")))
+
+    return index
 
 
 def _index(source: str, settings: Settings) -> Indexed:
@@ -62,7 +84,11 @@ def _index(source: str, settings: Settings) -> Indexed:
     return indexed
 
 
-def _describe(indexed: Indexed) -> str:
-    passages = f"{indexed.passages} passage{'' if indexed.passages == 1 else 's'}"
+def _describe_indexed(indexed: Indexed) -> str:
     state = "is indexed already" if indexed.known else "indexed"
-    return f"{printable(indexed.source.title)} {state}: {passages}, id {indexed.source.id[:12]}"
+    return describe(indexed.source.title, state, indexed.passages, indexed.source.id)
+
+
+def describe(title: str, state: str, passages: int, source_id: str) -> str:
+    """What became of a source, for a person."""
+    return f"{printable(title)} {state}: {passages} passage{'' if passages == 1 else 's'}, id {source_id[:12]}"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from halfgig.commands.models import PullProgress
+from halfgig.commands.remote import add_server, connect, see_through, submit
+from halfgig.commands.report import describe_report
 from halfgig.commands.standard import given, tell
-from halfgig.progress import Progress, minutes
+from halfgig.motion.table import csv_rows
+from halfgig.progress import Progress
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-    from halfgig.records import Rep, Report
     from halfgig.settings import Settings
 
 
@@ -27,12 +28,26 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
     form.add_argument("--csv", action="store_true", help="print a row for each repetition")
+    add_server(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Count and print; a video without exercise is 0 repetitions, not an error."""
-    from halfgig.motion.report import as_csv_rows, as_json
+    work = _count_here if arguments.server is None else _count_remotely
+    report = work(arguments, settings)
+    if arguments.json:
+        print(json.dumps(report, ensure_ascii=False, indent=2))
+    elif arguments.csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(report))
+        tell(*report["notes"])
+    else:
+        print("\n".join(describe_report(report)))
+    return 0
+
+
+def _count_here(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    from halfgig.motion.report import as_json
     from halfgig.operations.counting import prepare_count
 
     progress = Progress()
@@ -45,29 +60,12 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     progress.total = counting.info.duration
     try:
-        report = counting.run()
+        return as_json(counting.run())
     finally:
         progress.clear()
-    if arguments.json:
-        print(json.dumps(as_json(report), ensure_ascii=False, indent=2))
-    elif arguments.csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(as_csv_rows(report))
-    else:
-        print("\n".join(describe_report(report)))
-    if arguments.csv:
-        tell(*report.notes)
-    return 0
 
 
-def describe_report(report: Report) -> Iterator[str]:
-    """The report for a person: a heading, a line for each repetition, and the notes."""
-    attempts = f", {len(report.attempts)} partial" if report.attempts else ""
-    yield f"{report.exercise}: {report.count} repetition{'' if report.count == 1 else 's'}{attempts}"
-    yield from map(_line, report.reps)
-    yield from (f"{note}" for note in report.notes)
-
-
-def _line(rep: Rep) -> str:
-    side = "" if rep.side == "both" else f"  {rep.side}"
-    times = f"{minutes(rep.start)} to {minutes(rep.end)}, {rep.end - rep.start:.1f} s"
-    return f"  {rep.number:3d}  {times}, {rep.lowest:.0f} to {rep.highest:.0f} degrees{side}"
+def _count_remotely(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    client = connect(arguments.server, settings)
+    job = submit(client, "reps", arguments.source, {"exercise": arguments.exercise})
+    return client.result_json(see_through(client, job).id)

@@ -10,6 +10,7 @@ import textwrap
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from halfgig.commands.remote import add_server, connect
 from halfgig.commands.standard import printable
 from halfgig.progress import minutes
 
@@ -31,15 +32,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument("-k", type=int, default=5, metavar="N", help="hits at most (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--keyword-only", action="store_true", help="compare words only, and load no model")
+    add_server(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Search the library and print what is found; 0 also where nothing is."""
-    from halfgig.operations.searching import search
-
-    question = " ".join(arguments.question)
-    answer = search(question, k=arguments.k, keyword_only=arguments.keyword_only, settings=settings)
+    answer = _search_here(arguments, settings) if arguments.server is None else _search_remotely(arguments, settings)
     if arguments.json:
         print(json.dumps(asdict(answer), ensure_ascii=False, indent=2))
         return 0
@@ -47,6 +46,18 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
         print(note, file=sys.stderr)
     print(describe_answer(answer, color=sys.stdout.isatty(), width=shutil.get_terminal_size().columns))
     return 0
+
+
+def _search_here(arguments: argparse.Namespace, settings: Settings) -> Answer:
+    from halfgig.operations.searching import search
+
+    question = " ".join(arguments.question)
+    return search(question, k=arguments.k, keyword_only=arguments.keyword_only, settings=settings)
+
+
+def _search_remotely(arguments: argparse.Namespace, settings: Settings) -> Answer:
+    client = connect(arguments.server, settings)
+    return client.search(" ".join(arguments.question), arguments.k, keyword_only=arguments.keyword_only)
 
 
 def describe_answer(answer: Answer, *, color: bool, width: int) -> str:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from halfgig.jobs.table import JobTable
     from halfgig.records import Segment
 
+SAME = "The same was done before, by job "  # the note of a job whose work was found done
 _HELD = f"{SELECT} WHERE id = ? AND attempt = ? AND state = 'running'"
 _CHECKPOINT = """INSERT INTO checkpoints VALUES (:id, :attempt, :state) ON CONFLICT (job_id) DO UPDATE
  SET attempt = excluded.attempt, state = excluded.state"""
@@ -119,7 +120,8 @@ class Attempt:
             self._connection.execute(_UNTELL, (job.id,))
             after = self._connection.execute(_LAST_EVENT, (job.id,)).get
             self._connection.execute(_ADOPT, {"to": job.id, "from": twin.id, "after": after})
-            notes = _union(twin.notes, [f"The same was done before, by job {twin.id}."])
+            own = [note for note in twin.notes if not note.startswith(SAME)]  # not that of the twin's own twin
+            notes = _union(own, [f"{SAME}{twin.id}."])
             described = replace(job, degraded=twin.degraded, notes=notes, fingerprint=twin.fingerprint)
             return self._end(described, twin.result or {})
 

@@ -45,6 +45,9 @@ class Script:
     def address(self) -> Address:
         return Address("http", "127.0.0.1", self.port)
 
+    def next(self) -> Answer:
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
     def then(self, answer: Answer) -> Script:
         self.answers.append(answer)
         return self
@@ -102,9 +105,7 @@ def script() -> Iterator[Script]:
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            told.answers[0](told, self)
-            if len(told.answers) > 1:
-                told.answers.pop(0)
+            told.next()(told, self)
             self.close_connection = True
 
         do_GET = do_POST = do_DELETE = answer  # noqa: N815  # http.server's names

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import socket
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import pytest
@@ -22,6 +23,7 @@ from halfgig.errors import (
     TooLarge,
     Unauthorized,
 )
+from halfgig.records import Answer, Hit
 
 if TYPE_CHECKING:
     from http.server import BaseHTTPRequestHandler
@@ -191,7 +193,7 @@ def test_an_upload_that_is_refused_is_not_sent_to_its_end(client: Client, script
         file.truncate(1 << 30)
     script.then(refuse)
     with pytest.raises(TooLarge, match=r"Too large\."):
-        client.submit_file("transcript", large, {}, sent.append)
+        client.submit_file("transcript", large, {}, lambda *told: sent.append(told[0]))
     assert sent[-1] < 1 << 29
 
 
@@ -300,7 +302,17 @@ def test_an_unfinished_job_has_no_result(client: Client, script: Script) -> None
         list(client.result("a", "txt"))
 
 
+HIT = Hit("a" * 64, "A talk", 61.0, 65.5, "The cat sat.", "The [[cat]] sat.", 0.03, "file:///talk.mp4#t=61")
+
+
 def test_a_question_is_asked_as_it_is(client: Client, script: Script) -> None:
-    script.then(says(200, {"hits": []}))
-    assert client.search('"a b" & c?', 3) == {"hits": []}
-    assert script.asked[0].path == "/search?q=%22a+b%22+%26+c%3F&k=3"
+    script.then(says(200, {"question": "c?", "hits": [{**asdict(HIT), "more": 1}], "notes": ["By keyword."]}))
+    assert client.search('"a b" & c?', 3, keyword_only=True) == Answer("c?", (HIT,), ("By keyword.",))
+    assert script.asked[0].path == "/search?q=%22a+b%22+%26+c%3F&k=3&mode=keyword"
+
+
+@pytest.mark.parametrize("told", [{}, [], {"question": "c?", "hits": [{}]}, {"question": "c?", "hits": [7]}])
+def test_an_answer_that_is_none_is_told(client: Client, script: Script, told: object) -> None:
+    script.then(says(200, told))
+    with pytest.raises(ServerTrouble, match="not what a halfgig server gives"):
+        client.search("cat", 3)

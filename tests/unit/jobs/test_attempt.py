@@ -102,3 +102,13 @@ def test_the_same_work_is_not_done_twice(queue: JobQueue, begin: Callable[[], At
     assert list(second.segments()) == [HELLO]
     ids = [event.id for event in queue.events(adopted.id)]
     assert ids == sorted(set(ids))
+
+
+def test_a_twins_twin_is_not_told(begin: Callable[[], Attempt]) -> None:
+    first = begin()
+    first.describe(fingerprint="f", notes=["2 corrupt packets skipped"])
+    twin = first.succeed({})
+    for _ in range(2):
+        adopted = begin().adopt(twin)
+        assert adopted.notes == ("2 corrupt packets skipped", f"The same was done before, by job {twin.id}.")
+        twin = adopted

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
-from halfgig.motion.table import COLUMNS, csv_rows
+import json
+
+from halfgig.motion.report import as_json, rep_json
+from halfgig.motion.table import COLUMNS, arranged, csv_rows
+from halfgig.records import Rep, Report
 
 REP = {
     **{"number": 2, "side": "left", "start": 3.0, "turn": 3.5, "end": 4.0, "seconds": 1.0},
@@ -18,3 +22,14 @@ def test_reps_and_attempts_are_rows_in_order_of_time() -> None:
 
 def test_a_report_without_reps_is_a_header() -> None:
     assert list(csv_rows({})) == [COLUMNS]
+
+
+def test_a_report_is_arranged_as_it_was_before_a_database_sorted_it() -> None:
+    rep = rep_json(Rep(1, 1.0, 1.5, 2.0, 80.0, 170.0))
+    report = {**as_json(Report("squat", (), (), 10, 9, 1.0)), "reps": [rep], "attempts": [rep], "more": 1}
+    told = arranged(json.loads(json.dumps(report, sort_keys=True)))
+    assert json.dumps(told) == json.dumps(report)
+
+
+def test_what_a_report_lacks_is_not_made_up() -> None:
+    assert arranged({"count": 0}) == {"count": 0}
