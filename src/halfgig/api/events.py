@@ -33,6 +33,15 @@ LOOK: Seconds = 1.0  # without a ring, the queue is looked at all the same: anot
 HEARTBEAT: Seconds = 15.0  # of silence, after which proxies begin to close connections
 PROGRESS: Seconds = 0.5  # between two events of progress
 MOST_ID = 2**62
+EVENT = {
+    "type": "object",
+    "required": ["event", "data"],
+    "properties": {
+        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "progress has none"},
+        "event": {"enum": ["state", "segment", "rep", "note", "progress"]},
+        "data": {"type": "string", "description": "a JSON object"},
+    },
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +69,7 @@ async def take_stream(services: Given) -> AsyncIterator[None]:
     "/jobs/{job_id}/events",
     summary="Watch a job",
     response_class=StreamingResponse,
-    responses={200: {"content": {MEDIA_TYPE: {"schema": {"type": "string"}}}}, **problems(404)},
+    responses={200: {"content": {MEDIA_TYPE: {"schema": EVENT}}}, **problems(404)},
     dependencies=[Depends(take_stream)],
 )
 async def watch_job(

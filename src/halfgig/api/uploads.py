@@ -12,7 +12,9 @@ from fastapi.routing import APIRoute
 
 from halfgig.api import tus
 from halfgig.api.bodies import body_pieces, stated_length
+from halfgig.api.schema import problems
 from halfgig.api.turns import Turns
+from halfgig.api.tus_schema import DESCRIBED
 from halfgig.api.views import iso
 from halfgig.errors import BadRequest, Conflict, NotFound, TooLarge
 
@@ -41,15 +43,31 @@ def router(uploads: UploadStore, settings: Settings, in_use: Callable[[str], Awa
     routes = UploadRoutes(uploads, settings.upload_stall_seconds, in_use)
     made = APIRouter(route_class=TusRoute, tags=["uploads"], default_response_class=Response)
     for path, shown in ((PATH, True), (PATH + "/", False)):  # clients do not follow a redirect here
-        made.add_api_route(path, routes.options, methods=["OPTIONS"], status_code=204, include_in_schema=shown)
-        made.add_api_route(path, routes.create, methods=["POST"], status_code=201, include_in_schema=shown)
-    made.add_api_route(ONE, routes.options, methods=["OPTIONS"], status_code=204, operation_id="upload_options")
-    made.add_api_route(ONE, routes.head, methods=["HEAD"])
-    made.add_api_route(ONE, routes.facts, methods=["GET"], response_class=JSONResponse)
-    made.add_api_route(ONE, routes.patch, methods=["PATCH"], status_code=204)
-    made.add_api_route(ONE, routes.delete, methods=["DELETE"], status_code=204)
-    made.add_api_route(ONE, routes.override, methods=["POST"], include_in_schema=False)
+        _add(made, "OPTIONS", path, routes.options, shown=shown)
+        _add(made, "POST", path, routes.create, shown=shown)
+    _add(made, "OPTIONS", ONE, routes.options, operation_id="upload_options")
+    _add(made, "HEAD", ONE, routes.head)
+    _add(made, "GET", ONE, routes.facts)
+    _add(made, "PATCH", ONE, routes.patch)
+    _add(made, "DELETE", ONE, routes.delete)
+    _add(made, "POST", ONE, routes.override, shown=False)
     return made
+
+
+def _add(made: APIRouter, method: str, path: str, does: Callable[..., Any], *, shown: bool = True, **more: Any) -> None:
+    told = DESCRIBED[method]
+    made.add_api_route(
+        path,
+        does,
+        methods=[method],
+        status_code=told.status,
+        summary=told.summary,
+        responses=problems(*told.problems),
+        response_class=JSONResponse if method == "GET" else Response,
+        openapi_extra=told.openapi(),
+        include_in_schema=shown,
+        **more,
+    )
 
 
 class TusRoute(APIRoute):

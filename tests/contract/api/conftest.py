@@ -73,6 +73,11 @@ class Site:
             assert_is_problem(answer)
         return answer
 
+    def ask_raw(self, method: str, url: str, **options: Any) -> httpx.Response:
+        """The answer, whatever it is."""
+        answer: httpx.Response = self._runner.run(self._client.request(method, url, **options))
+        return answer
+
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.ask("GET", path, **options)
 
