@@ -89,7 +89,8 @@ LIGHT = (
 SERVER_LIGHT = (
     *("halfgig.memory.governor", "halfgig.memory.learned", "halfgig.memory.lessons", "halfgig.memory.pressure"),
     *("halfgig.memory.standing", "halfgig.jobs.child", "halfgig.jobs.embedder", "halfgig.jobs.library"),
-    *("halfgig.jobs.remote", "halfgig.jobs.searcher"),
+    *("halfgig.jobs.remote", "halfgig.jobs.searcher", "halfgig.jobs.courier", "halfgig.jobs.posting"),
+    *("halfgig.api.search", "halfgig.api.library"),
     *("halfgig.retrieval.index", "halfgig.retrieval.links", "halfgig.retrieval.moments", "halfgig.retrieval.passages"),
     *("halfgig.retrieval.query", "halfgig.retrieval.sqlite", "halfgig.retrieval.words", "halfgig.store.sqlite"),
 )

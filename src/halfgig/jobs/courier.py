@@ -1,0 +1,92 @@
+"""The courier: sends what callback addresses are owed, a few at a time, and tries again what fails."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
+from random import random
+from typing import TYPE_CHECKING
+
+from halfgig.errors import HalfgigError
+from halfgig.jobs.deliveries import Deliveries
+from halfgig.jobs.webhooks import MOST_TRIES, body_of, delay_after, headers_of, is_final
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+    from typing import Any
+
+    from halfgig.jobs.deliveries import Delivery
+    from halfgig.jobs.queue import JobQueue
+    from halfgig.records import Seconds
+
+    Ask = Callable[[Callable[[JobQueue], Any]], Awaitable[Any]]  # asks the queue on its own thread
+    Post = Callable[[str, bytes, Mapping[str, str]], int]  # blocking; the status of the answer
+
+log = logging.getLogger("halfgig.webhooks")
+
+AT_ONCE = 4  # deliveries: a receiver that hangs holds up three others at most
+LONGEST_WAIT: Seconds = 30.0  # between two looks for what is due
+
+
+class Courier:
+    """Sends what is due, until it is told to stop.
+
+    `ask` runs a question on the queue's thread, `post` sends one request in a thread of ours and returns the status;
+    it raises an error of ours that is not `retryable` where the address itself is refused.
+    """
+
+    def __init__(
+        self,
+        ask: Ask,
+        post: Post,
+        secret: bytes = b"",
+        clock: Callable[[], float] = time.time,
+        chance: Callable[[], float] = random,
+    ) -> None:
+        self._ask, self._post, self._secret = ask, post, secret
+        self._clock, self._chance = clock, chance
+
+    async def run(self, stopping: asyncio.Event, wait: Callable[[Seconds], Awaitable[object]] = asyncio.sleep) -> None:
+        """Send until `stopping` is set, and end what is being sent then. `wait` may return early, at any news."""
+        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as threads:
+            while not stopping.is_set():
+                try:
+                    pause = await self.send_due(threads)
+                except HalfgigError as error:
+                    log.warning("webhooks not sent", extra={"facts": {"detail": str(error)}})
+                    pause = LONGEST_WAIT
+                if pause > 0:
+                    await wait(pause)
+
+    async def send_due(self, threads: ThreadPoolExecutor) -> Seconds:
+        """Send what is due, and return the seconds until it makes sense to look again."""
+        due = await self._ask(lambda queue: Deliveries(queue).due(self._clock(), AT_ONCE))
+        await asyncio.gather(*(self._send(delivery, threads) for delivery in due))
+        following = await self._ask(lambda queue: Deliveries(queue).next_due())
+        return LONGEST_WAIT if following is None else min(max(following - self._clock(), 0.0), LONGEST_WAIT)
+
+    async def _send(self, delivery: Delivery, threads: ThreadPoolExecutor) -> None:
+        trouble, final = await asyncio.get_running_loop().run_in_executor(threads, self._try, delivery)
+        facts = {"job": delivery.job_id, "delivery": delivery.id, "tries": delivery.tries + 1}
+        if not trouble:
+            await self._ask(lambda queue: Deliveries(queue).succeeded(delivery.id))
+            log.info("webhook delivered", extra={"facts": facts})
+            return
+        final = final or delivery.tries + 1 >= MOST_TRIES
+        again = None if final else self._clock() + delay_after(delivery.tries + 1, self._chance())
+        await self._ask(lambda queue: Deliveries(queue).failed(delivery.id, trouble, again))
+        event = "webhook given up" if final else "webhook failed"
+        log.warning(event, extra={"facts": {**facts, "detail": trouble}})
+
+    def _try(self, delivery: Delivery) -> tuple[str, bool]:
+        """What went wrong, empty where nothing did, and whether that is final. Blocking: for a thread."""
+        body = body_of(delivery)
+        try:
+            status = self._post(delivery.url, body, headers_of(delivery, body, self._secret, self._clock()))
+        except HalfgigError as error:
+            return error.detail, not error.retryable
+        except Exception as error:  # whatever the network brings, it must not stop the others
+            return f"{type(error).__name__}: {error}", False
+        return ("", False) if 200 <= status < 300 else (f"It answered with status {status}.", is_final(status))
