@@ -16,6 +16,7 @@ from halfgig.api.app import create_app
 from halfgig.api.protocol import BoundedProtocol
 from halfgig.api.supervision import make_supervisor
 from halfgig.errors import BadRequest
+from halfgig.jobs.sole import sole_server
 from halfgig.memory.meter import rss
 
 if TYPE_CHECKING:
@@ -37,11 +38,11 @@ LARGEST_PORT = 65_535
 def serve(settings: Settings) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP; then requests are finished and jobs are checkpointed.
 
-    Errors: BadRequest where the address cannot be listened on, or may not without keys; those of `create_app`, and
-    of what it opens.
+    Errors: BadRequest where the address cannot be listened on, or may not without keys; LibraryError where another
+    server uses the folder; those of `create_app`, and of what it opens.
     """
     refuse_public(settings)
-    with listen(settings.host, settings.port) as listener:
+    with sole_server(settings.data_dir), listen(settings.host, settings.port) as listener:
         server = Server(create_app(settings, make_supervisor), settings)
         log.info("listening", extra={"facts": {"address": shown(listener), "memory_bytes": rss()}})
         server.run([listener])

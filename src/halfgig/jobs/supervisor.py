@@ -45,9 +45,8 @@ log = logging.getLogger("halfgig")
 
 T = TypeVar("T")
 
-BEAT: Seconds = 2.0  # between two heartbeats of running jobs
 SAMPLE: Seconds = 0.25  # between two readings of what children hold
-PAUSE: Seconds = 1.0  # between two looks at the queue when nobody rings
+PAUSE: Seconds = 1.0  # between two looks at the queue, and two heartbeats, when nobody rings
 GRACE: Seconds = 10.0  # that running jobs have, when the server stops, to end or to reach a checkpoint
 SERVER = 60 * 1024 * 1024  # bytes of the server itself, when it is reckoned how many workers fit
 RESTARTED = "The server was stopped or killed, and started again."
@@ -156,10 +155,13 @@ class Supervisor:
         try:
             self._feel_pressure()
             await self._beat()
+            await self._ask(lambda queue: queue.release_expired())
             await self._start_what_fits(stopping)
             self._dismiss_idle()
-        except HalfgigError as error:
+        except HalfgigError as error:  # the disk is full, say: the next round may do better
             log.warning("the supervisor could not go on: %s", error)
+        except Exception:
+            log.exception("the supervisor met an unforeseen error")
 
     def _feel_pressure(self) -> None:
         now = pressure()
@@ -312,8 +314,11 @@ class Supervisor:
             await errors
             self._children.pop(child.pid, None)
             self._governor.release(child.lease)
-        if child.job is not None:
-            await self._bury(child, child.job, code)
+        try:
+            if child.job is not None:
+                await self._bury(child, child.job, code)
+        except HalfgigError as error:  # its lease will run out
+            log.warning("the end of worker %d is not written down: %s", child.pid, error)
         self._bell.ring(QUEUE)
 
     async def _hear(self, child: Child, message: dict[str, Any]) -> None:

@@ -12,7 +12,7 @@ from halfgig.memory.cgroup import ROOT, own_groups, read
 from halfgig.memory.limit import PHYSICAL, available_memory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from halfgig.memory.limit import Limit
@@ -117,17 +117,30 @@ def anonymous(pid: int, root: Path = ROOT) -> Bytes:
 
 def tree(pid: int, root: Path = ROOT) -> Iterator[int]:
     """`pid` and the ids of all processes below it, parents first."""
+    tells = (root / "proc" / str(pid) / "task" / str(pid) / "children").exists()
+    children = _told_children if tells else _searched_children(root)
+    waiting = [pid]
+    while waiting:
+        each = waiting.pop(0)
+        yield each
+        waiting += children(each, root)
+
+
+def _told_children(pid: int, root: Path) -> list[int]:
+    """What the kernel lists below each thread of a process; most kernels do."""
+    lists = (root / "proc" / str(pid) / "task").glob("*/children")
+    return [int(child) for path in lists for child in read(path).split()]
+
+
+def _searched_children(root: Path) -> Callable[[int, Path], list[int]]:
+    """By a look at every process that there is."""
     children = defaultdict(list)
     for folder in (root / "proc").glob("[0-9]*"):
         # "pid (name) state ppid ...", where the name may hold spaces and brackets
         fields = read(folder / "stat").rpartition(")")[2].split()
         if len(fields) > 1:
             children[int(fields[1])].append(int(folder.name))
-    waiting = [pid]
-    while waiting:
-        each = waiting.pop(0)
-        yield each
-        waiting += children[each]
+    return lambda pid, _: children[pid]
 
 
 def _pss(pid: int, root: Path) -> Bytes:
