@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from halfgig.commands.models import PullProgress
 from halfgig.commands.remote import add_server, asked, connect, see_through, submit
-from halfgig.commands.standard import printable, tell
+from halfgig.commands.standard import add_speech_options, printable, speech_settings, tell
 from halfgig.errors import HalfgigError
 from halfgig.progress import Progress
 
@@ -24,8 +24,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     """Add `index` to the command line."""
     parser = subparsers.add_parser("index", help="make sources searchable by what is said in them")
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a path or a URL")
-    parser.add_argument("--language", metavar="CODE", help="en, de, ... or auto (default: WHISPER_LANGUAGE, auto)")
-    parser.add_argument("--model", metavar="M", help="tiny, base, tiny.en or a folder (default: WHISPER_MODEL, tiny)")
+    add_speech_options(parser)
     add_server(parser)
     parser.set_defaults(run=run)
 
@@ -45,13 +44,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def _here(arguments: argparse.Namespace, settings: Settings) -> Callable[[str], str]:
     """What indexes a source on this machine, and describes what came of it."""
-    from dataclasses import replace
-
-    settings = replace(
-        settings,
-        language=arguments.language or settings.language,
-        whisper_model=arguments.model or settings.whisper_model,
-    )
+    settings = speech_settings(arguments, settings)
     return lambda source: _describe_indexed(_index(source, settings))
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from halfgig.commands.standard import add_speech_options, given, printable, speech_settings
 from halfgig.errors import MIB, BadRequest
 
 if TYPE_CHECKING:
@@ -24,8 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("plan", help="tell what a source would take: memory, time, models, disk")
     parser.add_argument("source", metavar="SOURCE", help="a path or a URL")
     parser.add_argument("--memory", type=int, metavar="MB", help="plan for a machine with so much (default: this one)")
-    parser.add_argument("--model", metavar="M", help="tiny, base, tiny.en or a folder (default: WHISPER_MODEL, tiny)")
-    parser.add_argument("--language", metavar="CODE", help="en, de, ... or auto (default: WHISPER_LANGUAGE, auto)")
+    add_speech_options(parser)
     parser.add_argument("--exercise", default="auto", metavar="NAME", help="squat, push-up, ... (default: auto)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run)
@@ -33,15 +33,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print the plan; where nothing fits, raise the DoesNotFit that tells how little would do."""
-    from halfgig.commands.standard import given
     from halfgig.operations.planning import plan
-    from halfgig.speech.language import check_code
 
-    settings = replace(
-        settings,
-        whisper_model=arguments.model or settings.whisper_model,
-        language=check_code(arguments.language or settings.language),
-    )
+    settings = speech_settings(arguments, settings)
     memory = _asked(arguments.memory)
     made = plan(given(arguments.source), memory=memory, exercise=arguments.exercise, settings=settings)
     print(json.dumps(as_json(made), indent=2) if arguments.json else "\n".join(describe_plan(made)), flush=True)
@@ -63,8 +57,6 @@ def as_json(plan: Plan) -> dict[str, object]:
 
 def describe_plan(plan: Plan) -> Iterator[str]:
     """The plan for a person: the source, what may be held, a line for each kind of work, and notes."""
-    from halfgig.commands.standard import printable
-
     yield f"{printable(plan.title)}: {_facts(plan.info)}"
     yield f"{plan.room // MIB} MB are left for work ({plan.origin})"
     yield from map(_line, plan.forecasts)

@@ -1,10 +1,11 @@
-"""Standard input, output and error as the commands use them, and the file that takes the place of standard output."""
+"""What several commands share: standard input, output and error, the file that takes their place, options of speech."""
 
 from __future__ import annotations
 
 import shutil
 import sys
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import uuid4
@@ -12,8 +13,11 @@ from uuid import uuid4
 from halfgig.errors import BadRequest
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Callable, Iterator
     from typing import IO, TextIO
+
+    from halfgig.settings import Settings
 
 STANDARD_OUTPUT = ("-", "/dev/stdout")  # other names for it; a file behind it is not to be replaced
 
@@ -29,6 +33,23 @@ def given(text: str) -> str | IO[bytes]:
         raise BadRequest("Standard input is closed.", "Pipe the source in, or give its path.")
     unbuffered: IO[bytes] = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
     return unbuffered
+
+
+def add_speech_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a language and a Whisper model."""
+    parser.add_argument("--language", metavar="CODE", help="en, de, ... or auto (default: WHISPER_LANGUAGE, auto)")
+    parser.add_argument("--model", metavar="M", help="tiny, base, tiny.en or a folder (default: WHISPER_MODEL, tiny)")
+
+
+def speech_settings(arguments: argparse.Namespace, settings: Settings) -> Settings:
+    """The settings with those options in the place of theirs. BadRequest for a language that there is not."""
+    from halfgig.speech.language import check_code
+
+    return replace(
+        settings,
+        whisper_model=arguments.model or settings.whisper_model,
+        language=check_code(arguments.language or settings.language),
+    )
 
 
 def tell(*notes: str) -> None:

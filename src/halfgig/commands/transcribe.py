@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from halfgig.commands.models import PullProgress
 from halfgig.commands.remote import add_server, asked, connect, see_through, submit
-from halfgig.commands.standard import given, open_output, tell
+from halfgig.commands.standard import add_speech_options, given, open_output, speech_settings, tell
 from halfgig.progress import Progress
 
 if TYPE_CHECKING:
@@ -31,8 +31,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--format", choices=FORMS, help="default: by the ending of FILE, else txt; verbose_json with --words"
     )
     parser.add_argument("--words", action="store_true", help="time each word")
-    parser.add_argument("--language", metavar="CODE", help="en, de, ... or auto (default: WHISPER_LANGUAGE, auto)")
-    parser.add_argument("--model", metavar="M", help="tiny, base, tiny.en or a folder (default: WHISPER_MODEL, tiny)")
+    add_speech_options(parser)
     parser.add_argument("--translate", action="store_true", help="write English, whatever language is spoken")
     parser.add_argument("-o", "--output", metavar="FILE", help="write here instead of to standard output")
     add_server(parser)
@@ -49,11 +48,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     progress = Progress()
     transcription = transcribe(
         given(arguments.source),
-        model=arguments.model,
-        language=arguments.language,
         translate=arguments.translate,
         words=arguments.words,
-        settings=settings,
+        settings=speech_settings(arguments, settings),
         watch=progress.move,
         report=PullProgress(sys.stderr),
     )

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import sys
@@ -7,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from halfgig.commands.standard import given, open_output, tell
+from halfgig.commands.standard import add_speech_options, given, open_output, speech_settings, tell
 from halfgig.errors import BadRequest
+from halfgig.settings import Settings
 
 
 def write(path: str | None, text: str = "new") -> None:
@@ -129,3 +131,21 @@ def test_a_source_is_standard_input_only_as_a_dash() -> None:
 def test_notes_are_lines_without_control_characters(capsys: pytest.CaptureFixture[str]) -> None:
     tell("", "one\x1b[31m", "two")
     assert capsys.readouterr().err == "Note: one [31m\nNote: two\n"
+
+
+def spoken(*options: str, settings: Settings | None = None) -> Settings:
+    parser = argparse.ArgumentParser()
+    add_speech_options(parser)
+    return speech_settings(parser.parse_args(options), settings or Settings())
+
+
+def test_options_of_speech_take_the_place_of_settings() -> None:
+    theirs = Settings(language="de", whisper_model="base")
+    assert spoken(settings=theirs) == theirs
+    given = spoken("--language", "French", "--model", "tiny", settings=theirs)
+    assert (given.language, given.whisper_model) == ("fr", "tiny")
+
+
+def test_a_language_that_there_is_not_is_told_at_once() -> None:
+    with pytest.raises(BadRequest, match="no language klingon"):
+        spoken("--language", "klingon")
