@@ -61,16 +61,21 @@ class Memory:
 
 @dataclass(slots=True)
 class Candidate:
-    """An exercise that may be the one, with what has been found of it: reps and attempts, and their fits."""
+    """An exercise that may be the one, with the reps and attempts that may be of it, and their fits."""
 
     exercise: Exercise
     counters: list[Counter]
     found: list[Rep] = field(default_factory=list)
     fits: list[float] = field(default_factory=list)
 
-    def kept(self) -> list[Rep]:
-        """The reps and attempts that may pass for the exercise, once it is known that it is done."""
-        return [rep for rep, fit in zip(self.found, self.fits, strict=True) if fit >= POOR_FORM]
+    def take(self, rep: Rep, fit: float) -> None:
+        """Keep a rep or attempt that may pass for the exercise, once it is known that it is done.
+
+        The rest is dropped at once: a squat is a poor rep of half of the table, and an hour has a thousand.
+        """
+        if fit >= POOR_FORM:
+            self.found.append(rep)
+            self.fits.append(fit)
 
     def proof(self) -> float:
         """How much speaks for this exercise: seconds spent in its reps, by their fit; 0 where it is too little."""
@@ -104,12 +109,11 @@ class Recognizer:
         for candidate in self.candidates:
             self._take(candidate, [rep for counter in candidate.counters for rep in counter.finish()])
         best = max(self.candidates, key=Candidate.proof)
-        return (best.exercise.name, best.kept()) if best.proof() > 0 else (NONE, [])
+        return (best.exercise.name, best.found) if best.proof() > 0 else (NONE, [])
 
     def _take(self, candidate: Candidate, found: list[Rep]) -> None:
         for rep in found:
-            candidate.found.append(rep)
-            candidate.fits.append(fit(candidate.exercise.form, self._memory.during(rep), rep.side))
+            candidate.take(rep, fit(candidate.exercise.form, self._memory.during(rep), rep.side))
 
 
 def fit(form: Sequence[Trait], rows: NDArray[np.float32], side: str) -> float:

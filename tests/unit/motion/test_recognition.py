@@ -9,7 +9,7 @@ import pytest
 from halfgig.demo.athlete import Beat, Script
 from halfgig.motion.angles import COLUMN, SIGNALS, AnglesAt, measure_angles
 from halfgig.motion.exercises import EXERCISES, mean, moves, reaches
-from halfgig.motion.recognition import NONE, Memory, Recognizer, fit
+from halfgig.motion.recognition import NONE, POOR_FORM, Memory, Recognizer, fit
 from halfgig.records import PoseAt, Rep
 
 if TYPE_CHECKING:
@@ -67,6 +67,15 @@ def test_the_exercise_that_fills_most_of_the_time_is_chosen(perform: Perform) ->
     later = (PoseAt(moment.time + 8, moment.pose) for moment in curls)
     name, _ = Recognizer().recognize(measure_angles(itertools.chain(squats, later)))
     assert name in {"bicep curl", "alternating curl"}
+
+
+def test_a_candidate_keeps_only_what_may_be_its_own(perform: Perform) -> None:
+    recognizer = Recognizer()
+    name, found = recognizer.recognize(measure_angles(perform("squat", 4)))
+    assert (name, len(found)) == ("squat", 4)
+    assert all(fit >= POOR_FORM for candidate in recognizer.candidates for fit in candidate.fits)
+    assert all(len(candidate.found) == len(candidate.fits) for candidate in recognizer.candidates)
+    assert not next(one for one in recognizer.candidates if one.exercise.name == "front raise").found
 
 
 def moment(time: float, **signals: float) -> AnglesAt:
