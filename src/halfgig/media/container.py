@@ -11,9 +11,11 @@ import av
 from av.stream import Discard
 
 from halfgig.errors import HalfgigError, SourceError, TooLarge
+from halfgig.media.mp4 import ShortMp4, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
     from av.audio.stream import AudioStream
     from av.container import InputContainer
@@ -76,7 +78,7 @@ def translated(source: Source) -> Iterator[None]:
         raise _translate(error, source) from error
 
 
-def _open(source: Source) -> InputContainer:
+def _open(source: Source) -> AbstractContextManager[InputContainer]:
     if source.stream is not None:
         source.stream.seek(0)
         return av.open(source.stream, "r", options=_options(""), metadata_errors="replace")
@@ -88,7 +90,15 @@ def _open(source: Source) -> InputContainer:
         }
         timeout = (OPEN_TIMEOUT, READ_TIMEOUT)
         return av.open(source.address, "r", options=options, metadata_errors="replace", timeout=timeout)
+    if short := shorten(Path(source.address)):
+        return _open_short(short)
     return av.open(f"file:{source.address}", "r", options=_options("file"), metadata_errors="replace")
+
+
+@contextmanager
+def _open_short(short: ShortMp4) -> Iterator[InputContainer]:
+    with short, av.open(short, "r", options=_options(""), metadata_errors="replace") as container:
+        yield container
 
 
 def _options(protocols: str) -> dict[str, str]:
@@ -249,6 +259,18 @@ def read_packets(container: InputContainer, stream: S, log: DecodeLog) -> Iterat
     Reads that fail are counted in `log` and skipped; after `MAX_FAILURES` in a row the rest is given up.
     """
     _prepare(container, stream)
+    file = getattr(container.file, "file", None)
+    last: Packet[S] | None = None
+    for packet in _demux(container, stream, log):
+        if packet.size:
+            last = packet
+        elif packet.pts is None and isinstance(file, ShortMp4):
+            yield from file.packets(stream, last, log)
+        yield packet
+
+
+def _demux(container: InputContainer, stream: S, log: DecodeLog) -> Iterator[Packet[S]]:
+    """What FFmpeg reads of one stream."""
     failures, cut = 0, False
     while failures < MAX_FAILURES:
         try:
