@@ -92,8 +92,7 @@ def _spread(span: Word, earliest: Seconds) -> Iterator[_Piece]:
     for token in _TOKEN.finditer(span.text):
         space, body = token.groups()
         weight = 1 if UNSPACED_CHARACTER.match(body) else WORD
-        begins = start + (end - start) * token.start() / size
-        ends = start + (end - start) * token.end() / size
+        begins, ends = (min(end, start + (end - start) * place / size) for place in token.span())  # rounding adds up
         yield _Piece(begins, ends, (" " if space else "") + body, weight)
 
 

@@ -4,7 +4,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from halfgig.records import Passage, Segment, Word
@@ -160,6 +160,7 @@ texts = st.lists(
 )
 
 
+@example(texts=[["x" * 70]], gaps=[0.0] * 12, lengths=[28.697322573508323] * 12)  # a sum that rounds up
 @given(
     texts=texts,
     gaps=st.lists(st.floats(0, 40), min_size=12, max_size=12),
