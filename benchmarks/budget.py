@@ -92,9 +92,9 @@ def rows(*, hold: bool) -> Iterator[str]:
         seconds = forecast.seconds or 0.0
         figures = (
             f"{forecast.needs // MIB if hold else '-'}",
-            f"{run.peak / MIB:.0f}",
+            f"{run.peak_held / MIB:.0f}",
             f"{forecast.peak / MIB:.0f}",
-            f"{forecast.peak / run.peak - 1:+.0%}",
+            f"{forecast.peak / run.peak_held - 1:+.0%}",
             f"{run.cpu_seconds:.1f}",
             f"{seconds:.1f}",
             f"{seconds / run.cpu_seconds:.2f}",

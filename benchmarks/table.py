@@ -16,7 +16,19 @@ if TYPE_CHECKING:
 
     from halfgig.memory.jail import Run
 
-COLUMNS = ("what", "seconds", "CPU s", "x real time", "per s", "peak MiB", "usage MiB", "RSS MiB", "WER %", "note")
+COLUMNS = (
+    "what",
+    "seconds",
+    "CPU s",
+    "x real time",
+    "per s",
+    "peak MiB",
+    "held MiB",
+    "usage MiB",
+    "RSS MiB",
+    "WER %",
+    "note",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +36,8 @@ class Row:
     """One measurement. `None` means that the figure has no sense here, or that the run failed (see `note`).
 
     `cpu` is processor seconds; `speed` is seconds of source for each second of work; `rate` is things a second
-    (poses, passages). In MiB, as `Run` says: `peak` the working set, `usage` the kernel's mark with page cache,
-    `rss` with all library pages. `wer` is in per cent.
+    (poses, passages). In MiB, as `Run` says: `peak` the working set, `held` without any page cache, `usage` the
+    kernel's mark with all of it, `rss` with all library pages. `wer` is in per cent.
     """
 
     section: str
@@ -35,6 +47,7 @@ class Row:
     speed: float | None = None
     rate: float | None = None
     peak: float | None = None
+    held: float | None = None
     usage: float | None = None
     rss: float | None = None
     wer: float | None = None
@@ -51,6 +64,7 @@ def measured(section: str, what: str, run: Run, *, duration: float | None = None
         cpu=run.cpu_seconds,
         speed=speed,
         peak=run.peak / MIB,
+        held=run.peak_held / MIB,
         usage=run.peak_usage / MIB,
         rss=run.peak_rss / MIB,
         wer=wer,
@@ -79,7 +93,7 @@ def printed(rows: Iterable[Row]) -> str:
         if row.section != section:
             section = row.section
             lines += ["", section]
-        figures = (row.seconds, row.cpu, row.speed, row.rate, row.peak, row.usage, row.rss, row.wer)
+        figures = (row.seconds, row.cpu, row.speed, row.rate, row.peak, row.held, row.usage, row.rss, row.wer)
         lines.append(line([f"  {row.what}", *map(figure, figures), row.note]))
     return "\n".join(lines)
 

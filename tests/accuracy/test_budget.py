@@ -70,7 +70,8 @@ def test_it_lives_under_what_it_needs_and_peaks_as_foreseen(
     run = run_in_cgroup(command(kind, source), foreseen.needs, env=environment, timeout=300)
     assert run.ok, run.stderr
     assert not run.oom_killed
-    assert 0.85 < foreseen.peak / run.peak < 1.15, f"{foreseen.peak / MIB:.0f} foreseen, {run.peak / MIB:.0f} MiB held"
+    told = f"{foreseen.peak / MIB:.0f} foreseen, {run.peak_held / MIB:.0f} MiB held"
+    assert 0.85 < foreseen.peak / run.peak_held < 1.15, told
 
 
 def test_search_lives_under_what_it_needs(tmp_path: Path, model_store: Path, run_in_cgroup: Callable[..., Run]) -> None:
@@ -81,14 +82,14 @@ def test_search_lives_under_what_it_needs(tmp_path: Path, model_store: Path, run
     run = run_in_cgroup(command("search", "memory of the smallest computers"), cost.needs, env=environment)
     assert run.ok, run.stderr
     assert "keyword only" not in run.stderr
-    assert 0.85 < cost.peak / run.peak < 1.15, f"{run.peak / MIB:.0f} MiB held"
+    assert 0.85 < cost.peak / run.peak_held < 1.15, f"{run.peak_held / MIB:.0f} MiB held"
 
 
-def test_a_quarter_of_a_gigabyte_takes_speech_for_english_and_says_so(
+def test_where_base_does_not_fit_speech_is_taken_for_english_and_that_is_said(
     model_store: Path, run_in_cgroup: Callable[..., Run]
 ) -> None:
     need(("tiny.en", "silero-vad"), model_store)
-    run = run_in_cgroup(command("transcribe", TALK), 256 * MIB)
+    run = run_in_cgroup(command("transcribe", TALK), 240 * MIB)  # base needs 248 MB, and more with MKL
     assert run.ok, run.stderr
     assert "base, which tells languages apart, does not fit" in run.stderr
     assert "gigabyte" in run.stdout.lower()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from halfgig.records import Pixels
 
 PROJECT = Path(__file__).resolve().parents[2]
-FINE = Run(0, 1.0, 1.0, 1, 1, 1, oom_killed=False, timed_out=False, stdout="", stderr="", meter="PSS")
+FINE = Run(0, 1.0, 1.0, 1, 1, 1, 1, oom_killed=False, timed_out=False, stdout="", stderr="", meter="PSS")
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ source's length. To live under a hard limit, a process needs besides the pages o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from halfgig.errors import MIB, DoesNotFit
@@ -28,13 +28,18 @@ FRAMES_HELD = 11  # frames between decoder and pose model: those decoded ahead, 
 class Cost:
     """Peak bytes of one variant of a kind, of which `window` is held only where a window of speech has full length.
 
-    Attention grows with the square of that length.
+    Attention grows with the square of that length. `mkl` is held only where Intel's MKL multiplies.
     """
 
     kind: str
     variant: str
     peak: Bytes
     window: Bytes = 0
+    mkl: Bytes = 0
+
+    def without_mkl(self) -> Cost:
+        """The cost on a processor for which another library multiplies."""
+        return replace(self, peak=self.peak - self.mkl, mkl=0)
 
     @property
     def needs(self) -> Bytes:
@@ -65,9 +70,9 @@ TINY_WEIGHTS, BASE_WEIGHTS = 39_451_946, 75_104_236  # bytes of model.bin, int8
 # Best first within a kind: what stands lower needs less and is worth less. An index costs what its transcript does:
 # the recogniser is closed before the embedder is opened. Reps cost the decoder and the frames of the source besides.
 TABLE = (
-    Cost("transcribe", "base", 264 * MIB, window=65 * MIB),
-    Cost("transcribe", "tiny.en", 195 * MIB, window=65 * MIB),
-    Cost("language", "base", 247 * MIB, window=65 * MIB),
+    Cost("transcribe", "base", 264 * MIB, window=65 * MIB, mkl=40 * MIB),
+    Cost("transcribe", "tiny.en", 195 * MIB, window=65 * MIB, mkl=30 * MIB),
+    Cost("language", "base", 247 * MIB, window=65 * MIB, mkl=30 * MIB),
     Cost("reps", "full", 95 * MIB),
     Cost("reps", "lite", 86 * MIB),
     Cost("search", "minilm", 69 * MIB),
@@ -107,7 +112,7 @@ def whisper_cost(variant: str, weights: Bytes) -> Cost:
     """
     tiny, base = cost("transcribe", "tiny.en"), cost("transcribe", "base")
     steepness = (base.peak - tiny.peak) / (BASE_WEIGHTS - TINY_WEIGHTS)
-    return Cost("transcribe", variant, tiny.peak + max(0, round(steepness * (weights - TINY_WEIGHTS))), tiny.window)
+    return replace(tiny, variant=variant, peak=tiny.peak + max(0, round(steepness * (weights - TINY_WEIGHTS))))
 
 
 def frames_memory(width: int, height: int) -> Bytes:

@@ -1,8 +1,9 @@
-"""How many processor cores this process is granted: its affinity, cut by the quota of its control groups."""
+"""The processor: how many of its cores this process is granted, and whose library multiplies on it."""
 
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 from halfgig.memory.cgroup import ROOT, own_groups, read
@@ -22,6 +23,12 @@ def allowed_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+@cache
+def multiplies_without_mkl(root: Path = ROOT) -> bool:
+    """Whether CTranslate2 leaves Intel's MKL aside, as it does on AMD's processors; on others this is not known."""
+    return "AuthenticAMD" in read(root / "proc/cpuinfo")
 
 
 def quotas(root: Path = ROOT) -> Iterator[float]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Protocol
 
 from halfgig.memory.cgroup import ROOT, mounts, read
-from halfgig.memory.meter import group_working_set, peak_rss, tree, tree_pss
+from halfgig.memory.meter import group_anonymous, group_working_set, peak_rss, tree, tree_pss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -30,16 +30,18 @@ class Run:
     """What one command did and took.
 
     `exit_code` is negative for a signal. `peak` is the highest working set seen: the group's usage less its
-    inactive page cache. `peak_usage` is the kernel's own high-water mark with all page cache, which a hard
-    limit keeps below itself. Both leave out pages of libraries that another group read first; `peak_rss`, the
-    sum of the processes' own marks, counts them, once a process. Without a control group `peak` and
-    `peak_usage` are the highest PSS of the process tree; `meter` says which.
+    inactive page cache. `peak_held` leaves out all page cache of files: it is what no room could have been made of,
+    the same whether libraries were read before or not. `peak_usage` is the kernel's own high-water mark with all page
+    cache, which a hard limit keeps below itself. These leave out pages of libraries that another group read first;
+    `peak_rss`, the sum of the processes' own marks, counts them, once a process. Without a control group the first
+    three are the highest PSS of the process tree; `meter` says which.
     """
 
     exit_code: int
     seconds: Seconds
     cpu_seconds: Seconds
     peak: Bytes
+    peak_held: Bytes
     peak_usage: Bytes
     peak_rss: Bytes
     oom_killed: bool
@@ -71,8 +73,8 @@ class Cell(Protocol):
     def pids(self, child: int) -> list[int]:
         """Who is inside, for a command that runs as `child`."""
 
-    def reading(self, child: int) -> Bytes:
-        """What is held now."""
+    def reading(self, child: int) -> tuple[Bytes, Bytes]:
+        """What is held now, and that of it which could not be dropped."""
 
     def peak(self) -> Bytes:
         """The kernel's high-water mark; 0 where it keeps none."""
@@ -90,6 +92,7 @@ class Watch:
     limit: Bytes | None
     timeout: Seconds | None
     peak: Bytes = 0
+    peak_held: Bytes = 0
     peak_rss: Bytes = 0
     over: bool = False
     late: bool = False
@@ -100,7 +103,7 @@ class Watch:
         started = time.monotonic()
         while not self.done.wait(self.cell.poll):
             inside = self.cell.pids(self.child)
-            self.peak = max(self.peak, self.cell.reading(self.child))
+            self.peak, self.peak_held = map(max, (self.peak, self.peak_held), self.cell.reading(self.child))
             self.peak_rss = max(self.peak_rss, sum(map(peak_rss, inside)))
             self.over = self.over or (self.limit is not None and self.peak > self.limit)
             self.late = self.timeout is not None and time.monotonic() - started > self.timeout
@@ -129,9 +132,9 @@ class Group:
         """Who is inside."""
         return [int(line) for line in read(self.folder / "cgroup.procs").split()]
 
-    def reading(self, child: int) -> Bytes:  # noqa: ARG002 - the group knows who is inside
-        """The group's working set."""
-        return group_working_set(self.version, self.folder) or 0
+    def reading(self, child: int) -> tuple[Bytes, Bytes]:  # noqa: ARG002 - the group knows who is inside
+        """The group's working set, and that without any page cache."""
+        return group_working_set(self.version, self.folder) or 0, group_anonymous(self.version, self.folder) or 0
 
     def peak(self) -> Bytes:
         """The highest usage, page cache included; 0 on kernels before 5.19 with version 2."""
@@ -168,9 +171,10 @@ class Open:
         """The process tree."""
         return list(tree(child))
 
-    def reading(self, child: int) -> Bytes:
-        """The PSS of the tree."""
-        return tree_pss(child)
+    def reading(self, child: int) -> tuple[Bytes, Bytes]:
+        """The PSS of the tree, twice."""
+        held = tree_pss(child)
+        return held, held
 
     def peak(self) -> Bytes:
         """Unknown."""
@@ -206,6 +210,7 @@ def run_limited(
             seconds=time.monotonic() - started,
             cpu_seconds=cpu_seconds,
             peak=watch.peak,
+            peak_held=watch.peak_held,
             peak_usage=walls.peak() or watch.peak,
             peak_rss=watch.peak_rss,
             oom_killed=walls.killed() or watch.over,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from halfgig.errors import MIB, BadRequest
 from halfgig.memory import budget
-from halfgig.memory.cores import granted_cores
+from halfgig.memory.cores import granted_cores, multiplies_without_mkl
 from halfgig.memory.limit import all_limits
 from halfgig.memory.meter import headroom, peak_rss, rss
 from halfgig.models.whisper import WhisperChoice, check_language, choose_whisper, is_folder, open_folder
@@ -70,10 +70,15 @@ def admit_whisper(settings: Settings, *, translate: bool = False, left: Bytes | 
 
 
 def speech_cost(model: str) -> Cost:
-    """What a transcript costs with a model, given by its name or folder."""
+    """What a transcript costs on this machine with a model, given by its name or folder."""
     if is_folder(model):
-        return budget.whisper_cost(model, (Path(model).expanduser() / "model.bin").stat().st_size)
-    return budget.cost("transcribe", model)
+        return here(budget.whisper_cost(model, (Path(model).expanduser() / "model.bin").stat().st_size))
+    return here(budget.cost("transcribe", model))
+
+
+def here(cost: Cost) -> Cost:
+    """The cost on this machine's processor."""
+    return cost.without_mkl() if multiplies_without_mkl() else cost
 
 
 def admit_reps(settings: Settings, info: SourceInfo, left: Bytes | None = None) -> MotionChoice:

@@ -20,7 +20,7 @@ from halfgig.memory.limit import memory_limit
 from halfgig.memory.meter import held
 from halfgig.models.manifest import DEFAULT_MODELS, MODELS
 from halfgig.models.store import ModelStore
-from halfgig.operations.admission import room, threads
+from halfgig.operations.admission import here, room, threads
 from halfgig.operations.calibration import processor
 from halfgig.settings import Settings
 
@@ -153,7 +153,7 @@ def table(left: Bytes) -> Iterator[Fit]:
     from halfgig.media.frames import decoder_memory
 
     video = decoder_memory(1920, 1080, "h264") + frames_memory(640, 360)
-    for row in TABLE:
+    for row in map(here, TABLE):
         if row.kind in KINDS:
             needs = row.needs + (video if row.kind == "reps" else 0)
             yield Fit(row.kind, row.variant, needs, needs <= left)

@@ -14,7 +14,7 @@ from halfgig.models.manifest import MODELS, Conversion
 from halfgig.models.store import ModelStore
 from halfgig.models.whisper import WhisperChoice, is_folder
 from halfgig.operations import pace
-from halfgig.operations.admission import admit_reps, admit_whisper, room, speech_cost, threads
+from halfgig.operations.admission import admit_reps, admit_whisper, here, room, speech_cost, threads
 from halfgig.operations.calibration import machine_speed
 from halfgig.pipelines import FRAME_RATE
 from halfgig.settings import Settings
@@ -196,7 +196,7 @@ def to_fetch(names: Sequence[str], settings: Settings) -> tuple[Bytes, Bytes]:
 def _speech_costs(used: Sequence[str]) -> Iterator[budget.Cost]:
     """Of two models, the first only tells the language."""
     for model in used[:-1]:
-        yield budget.cost("language", model)
+        yield here(budget.cost("language", model))
     yield speech_cost(used[-1])
 
 

@@ -122,5 +122,13 @@ def test_larger_unknown_weights_cost_more_and_smaller_ones_no_less_than_tiny() -
     assert whisper_cost("/c", 1).peak == cost("transcribe", "tiny.en").peak
 
 
+def test_without_mkl_speech_costs_less_and_nothing_else_does() -> None:
+    for row in TABLE:
+        without = row.without_mkl()
+        assert (without.peak < row.peak) == (row.kind in {"transcribe", "language"})
+        assert without.without_mkl() == without
+        assert row.needs - without.needs == row.mkl
+
+
 def test_frames_cost_by_their_pixels() -> None:
     assert frames_memory(640, 360) == 4 * frames_memory(320, 180) > 0

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from halfgig.memory import cores
-from halfgig.memory.cores import granted_cores
+from halfgig.memory.cores import granted_cores, multiplies_without_mkl
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +46,13 @@ def test_damaged_quota_is_no_quota(tree: Any, text: str) -> None:
 
 def test_no_control_groups(tree: Any) -> None:
     assert granted_cores(tree.root) == 8
+
+
+@pytest.mark.parametrize(
+    ("line", "without"),
+    [("vendor_id\t: AuthenticAMD", True), ("vendor_id\t: GenuineIntel", False), ("CPU implementer\t: 0x41", False)],
+)
+def test_intels_library_multiplies_on_no_processor_of_amd(tmp_path: Path, line: str, without: bool) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/cpuinfo").write_text(f"processor\t: 0\n{line}\n")
+    assert multiplies_without_mkl(tmp_path) is without

@@ -47,7 +47,7 @@ def test_measures_the_peak_though_it_is_over_at_the_end(run: Callable[..., Run])
     done = run(python(HOLD.format(80, 0.4) + "; del b; time.sleep(.1)"))
     assert done.ok
     assert 80 * MIB < done.peak < 110 * MIB
-    assert done.peak_usage >= done.peak
+    assert done.peak_usage >= done.peak >= done.peak_held > 80 * MIB
 
 
 def test_counts_children(run: Callable[..., Run]) -> None:
@@ -73,6 +73,26 @@ def test_page_cache_does_not_break_the_limit(run: Callable[..., Run], tmp_path: 
     done = run(python(code), 64 * MIB)
     assert done.ok
     assert done.peak_usage <= 64 * MIB
+
+
+@pytest.mark.cgroup
+def test_page_cache_in_use_is_no_memory_held(run_in_cgroup: Callable[..., Run], tmp_path: Path) -> None:
+    code = f"""
+import time
+path = {str(tmp_path / "big")!r}
+with open(path, "wb") as file:
+    for _ in range(80):
+        file.write(bytes(1 << 20))
+for _ in range(3):
+    with open(path, "rb") as file:
+        while file.read(1 << 20):
+            time.sleep(0.002)
+"""
+    done = run_in_cgroup(python(code))
+    assert done.ok
+    assert done.peak_usage > 80 * MIB
+    assert done.peak_held <= done.peak
+    assert done.peak_held < 40 * MIB
 
 
 def test_stops_at_the_timeout_with_all_children(run: Callable[..., Run]) -> None:

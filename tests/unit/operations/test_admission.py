@@ -86,6 +86,16 @@ class TestWhisper:
                 assert speech_cost(model.id).peak
 
 
+class TestProcessor:
+    def test_work_that_fits_without_mkl_is_admitted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        least = TINY.without_mkl()
+        with pytest.raises(DoesNotFit):
+            admit_whisper(settings(language="en"), left=least.needs)
+        monkeypatch.setattr(admission, "multiplies_without_mkl", lambda: True)
+        assert admit_whisper(settings(language="en"), left=least.needs).first == "tiny.en"
+        assert speech_cost("base") == BASE.without_mkl()
+
+
 class TestOwnFolder:
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:

@@ -9,7 +9,7 @@ from halfgig.memory.jail import Run
 from halfgig.operations.selftest import TRIALS, Outcome, fault, run_trials
 from halfgig.settings import Settings
 
-GOOD = Run(0, 1.5, 1.0, 100 * MIB, 110 * MIB, 150 * MIB, False, False, "half a gigabyte", "", "fake")
+GOOD = Run(0, 1.5, 1.0, 100 * MIB, 99 * MIB, 110 * MIB, 150 * MIB, False, False, "half a gigabyte", "", "fake")
 ANSWERS = {
     "transcribe": "A Gigabyte.",
     "index": "indexed: 3 passages",
