@@ -49,6 +49,7 @@ def serve(wire: Wire, embed: Embed, idle: Seconds) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
         wire.send({"id": message["id"], **answer(message["model"], message["text"], embed)})
         signal.setitimer(signal.ITIMER_REAL, idle)
+    signal.setitimer(signal.ITIMER_REAL, 0)
 
 
 def answer(model: str, text: str, embed: Embed) -> dict[str, Any]:
