@@ -73,8 +73,11 @@ class Cell(Protocol):
     def pids(self, child: int) -> list[int]:
         """Who is inside, for a command that runs as `child`."""
 
-    def reading(self, child: int) -> tuple[Bytes, Bytes]:
-        """What is held now, and that of it which could not be dropped."""
+    def reading(self, child: int) -> Bytes:
+        """The working set now."""
+
+    def held(self, child: int) -> Bytes:
+        """What could not be dropped now."""
 
     def peak(self) -> Bytes:
         """The kernel's high-water mark; 0 where it keeps none."""
@@ -103,7 +106,8 @@ class Watch:
         started = time.monotonic()
         while not self.done.wait(self.cell.poll):
             inside = self.cell.pids(self.child)
-            self.peak, self.peak_held = map(max, (self.peak, self.peak_held), self.cell.reading(self.child))
+            self.peak = max(self.peak, self.cell.reading(self.child))
+            self.peak_held = max(self.peak_held, self.cell.held(self.child))
             self.peak_rss = max(self.peak_rss, sum(map(peak_rss, inside)))
             self.over = self.over or (self.limit is not None and self.peak > self.limit)
             self.late = self.timeout is not None and time.monotonic() - started > self.timeout
@@ -132,9 +136,13 @@ class Group:
         """Who is inside."""
         return [int(line) for line in read(self.folder / "cgroup.procs").split()]
 
-    def reading(self, child: int) -> tuple[Bytes, Bytes]:  # noqa: ARG002 - the group knows who is inside
-        """The group's working set, and that without any page cache."""
-        return group_working_set(self.version, self.folder) or 0, group_anonymous(self.version, self.folder) or 0
+    def reading(self, child: int) -> Bytes:  # noqa: ARG002 - the group knows who is inside
+        """The group's working set."""
+        return group_working_set(self.version, self.folder) or 0
+
+    def held(self, child: int) -> Bytes:  # noqa: ARG002 - the group knows who is inside
+        """The group's working set without any page cache."""
+        return group_anonymous(self.version, self.folder) or 0
 
     def peak(self) -> Bytes:
         """The highest usage, page cache included; 0 on kernels before 5.19 with version 2."""
@@ -171,10 +179,13 @@ class Open:
         """The process tree."""
         return list(tree(child))
 
-    def reading(self, child: int) -> tuple[Bytes, Bytes]:
-        """The PSS of the tree, twice."""
-        held = tree_pss(child)
-        return held, held
+    def reading(self, child: int) -> Bytes:
+        """The PSS of the tree."""
+        return tree_pss(child)
+
+    def held(self, child: int) -> Bytes:
+        """The same: without walls, page cache is not told apart."""
+        return self.reading(child)
 
     def peak(self) -> Bytes:
         """Unknown."""
