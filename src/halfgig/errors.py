@@ -25,9 +25,16 @@ HalfgigError
 from __future__ import annotations
 
 import math
+import re
 from typing import ClassVar
 
 MIB = 1024 * 1024
+PROBLEMS = "/problems"  # where a server lists the kinds of errors
+
+
+def slug(kind: type[HalfgigError]) -> str:
+    """The name of a kind in the type of a problem: `DoesNotFit` is does-not-fit."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
 
 
 class HalfgigError(Exception):

@@ -7,7 +7,8 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from halfgig import __version__
-from halfgig.api.problems import PAGE, kinds, slug
+from halfgig.api.problems import PAGE, kinds
+from halfgig.errors import slug
 
 router = APIRouter(tags=["about"])
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from halfgig.errors import Busy, DoesNotFit, HalfgigError
+from halfgig.errors import PROBLEMS, Busy, DoesNotFit, HalfgigError, slug
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +23,7 @@ log = logging.getLogger("halfgig.api")
 
 MEDIA_TYPE = "application/problem+json"
 BLANK = "about:blank"  # the status says it all
-PAGE = "/problems"
+PAGE = PROBLEMS
 RETRY_AFTER = 30  # seconds, where the error names none
 MOST_ERRORS = 20  # wrong fields that are told
 
@@ -56,11 +55,6 @@ def phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return "Error"
-
-
-def slug(kind: type[HalfgigError]) -> str:
-    """`DoesNotFit` is does-not-fit."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
 
 
 def kinds(root: type[HalfgigError] = HalfgigError) -> list[type[HalfgigError]]:

@@ -25,30 +25,18 @@ from halfgig.errors import (
     TooLarge,
     Unauthorized,
     UnsupportedMedia,
+    slug,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_TEXT = 500  # characters of a detail or a remedy
-NAMED: dict[str, type[HalfgigError]] = {  # by the fragment of a problem's type
-    "bad-request": BadRequest,
-    "busy": Busy,
-    "conflict": Conflict,
-    "does-not-fit": DoesNotFit,
-    "forbidden": Forbidden,
-    "library-error": LibraryError,
-    "locked": Locked,
-    "missing-stream": MissingStream,
-    "model-error": ModelError,
-    "not-found": NotFound,
-    "source-error": SourceError,
-    "stalled": Stalled,
-    "storage-full": StorageFull,
-    "too-large": TooLarge,
-    "unauthorized": Unauthorized,
-    "unsupported-media": UnsupportedMedia,
-}
+KINDS: tuple[type[HalfgigError], ...] = (
+    *(BadRequest, Busy, Conflict, DoesNotFit, Forbidden, LibraryError, Locked, MissingStream, ModelError, NotFound),
+    *(SourceError, Stalled, StorageFull, TooLarge, Unauthorized, UnsupportedMedia),
+)
+NAMED = {slug(kind): kind for kind in KINDS}  # by the fragment of a problem's type
 BY_STATUS: dict[int, type[HalfgigError]] = {
     401: Unauthorized,
     403: Forbidden,

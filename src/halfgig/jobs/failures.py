@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from halfgig.errors import MIB, DoesNotFit, HalfgigError, LibraryError
+from halfgig.errors import MIB, DoesNotFit, HalfgigError, LibraryError, slug
 from halfgig.jobs.job import Failure, Reason
 
 if TYPE_CHECKING:
@@ -20,14 +20,18 @@ SMALLER = "It is tried again with less: a smaller model, smaller frames. A machi
 def of_error(error: BaseException) -> Failure:
     """The failure that an exception of the work means."""
     if isinstance(error, DoesNotFit):
-        return Failure(Reason.DOES_NOT_FIT, error.detail, error.remedy, error.status, needs=error.needs)
+        return replace(_of_ours(error, Reason.DOES_NOT_FIT), needs=error.needs)
     if isinstance(error, HalfgigError):
         again = error.retryable or isinstance(error, LibraryError)
-        return Failure(Reason.UNAVAILABLE if again else Reason.REFUSED, error.detail, error.remedy, error.status)
+        return _of_ours(error, Reason.UNAVAILABLE if again else Reason.REFUSED)
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in STARVED):
         return Failure(Reason.OUT_OF_MEMORY, "The worker was refused the memory that it asked for.", SMALLER, 507)
     detail = f"The worker met an error that nobody foresaw: {type(error).__name__}: {error}."
     return Failure(Reason.UNEXPECTED, detail, "Report it with the log of the server and halfgig doctor.", 500)
+
+
+def _of_ours(error: HalfgigError, reason: Reason) -> Failure:
+    return Failure(reason, error.detail, error.remedy, error.status, error=slug(type(error)))
 
 
 @dataclass(frozen=True, slots=True)

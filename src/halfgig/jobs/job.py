@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from halfgig.errors import Conflict
+from halfgig.errors import PROBLEMS, Conflict
 
 if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
@@ -49,7 +49,10 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One failed attempt, in words for a person. `peak` is in bytes, `needs` what a larger attempt would take."""
+    """One failed attempt, in words for a person. `peak` is in bytes, `needs` what a larger attempt would take.
+
+    `error` names its kind as the types of problems do; empty where no error of ours was the reason.
+    """
 
     reason: Reason
     detail: str
@@ -57,6 +60,7 @@ class Failure:
     status: int = 500
     peak: Bytes | None = None
     needs: Bytes | None = None
+    error: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +171,7 @@ def _released(job: Job, **changes: Any) -> Job:
 def _given_up(job: Job, failure: Failure, now: float) -> Job:
     tries = f" It was tried {job.attempt} times." if job.attempt > 1 else ""
     problem = {
+        "type": f"{PROBLEMS}#{failure.error}" if failure.error else "about:blank",
         "title": failure.reason.replace("_", " ").capitalize(),
         "status": failure.status,
         "detail": failure.detail + tries,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig import errors
-from halfgig.api.problems import error_response, kinds, plain_problem, problem, slug, wrong_field
+from halfgig.api.problems import error_response, kinds, plain_problem, problem, wrong_field
 from halfgig.errors import MIB, Busy, DoesNotFit, HalfgigError, ModelError, StorageFull, Unauthorized
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def test_who_has_no_key_is_told_how_to_send_one() -> None:
 def test_every_kind_has_a_name_of_its_own_and_says_what_it_is() -> None:
     defined = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HalfgigError)}
     assert defined <= set(kinds())
-    assert len({slug(kind) for kind in kinds()}) == len(kinds())
+    assert len({errors.slug(kind) for kind in kinds()}) == len(kinds())
     assert all(kind.__doc__ for kind in kinds())
 
 

@@ -28,7 +28,7 @@ def test_every_error_of_the_server_comes_back_as_it_was(kind: type[errors.Halfgi
 
 
 def test_the_list_of_kinds_is_the_servers() -> None:
-    assert {server.slug(kind): kind for kind in ALL if kind not in NEVER_SENT | OF_TUS} == NAMED
+    assert {errors.slug(kind): kind for kind in ALL if kind not in NEVER_SENT | OF_TUS} == NAMED
 
 
 def test_bytes_that_are_needed_come_along() -> None:
@@ -87,6 +87,7 @@ def test_another_address_is_told_and_not_followed() -> None:
 @pytest.mark.parametrize(
     ("problem", "kind"),
     [
+        ({"type": "/problems#missing-stream", "status": 422, "detail": "Mute."}, errors.MissingStream),
         ({"status": 422, "detail": "It is empty.", "remedy": "Copy it."}, errors.SourceError),
         ({"status": 507, "detail": "Too much.", "remedy": "Less."}, errors.StorageFull),
         ({"status": 503, "detail": "No model.", "remedy": "Pull."}, errors.ModelError),

@@ -36,6 +36,8 @@ def test_an_error_keeps_its_words_and_figures() -> None:
     assert (failure.reason, failure.needs, failure.status) == (Reason.DOES_NOT_FIT, 300 * MIB, 507)
     assert "300 MB" in failure.detail
     assert failure.remedy
+    assert failure.error == "does-not-fit"
+    assert of_error(KeyError("x")).error == ""
 
 
 def test_hunger_is_known_by_the_kernels_count() -> None:
