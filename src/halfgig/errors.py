@@ -13,6 +13,7 @@ HalfgigError
   +- Stalled           exit 5, 408: the client went silent
   +- Busy              exit 5, 429: too much at once; later it will do
   +- SourceError       exit 3, 422: the source cannot be read (missing, empty, not media, cut off)
+  |    `- Unreachable      422: its server is away, slow or busy; later it may do
   +- MissingStream     exit 4, 422: the source can be read, but has no sound or no picture
   +- TooLarge          exit 5, 413: past a limit of the settings, or past what can be decoded safely
   |    +- DoesNotFit   exit 5, 507: the work needs more memory than this machine may use
@@ -131,6 +132,12 @@ class SourceError(HalfgigError):
     """The source is missing, empty, damaged beyond decoding, or no media at all."""
 
     exit_code, status = 3, 422
+
+
+class Unreachable(SourceError):
+    """The source's server does not answer, breaks off, or is busy."""
+
+    retryable = True
 
 
 class MissingStream(HalfgigError):

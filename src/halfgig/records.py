@@ -30,8 +30,8 @@ SAMPLE_RATE = 16_000  # Hz, mono, everywhere after media/audio.py
 class Source:
     """What the user gave.
 
-    `address` is what PyAV opens: a local path or an http(s) URL; it is empty for a stream, and `stream` is
-    then a readable binary file. `title` is for people. `size` is in bytes, None where it cannot be known.
+    `address` is a local path or an http(s) URL, empty where the source has none. `stream` is what is read instead of
+    a path: the file at a URL, or a pipe. `title` is for people. `size` is in bytes, None where it cannot be known.
     """
 
     address: str

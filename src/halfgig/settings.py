@@ -161,6 +161,20 @@ class Settings:
         "HALFGIG_SERVER", "http://127.0.0.1:8000", "address", "the server that halfgig jobs and --server ask"
     )
     api_key: str = _row("HALFGIG_API_KEY", "", "key", "the key that is sent to that server", secret=True)
+    guard_addresses: bool = _row(
+        "GUARD_ADDRESSES",
+        default=False,
+        unit="0 or 1",
+        help="1 reads no URL that leads into a private network; the server's workers always do so",
+    )
+    allowed_hosts: str = _row(
+        "ALLOWED_HOSTS", "", "list", "hosts, host:port or networks that may be read although they are not public"
+    )
+    proxy_url: str = _row("PROXY_URL", "", "URL", "the http proxy through which URLs are read", secret=True)
+    ytdlp_cookies: Path | None = _row("YTDLP_COOKIES", None, "file", "cookies (Netscape form) for YouTube and the like")
+    ytdlp_rate_limit_kb: float | None = _row(
+        "YTDLP_RATE_LIMIT_KB", None, "KB a second", "read from YouTube and the like no faster", least=1
+    )
 
     @property
     def models_dir(self) -> Path:

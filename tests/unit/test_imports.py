@@ -82,6 +82,7 @@ HEAVY = {
 }
 LIGHT = (
     *("halfgig", "halfgig.records", "halfgig.errors", "halfgig.settings", "halfgig.cli", "halfgig.models.store"),
+    "halfgig.media.addresses",
     *(f"halfgig.commands.{path.stem}" for path in sorted((ROOT / "commands").glob("[a-z]*.py"))),
     *(f"halfgig.{path.parent.name}" for path in sorted(ROOT.glob("*/__init__.py"))),
 )

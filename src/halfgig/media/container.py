@@ -33,7 +33,6 @@ MAX_CHANNELS = 64
 MAX_STREAMS = 64
 MAX_SAMPLES = 4_000_000  # samples that one packet may decode to
 MAX_FAILURES = 200  # reads in a row that may fail before the rest is given up
-OPEN_TIMEOUT, READ_TIMEOUT = 30.0, 60.0  # seconds, for URLs
 
 # Demuxers that read one source and nothing that it points to: no playlists, lists of files, subtitles or devices.
 FORMATS = (
@@ -51,7 +50,6 @@ GUESSED = UNTIMED | {"mpeg", "mpegts", "mpegvideo", "h264", "hevc", "m4v"}
 
 # Formats in which the size of the pictures may come after the part that is looked at first.
 SIZED_LATE = frozenset({"mpegts", "mpeg", "mpegvideo", "m4v", "h264", "hevc", "flv", "rm", "ogg"})
-NETWORK = (ConnectionError, TimeoutError, av.error.ExitError)
 
 S = TypeVar("S", bound="Stream")
 
@@ -82,14 +80,6 @@ def _open(source: Source) -> AbstractContextManager[InputContainer]:
     if source.stream is not None:
         source.stream.seek(0)
         return av.open(source.stream, "r", options=_options(""), metadata_errors="replace")
-    if is_remote(source.address):
-        options = _options("http,https,tls,tcp,crypto") | {
-            "reconnect": "1",
-            "reconnect_delay_max": "4",
-            "rw_timeout": str(int(READ_TIMEOUT * 1e6)),
-        }
-        timeout = (OPEN_TIMEOUT, READ_TIMEOUT)
-        return av.open(source.address, "r", options=options, metadata_errors="replace", timeout=timeout)
     if short := shorten(Path(source.address)):
         return _open_short(short)
     return av.open(f"file:{source.address}", "r", options=_options("file"), metadata_errors="replace")
@@ -118,12 +108,9 @@ def is_remote(address: str) -> bool:
 
 def _translate(error: Exception, source: Source) -> SourceError:
     title = source.title
-    if isinstance(error, av.error.HTTPError | av.error.HTTPClientError):
-        return SourceError(f"{title} was refused by its server: {error.strerror}.", "Check the address and its rights.")
-    if _is_lost_connection(error, source.address):
-        return SourceError(f"{title} could not be fetched: {_reason(error)}.", "Check the address, or try again later.")
     if isinstance(error, OSError) and not isinstance(error, EOFError):
-        return SourceError(f"{title} cannot be read: {_reason(error)}.", "Check the path, its rights and the disk.")
+        reason = error.strerror or error
+        return SourceError(f"{title} cannot be read: {reason}.", "Check the path, its rights and the disk.")
     if _is_pipe(source):
         return SourceError(f"{title} {NOT_MEDIA}.", REMEDY_PIPE)
     if _is_mp4(source):
@@ -153,16 +140,6 @@ def _is_mp4(source: Source) -> bool:
             return file.read(8)[4:] == b"ftyp"
     except (OSError, ValueError):
         return False
-
-
-def _is_lost_connection(error: Exception, address: str) -> bool:
-    return isinstance(error, NETWORK) or (isinstance(error, OSError) and is_remote(address))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, av.error.ExitError):
-        return "its server did not answer in time"
-    return str(getattr(error, "strerror", None) or error)
 
 
 # --- limits --------------------------------------------------------------------------------------------
@@ -281,9 +258,7 @@ def _demux(container: InputContainer, stream: S, log: DecodeLog) -> Iterator[Pac
                 log.corrupt_packets += cut
                 yield packet
             return
-        except av.FFmpegError as error:
-            if _is_lost_connection(error, container.name):
-                raise
+        except av.FFmpegError:
             failures += 1
             log.corrupt_packets += 1
     log.truncated = True

@@ -9,11 +9,13 @@ import stat
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
-from urllib.request import Request, urlopen
 
 from halfgig.errors import MIB, SourceError, TooLarge
+from halfgig.media.addresses import allow_list, check_url
 from halfgig.media.container import is_remote, open_container, refuse_sound, refuse_video, stated_duration
+from halfgig.media.fetch import open_remote
 from halfgig.media.pipe import Pipe
+from halfgig.media.ranges import facts_of
 from halfgig.media.streams import choose_audio, choose_video, describe_audio, describe_video, moving, rotations
 from halfgig.records import Bytes, Seconds, Source, SourceInfo
 
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from halfgig.settings import Settings
 
 HEAD = 1024  # bytes in which text, web pages and playlists are recognised
-HEAD_TIMEOUT = 20.0  # seconds
 GIVE_MEDIA = "Give an audio or video file such as mp4, mkv, webm, mov, mp3, wav, flac or ogg."
 
 # What is often handed in by mistake: how it begins, what it is, what to do.
@@ -38,13 +39,15 @@ MISTAKES = (
 )
 
 
-def open_source(given: str | os.PathLike[str] | IO[bytes] | Source, settings: Settings) -> Source:
-    """A Source for a path, a `file:` or http(s) URL, or a readable binary stream. Nothing is decoded or fetched.
+def open_source(
+    given: str | os.PathLike[str] | IO[bytes] | Source, settings: Settings, folder: Path | None = None
+) -> Source:
+    """A Source for a path, a `file:` or http(s) URL, or a readable binary stream; a Source is returned as it is.
 
-    A Source is given back as it is.
-
+    A URL is connected to and read by ranges. Where its server gives none, it is stored in `folder` until the stream
+    is closed. Nothing is decoded. With GUARD_ADDRESSES no URL may lead into a private network.
     Errors: SourceError for what is missing, empty, no regular file, of another URL scheme or plainly not media;
-    TooLarge past MAX_FILE_SIZE_MB.
+    TooLarge past MAX_FILE_SIZE_MB; for a URL also Forbidden, Unreachable, StorageFull.
     """
     if isinstance(given, Source):
         return given
@@ -54,7 +57,7 @@ def open_source(given: str | os.PathLike[str] | IO[bytes] | Source, settings: Se
     if isinstance(given, os.PathLike):
         return _from_path(Path(text), settings)
     if is_remote(text):
-        return _from_address(text)
+        return _from_address(text, settings, folder)
     if text[:5].lower() == "file:":
         return _from_path(Path(_path_of(text)), settings)
     if scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
@@ -62,11 +65,16 @@ def open_source(given: str | os.PathLike[str] | IO[bytes] | Source, settings: Se
     return _from_path(Path(text), settings)
 
 
-def _from_address(address: str) -> Source:
-    parts = urlsplit(address)
-    if not parts.hostname:
-        raise SourceError(f"{address} names no host.", "Give a full http or https address.")
-    return Source(address, title=unquote(parts.path.rstrip("/").rpartition("/")[2]) or parts.hostname)
+def _from_address(address: str, settings: Settings, folder: Path | None) -> Source:
+    target = check_url(address, allow_list(settings))
+    title = unquote(urlsplit(address).path.rstrip("/").rpartition("/")[2]) or target.host
+    stream = open_remote(address, settings, title=title, folder=folder)
+    try:
+        refuse_mistakes(stream.read(HEAD), title)
+    except SourceError:
+        stream.close()
+        raise
+    return Source(address, title=title, size=stream.facts.size, stream=cast("IO[bytes]", stream))
 
 
 def _path_of(url: str) -> str:
@@ -197,29 +205,22 @@ def refuse_long(title: str, seconds: Seconds | None, settings: Settings) -> None
 
 
 def fingerprint(source: Source) -> str:
-    """SHA-256 (hex) of a file's bytes; of a URL, of its address with the ETag and size that its server tells.
+    """SHA-256 (hex) of a file's bytes; of a URL, of its address with the version and size that its server tells.
 
-    Errors: SourceError for a pipe, which cannot be read twice, and for what cannot be read.
+    A server that tells no version (neither ETag nor date of change) and gives no ranges has sent it all: its bytes
+    count then. Errors: SourceError for a pipe, which cannot be read twice, and for what cannot be read.
     """
-    if source.stream is not None and not source.stream.seekable():
+    stream = source.stream
+    if stream is not None and not stream.seekable():
         raise SourceError("What comes through a pipe cannot be recognised again.", "Save it to a file first.")
-    if source.stream is not None:
-        source.stream.seek(0)
-        return hashlib.file_digest(cast("BytesIO", source.stream), "sha256").hexdigest()
-    if is_remote(source.address):
-        return hashlib.sha256("\n".join((source.address, *_validators(source.address))).encode()).hexdigest()
+    facts = facts_of(stream)
+    if facts is not None and (facts.ranges or facts.version):
+        return hashlib.sha256(f"{facts.address}\n{facts.version}\n{facts.size}".encode()).hexdigest()
+    if stream is not None:
+        stream.seek(0)
+        return hashlib.file_digest(cast("BytesIO", stream), "sha256").hexdigest()
     try:
         with Path(source.address).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise SourceError(f"{source.title} cannot be read: {error.strerror}.", "Check the path.") from error
-
-
-def _validators(address: str) -> tuple[str, str]:
-    """The ETag (or date of change) and the size that the server tells; empty where it tells nothing."""
-    try:
-        with urlopen(Request(address, method="HEAD"), timeout=HEAD_TIMEOUT) as answer:  # noqa: S310  # http(s) only
-            headers = answer.headers
-            return headers.get("ETag") or headers.get("Last-Modified", ""), headers.get("Content-Length", "")
-    except (OSError, ValueError):
-        return "", ""

@@ -57,14 +57,15 @@ def index(
     Errors: as of `transcribe`, and LibraryError.
     """
     settings = settings or Settings.from_environment()
-    source_id = fingerprint(open_source(given, settings))
+    origin = open_source(given, settings)
+    source_id = fingerprint(origin)
     with open_library(settings.library_path) as connection:
         library = Library(connection)
         known = library.shown(source_id)
         if known:
             return Indexed(known, SqliteIndex(connection).count(source_id), known=True)
         heard = library.heard(source_id)
-        transcription = transcribe(given, settings=settings, resume_at=heard, watch=watch, report=report)
+        transcription = transcribe(origin, settings=settings, resume_at=heard, watch=watch, report=report)
         on_start(transcription)
         source = _write_transcript(library, source_id, transcription, on_segment)
         trim()

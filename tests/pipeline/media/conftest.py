@@ -1,11 +1,16 @@
-"""Generated media: pips at every whole second, and pictures that tell their number, in any container."""
+"""Generated media (pips at every whole second, pictures that tell their number), and servers that behave as told."""
 
 from __future__ import annotations
 
 import heapq
+import re
+import socket
+import threading
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import av
 import numpy as np
@@ -18,7 +23,7 @@ from halfgig.records import SAMPLE_RATE, DecodeLog
 from halfgig.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -177,3 +182,111 @@ class Studio:
     onsets: Callable[[Samples], list[float]] = staticmethod(onsets)
     hear: Callable[..., Samples] = staticmethod(hear)
     see: Callable[..., list[Frame]] = staticmethod(see)
+
+
+# --- servers -------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Web:
+    """A running server: its address, and the paths and headers of what was asked."""
+
+    address: str
+    port: int
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    connections: int = 0
+
+    @property
+    def ranges(self) -> list[str]:
+        """The Range header of each request."""
+        return [headers.get("Range", "") for _, headers in self.asked]
+
+
+class Request(BaseHTTPRequestHandler):
+    """One request as a test's function gets it."""
+
+    protocol_version = "HTTP/1.1"
+    answer: Callable[[Request], None]
+    web: Web
+    open: ClassVar[list[socket.socket]]
+
+    def setup(self) -> None:
+        super().setup()
+        self.web.connections += 1
+        type(self).open.append(self.connection)
+
+    def do_GET(self) -> None:
+        self.web.asked.append((self.path, dict(self.headers)))
+        try:
+            type(self).answer(self)
+        except ConnectionError:
+            self.close_connection = True
+
+    do_CONNECT = do_GET  # noqa: N815
+
+    def send(self, status: int, body: bytes = b"", **headers: str) -> None:
+        """A whole answer; `_` in the names of headers stands for `-`."""
+        self.send_response(status)
+        for name, value in {"Content_Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def give(self, content: bytes, *, etag: str = '"1"', only: int | None = None, **headers: str) -> None:
+        """The range of `content` that was asked for; with `only` the connection breaks after so many bytes."""
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
+        if not asked:
+            self.send(200, content, ETag=etag, **headers)
+            return
+        first, last = int(asked[1]), min(int(asked[2] or len(content)), len(content) - 1)
+        part = content[first : last + 1]
+        told = {"Content_Range": f"bytes {first}-{last}/{len(content)}", "ETag": etag}
+        if only is None or only >= len(part):
+            self.send(206, part, **{**told, **headers})
+            return
+        self.send(206, part[:only], **{**told, "Content_Length": str(len(part)), **headers})
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+class Server(ThreadingHTTPServer):
+    """Waits for its threads, and says nothing of clients that leave."""
+
+    daemon_threads = False
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass
+
+    def hang_up(self) -> None:
+        """End the connections that clients have left open."""
+        for connection in self.RequestHandlerClass.open:  # type: ignore[attr-defined]
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def serving(answer: Callable[[Request], None], tls: Any = None) -> Iterator[Web]:
+    """A server on 127.0.0.1 whose every answer is made by `answer`."""
+    server = Server(("127.0.0.1", 0), Request)
+    web = Web(f"http{'s' if tls else ''}://127.0.0.1:{server.server_port}", server.server_port)
+    server.RequestHandlerClass = type("Told", (Request,), {"answer": staticmethod(answer), "web": web, "open": []})
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield web
+    finally:
+        server.shutdown()
+        thread.join()
+        server.hang_up()
+        server.server_close()
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[..., Web]]:
+    """Start servers that end with the test: `serve(answer)`, where `answer` takes a request and sends."""
+    with ExitStack() as stack:
+        yield lambda answer, **options: stack.enter_context(serving(answer, **options))
