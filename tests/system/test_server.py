@@ -102,7 +102,7 @@ def test_a_server_imports_nothing_heavy() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it_though_somebody_watches(serve: Any, number: signal.Signals) -> None:
-    with serve(WORKERS="1") as server:
+    with serve(WORKERS="1", ALLOWED_HOSTS="203.0.113.1") as server:
         wish = {"kind": "reps", "source": {"url": "http://203.0.113.1/never.mp4"}}
         job = httpx.post(f"{server.address}/jobs", json=wish, timeout=PATIENCE).json()
         with httpx.stream("GET", f"{server.address}{job['links']['events']}", timeout=PATIENCE) as stream:

@@ -29,6 +29,7 @@ from halfgig.api.wishes import (
 from halfgig.errors import Conflict, HalfgigError, NotFound, UnsupportedMedia
 from halfgig.jobs.bell import QUEUE
 from halfgig.jobs.job import KINDS, Job, State
+from halfgig.media.addresses import AllowList, check_url
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,7 +80,7 @@ Wish = TranscriptWish | IndexWish | RepsWish
     status_code=202,
     summary="Accept a job",
     response_model=JobView,
-    responses={202: {"headers": LINKED}, **problems(404, 409, 423, 507)},
+    responses={202: {"headers": LINKED}, **problems(403, 404, 409, 423, 507)},
     openapi_extra={"requestBody": BODY},
 )
 async def create_job(request: Request, services: Given, response: Response, key: Key = None) -> Any:
@@ -212,9 +213,14 @@ def _create(queue: JobQueue, **asked: Any) -> tuple[Job, bool]:
 
 
 def checked_source(wish: Wish, services: Services) -> dict[str, Any]:
-    """The source as a job keeps it. Raises NotFound and Conflict for an upload that is not there, or not whole."""
+    """The source as a job keeps it.
+
+    Errors: NotFound and Conflict for an upload that is not there, or not whole; SourceError and Forbidden for a URL
+    that may not be visited, as far as that can be told without resolving its host. The worker checks it again.
+    """
     titled = {} if wish.source.title is None else {"title": wish.source.title}
     if wish.source.url is not None:
+        check_url(wish.source.url, AllowList.parse(services.settings.allowed_hosts))
         return {"url": wish.source.url, **titled}
     assert wish.source.upload is not None
     services.uploads.open(wish.source.upload)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,7 @@ from halfgig.jobs.job import Reason
 from halfgig.jobs.table import JobTable
 from halfgig.jobs.telling import Telling
 from halfgig.jobs.wire import Order
+from halfgig.media.addresses import allow_list, check_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.settings import Settings
 from halfgig.store.upload import DATA
@@ -103,7 +104,12 @@ def obtained(job: Job, settings: Settings) -> Iterator[Source]:
                 raise SourceError("What was uploaded is no longer here.", "Upload it again.")
             yield replace(open_source(path, settings), title=job.source.get("title") or path.name)
         else:
-            yield open_source(job.source["url"], settings)
+            guarded = replace(settings, guard_addresses=True)
+            check_url(job.source["url"], allow_list(guarded))  # a path, or file:, is none of ours to open
+            folder.mkdir(parents=True, exist_ok=True)
+            source = open_source(job.source["url"], guarded, folder)
+            with source.stream or nullcontext():
+                yield replace(source, title=job.source.get("title") or source.title)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

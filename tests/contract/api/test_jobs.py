@@ -48,6 +48,26 @@ def test_an_upload_must_be_there_and_whole(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("http://127.0.0.1/a.mp4", 403),
+        ("http://169.254.169.254/latest/meta-data", 403),
+        ("http://[::ffff:10.0.0.1]/", 403),
+        ("http://2130706433/", 403),
+        ("https://localhost:8000/jobs", 403),
+        ("file:///etc/passwd", 422),
+        ("/etc/passwd", 422),
+        ("gopher://example.org/", 422),
+    ],
+)
+def test_an_address_inside_is_refused_before_there_is_a_job(site: Site, url: str, status: int) -> None:
+    answer = site.post("/jobs", json={**WISH, "source": {"url": url}})
+    assert answer.status_code == status
+    assert answer.json()["remedy"]
+    assert site.get("/jobs").json()["jobs"] == []
+
+
+@pytest.mark.parametrize(
     ("changes", "field"),
     [
         ({"kind": "dance"}, "body"),
