@@ -52,7 +52,7 @@ class Death:
 
 
 def of_death(death: Death) -> Failure:
-    """The failure that a death means: of hunger, by a hang that we ended, or by a crash."""
+    """The failure that a death means: of hunger, by a hang that we ended, from outside, or by a crash."""
     if death.silent is not None:
         detail = f"The worker gave no sign of life for {death.silent:.0f} s, and was ended."
         return Failure(Reason.HUNG, detail, "It is tried again.", 500, death.held)
@@ -62,6 +62,9 @@ def of_death(death: Death) -> Failure:
     if any(words in death.last_words.lower() for words in STARVED):
         detail = f"The worker was refused memory when it held {_mb(death.held)} of {_mb(death.limit)}."
         return Failure(Reason.OUT_OF_MEMORY, detail, SMALLER, 507, death.held)
+    if death.code == -signal.SIGKILL and death.oom_kills == 0:
+        detail = f"The worker was killed from outside (SIGKILL) when it held {_mb(death.held)}."
+        return Failure(Reason.INTERRUPTED, detail, "It is tried again.", 500, death.held)
     return Failure(Reason.CRASHED, _crash(death), "It is tried again.", 500, death.held)
 
 
@@ -69,7 +72,8 @@ def _crash(death: Death) -> str:
     last = death.last_words.strip().splitlines()[-1:]
     said = f" Its last words: {last[0][:300]}" if last else ""
     if death.code == -signal.SIGKILL:
-        return f"The worker was killed from outside (SIGKILL) when it held {_mb(death.held)}.{said}"
+        why = "by the system for want of memory, or from outside"
+        return f"The worker was killed (SIGKILL), {why}, when it held {_mb(death.held)}.{said}"
     if death.code < 0:
         return f"The worker crashed with {signal.Signals(-death.code).name}.{said}"
     return f"The worker ended with exit code {death.code}.{said}"

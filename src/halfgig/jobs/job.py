@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 KINDS = ("transcript", "index", "reps")
 MAX_STRIKES = 5  # failed attempts in a row, without progress, after which a job is given up
+MAX_INTERRUPTIONS = 20  # in a row, without progress: then it is likely that the job itself brings the server down
+PATIENT = 3  # interruptions that are followed by another attempt at once; after more, others go first
 MAX_WAITS = 5  # times that a job may come back because it needs more memory than was free
 LONGEST_DELAY: Seconds = 300.0
 FIRST_DELAY: Seconds = 2.0
@@ -40,7 +42,7 @@ class Reason(StrEnum):
     OUT_OF_MEMORY = "out_of_memory"
     CRASHED = "crashed"
     HUNG = "hung"
-    INTERRUPTED = "interrupted"  # the server stopped, or its lease ran out: not the job's fault
+    INTERRUPTED = "interrupted"  # server or worker were stopped from outside, or a lease ran out: not the job's fault
     DOES_NOT_FIT = "does_not_fit"  # it needs more memory than was free
     UNAVAILABLE = "unavailable"  # what it needs cannot be had now: a model, a host, the library
     REFUSED = "refused"  # trying again cannot help: the source is damaged, an option is wrong
@@ -67,9 +69,10 @@ class Failure:
 class Job:
     """One piece of accepted work. Times are unix seconds; `attempt` counts claims and is the fence.
 
-    `strikes` are failed attempts in a row without progress, `waits` those for want of memory, `less` counts how often
-    the work ran out of memory: the next attempt is given less to work with. `needs` are the bytes below which a claim
-    makes no sense. `failures` and `problem` are JSON values; `result` is the summary of what was made.
+    `strikes` are failed attempts in a row without progress, `interruptions` those that were stopped from outside, and
+    `waits` those for want of memory. `less` counts how often the work ran out of memory: the next attempt is given
+    less. `needs` are the bytes below which a claim makes no sense. `failures` and `problem` are JSON values; `result`
+    is the summary of what was made.
     """
 
     id: str
@@ -86,6 +89,7 @@ class Job:
     owner: str | None = None
     lease_until: float | None = None
     strikes: int = 0
+    interruptions: int = 0
     waits: int = 0
     less: int = 0
     needs: Bytes | None = None
@@ -130,33 +134,52 @@ def retried(job: Job, now: float) -> Job:
     """The job queued again, its checkpoint kept. Raises Conflict where it did not fail and was not cancelled."""
     if job.state not in (State.FAILED, State.CANCELLED):
         raise Conflict(f"Job {job.id} is {job.state}.", "Only failed and cancelled jobs can be tried again.")
-    return _released(job, state=State.QUEUED, run_after=now, finished_at=None, strikes=0, waits=0, problem=None)
+    return _released(
+        job, state=State.QUEUED, run_after=now, finished_at=None, strikes=0, interruptions=0, waits=0, problem=None
+    )
 
 
 def after_failure(job: Job, failure: Failure, now: float, *, advanced: bool, chance: float) -> Job:
     """What becomes of a running job whose attempt failed.
 
-    `advanced` tells whether the attempt left a checkpoint; then the strikes before it are forgotten. `chance` in
-    [0, 1) spreads the delays.
+    `advanced` tells whether the attempt left a checkpoint; then strikes and interruptions before it are forgotten.
+    `chance` in [0, 1) spreads the delays.
     """
     noted = replace(job, failures=(*job.failures, _told(job, failure, now)))
-    strikes = 0 if advanced else job.strikes
+    if advanced:
+        noted = replace(noted, strikes=0, interruptions=0)
     match failure.reason:
         case Reason.REFUSED:
             return _given_up(noted, failure, now)
         case Reason.INTERRUPTED:
-            return _released(noted, state=State.QUEUED, run_after=now, strikes=strikes)
-        case Reason.DOES_NOT_FIT if job.waits < MAX_WAITS:
-            return _released(
-                noted, state=State.QUEUED, run_after=now + FIRST_DELAY, waits=job.waits + 1, needs=failure.needs
-            )
+            return _after_interruption(noted, failure, now, chance)
         case Reason.DOES_NOT_FIT:
-            return _given_up(noted, failure, now)
-        case _ if strikes + 1 >= MAX_STRIKES:
-            return _given_up(replace(noted, strikes=strikes + 1), failure, now)
+            return _after_refused_room(noted, failure, now)
+    return _after_strike(noted, failure, now, chance)
+
+
+def _after_interruption(job: Job, failure: Failure, now: float, chance: float) -> Job:
+    count = job.interruptions + 1
+    if count > MAX_INTERRUPTIONS:
+        return _given_up(replace(job, interruptions=count), failure, now)
+    later = now if count <= PATIENT else now + delay(count - PATIENT - 1, chance)
+    return _released(job, state=State.QUEUED, run_after=later, interruptions=count)
+
+
+def _after_refused_room(job: Job, failure: Failure, now: float) -> Job:
+    if job.waits >= MAX_WAITS:
+        return _given_up(job, failure, now)
+    later = now + FIRST_DELAY
+    return _released(job, state=State.QUEUED, run_after=later, waits=job.waits + 1, needs=failure.needs)
+
+
+def _after_strike(job: Job, failure: Failure, now: float, chance: float) -> Job:
+    strikes = job.strikes + 1
+    if strikes >= MAX_STRIKES:
+        return _given_up(replace(job, strikes=strikes), failure, now)
     less = job.less + (failure.reason is Reason.OUT_OF_MEMORY)
-    later = now + delay(strikes, chance)
-    return _released(noted, state=State.QUEUED, run_after=later, strikes=strikes + 1, less=less)
+    later = now + delay(strikes - 1, chance)
+    return _released(job, state=State.QUEUED, run_after=later, strikes=strikes, less=less)
 
 
 def delay(strikes: int, chance: float) -> Seconds:

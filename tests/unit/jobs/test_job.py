@@ -2,12 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from halfgig.jobs.job import (
     LONGEST_DELAY,
+    MAX_INTERRUPTIONS,
     MAX_STRIKES,
     MAX_WAITS,
     Failure,
@@ -47,11 +47,19 @@ def test_progress_wipes_out_the_strikes() -> None:
     assert fail(tired, Reason.CRASHED, advanced=True).strikes == 1
 
 
-@pytest.mark.parametrize("reason", [Reason.INTERRUPTED])
-def test_an_interruption_is_retried_at_once_and_for_ever(reason: Reason) -> None:
-    job = replace(JOB, strikes=MAX_STRIKES - 1)
-    again = fail(job, reason)
+def test_an_interruption_is_no_strike_and_is_followed_at_once_by_another_attempt() -> None:
+    again = fail(replace(JOB, strikes=MAX_STRIKES - 1), Reason.INTERRUPTED)
     assert (again.state, again.run_after, again.strikes) == (State.QUEUED, 10.0, MAX_STRIKES - 1)
+
+
+def test_a_job_that_is_always_interrupted_lets_others_go_first_and_is_given_up_late() -> None:
+    job, delays = JOB, []
+    while job.state is not State.FAILED:
+        job = fail(replace(job, state=State.RUNNING), Reason.INTERRUPTED)
+        delays.append(job.run_after - 10.0)
+    assert delays[:4] == [0.0, 0.0, 0.0, 2.0]
+    assert len(delays) == MAX_INTERRUPTIONS + 1
+    assert fail(replace(JOB, interruptions=MAX_INTERRUPTIONS), Reason.INTERRUPTED, advanced=True).interruptions == 1
 
 
 @given(st.lists(st.tuples(st.sampled_from(list(Reason)), st.booleans()), max_size=30))

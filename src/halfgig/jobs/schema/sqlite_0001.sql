@@ -14,6 +14,7 @@ CREATE TABLE jobs (
     owner TEXT,
     lease_until REAL,
     strikes INTEGER NOT NULL,
+    interruptions INTEGER NOT NULL,
     waits INTEGER NOT NULL,
     less INTEGER NOT NULL,
     needs INTEGER, -- bytes
