@@ -102,7 +102,7 @@ def obtained(job: Job, settings: Settings) -> Iterator[Source]:
             path = settings.data_dir / "uploads" / job.source["upload"] / DATA
             if not path.exists():
                 raise SourceError("What was uploaded is no longer here.", "Upload it again.")
-            yield replace(open_source(path, settings), title=job.source.get("title") or path.name)
+            yield open_source(path, settings, title=job.source.get("title") or "the upload")
         else:
             guarded = replace(settings, guard_addresses=True)
             check_url(job.source["url"], allow_list(guarded))  # a path, or file:, is none of ours to open

@@ -40,12 +40,17 @@ MISTAKES = (
 
 
 def open_source(
-    given: str | os.PathLike[str] | IO[bytes] | Source, settings: Settings, folder: Path | None = None
+    given: str | os.PathLike[str] | IO[bytes] | Source,
+    settings: Settings,
+    folder: Path | None = None,
+    *,
+    title: str = "",
 ) -> Source:
     """A Source for a path, a `file:` or http(s) URL, or a readable binary stream; a Source is returned as it is.
 
     A URL is connected to and read by ranges. Where its server gives none, it is stored in `folder` until the stream
-    is closed. Nothing is decoded. With GUARD_ADDRESSES no URL may lead into a private network.
+    is closed. Nothing is decoded. With GUARD_ADDRESSES no URL may lead into a private network. A path is called
+    `title` where that is given, else by its name.
     Errors: SourceError for what is missing, empty, no regular file, of another URL scheme or plainly not media;
     TooLarge past MAX_FILE_SIZE_MB; for a URL also Forbidden, Unreachable, StorageFull.
     """
@@ -55,14 +60,14 @@ def open_source(
         return _from_stream(given, settings)
     text = os.fspath(given)
     if isinstance(given, os.PathLike):
-        return _from_path(Path(text), settings)
+        return _from_path(Path(text), settings, title)
     if is_remote(text):
         return _from_address(text, settings, folder)
     if text[:5].lower() == "file:":
-        return _from_path(Path(_path_of(text)), settings)
+        return _from_path(Path(_path_of(text)), settings, title)
     if scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
         raise SourceError(f"{scheme[1]} addresses are not read.", "Give a path, or an http or https address.")
-    return _from_path(Path(text), settings)
+    return _from_path(Path(text), settings, title)
 
 
 def _from_address(address: str, settings: Settings, folder: Path | None) -> Source:
@@ -84,7 +89,8 @@ def _path_of(url: str) -> str:
     return unquote(parts.path)
 
 
-def _from_path(path: Path, settings: Settings) -> Source:
+def _from_path(path: Path, settings: Settings, title: str) -> Source:
+    title = title or path.name
     try:
         facts = path.stat()
         if stat.S_ISDIR(facts.st_mode):
@@ -99,9 +105,9 @@ def _from_path(path: Path, settings: Settings) -> Source:
         raise SourceError(f"{path} may not be read.", "Give the user who runs halfgig the right to read it.") from None
     except (OSError, ValueError) as error:
         raise SourceError(f"{path} cannot be read: {error}.", "Check the path and the disk.") from error
-    refuse_large(path.name, facts.st_size, settings.max_file_size_mb, "MAX_FILE_SIZE_MB")
-    refuse_mistakes(head, path.name)
-    return Source(str(path.absolute()), title=path.name, size=facts.st_size)
+    refuse_large(title, facts.st_size, settings.max_file_size_mb, "MAX_FILE_SIZE_MB")
+    refuse_mistakes(head, title)
+    return Source(str(path.absolute()), title=title, size=facts.st_size)
 
 
 def _from_stream(stream: IO[bytes], settings: Settings) -> Source:
