@@ -368,5 +368,5 @@ def test_odd_recordings(studio: Any, shared_data: Path, name: str) -> None:
 def test_a_path_is_called_as_it_is_told(tmp_path: Path) -> None:
     path = tmp_path / "data"
     path.write_text("only words")
-    with pytest.raises(SourceError, match="^talk.mp4 is text"):
+    with pytest.raises(SourceError, match=r"^talk\.mp4 is text"):
         open_source(path, Settings(), title="talk.mp4")
