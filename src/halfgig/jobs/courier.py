@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from random import random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from halfgig.errors import HalfgigError
 from halfgig.jobs.deliveries import Deliveries
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
     Ask = Callable[[Callable[[JobQueue], Any]], Awaitable[Any]]  # asks the queue on its own thread
     Post = Callable[[str, bytes, Mapping[str, str]], int]  # blocking; the status of the answer
+
+T = TypeVar("T")
 
 log = logging.getLogger("halfgig.webhooks")
 
@@ -50,25 +53,24 @@ class Courier:
 
     async def run(self, stopping: asyncio.Event, wait: Callable[[Seconds], Awaitable[object]] = asyncio.sleep) -> None:
         """Send until `stopping` is set, and end what is being sent then. `wait` may return early, at any news."""
-        with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="webhook") as threads:
-            while not stopping.is_set():
-                try:
-                    pause = await self.send_due(threads)
-                except HalfgigError as error:
-                    log.warning("webhooks not sent", extra={"facts": {"detail": str(error)}})
-                    pause = LONGEST_WAIT
-                if pause > 0:
-                    await wait(pause)
+        while not stopping.is_set():
+            try:
+                pause = await self.send_due()
+            except HalfgigError as error:
+                log.warning("webhooks not sent", extra={"facts": {"detail": str(error)}})
+                pause = LONGEST_WAIT
+            if pause > 0:
+                await wait(pause)
 
-    async def send_due(self, threads: ThreadPoolExecutor) -> Seconds:
+    async def send_due(self) -> Seconds:
         """Send what is due, and return the seconds until it makes sense to look again."""
         due = await self._ask(lambda queue: Deliveries(queue).due(self._clock(), AT_ONCE))
-        await asyncio.gather(*(self._send(delivery, threads) for delivery in due))
+        await asyncio.gather(*(self._send(delivery) for delivery in due))
         following = await self._ask(lambda queue: Deliveries(queue).next_due())
         return LONGEST_WAIT if following is None else min(max(following - self._clock(), 0.0), LONGEST_WAIT)
 
-    async def _send(self, delivery: Delivery, threads: ThreadPoolExecutor) -> None:
-        trouble, final = await asyncio.get_running_loop().run_in_executor(threads, self._try, delivery)
+    async def _send(self, delivery: Delivery) -> None:
+        trouble, final = await on_a_thread(lambda: self._try(delivery))
         facts = {"job": delivery.job_id, "delivery": delivery.id, "tries": delivery.tries + 1}
         if not trouble:
             await self._ask(lambda queue: Deliveries(queue).succeeded(delivery.id))
@@ -90,3 +92,22 @@ class Courier:
         except Exception as error:  # whatever the network brings, it must not stop the others
             return f"{type(error).__name__}: {error}", False
         return ("", False) if 200 <= status < 300 else (f"It answered with status {status}.", is_final(status))
+
+
+async def on_a_thread(work: Callable[[], T]) -> T:
+    """What blocking work returns, which raises nothing, on a thread of its own. No exit of the server waits for it."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        result = work()
+        with suppress(RuntimeError):  # the loop has been closed meanwhile
+            loop.call_soon_threadsafe(_settle, future, result)
+
+    threading.Thread(target=run, name="webhook", daemon=True).start()
+    return await future
+
+
+def _settle(future: asyncio.Future[T], result: T) -> None:
+    if not future.done():
+        future.set_result(result)
