@@ -22,10 +22,12 @@ from halfgig.api.problems import add_handlers
 from halfgig.api.schema import openapi
 from halfgig.api.services import Services
 from halfgig.api.tally import Tally
-from halfgig.api.upkeep import cleaning, running
+from halfgig.api.upkeep import cleaning, delivering, running
 from halfgig.errors import MIB, LibraryError
 from halfgig.jobs.bell import Bell
 from halfgig.jobs.queue_thread import QueueThread
+from halfgig.jobs.webhooks import read_secret
+from halfgig.media.addresses import AllowList
 from halfgig.memory.meter import rss
 from halfgig.settings import Settings, listed
 from halfgig.store.uploads import UploadStore
@@ -46,11 +48,13 @@ TUS_HEADERS = ("Upload-Offset", "Upload-Length", "Upload-Expires", "Tus-Resumabl
 def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> FastAPI:
     """The app, with what it works with opened; that is closed when the app has run.
 
-    `supervise` makes what runs the jobs; without it they are only accepted. Errors: BadRequest for keys that cannot be
-    read, LibraryError where the data folder cannot be used.
+    `supervise` makes what runs the jobs; without it they are only accepted. Errors: BadRequest for keys, hosts and
+    secrets that cannot be read, LibraryError where the data folder cannot be used.
     """
     tally = Tally()
     around = layers(settings, tally)
+    AllowList.parse(settings.allowed_hosts)
+    read_secret(settings.webhook_secret)
     services = open_services(settings, tally)
     app = FastAPI(
         title="halfgig",
@@ -110,9 +114,9 @@ def cors(origins: tuple[str, ...]) -> Middleware:
 
 @asynccontextmanager
 async def lifespan(_: FastAPI, *, services: Services, supervise: MakeSupervisor | None) -> AsyncIterator[None]:
-    """Run the supervisor beside the routes; close everything at the end."""
+    """Run the supervisor and the courier beside the routes; close everything at the end."""
     try:
-        async with running(services, supervise), cleaning(services):
+        async with delivering(services), running(services, supervise), cleaning(services):
             log.info("started", extra={"facts": {"memory_bytes": rss()}})
             yield
     finally:

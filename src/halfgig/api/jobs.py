@@ -189,6 +189,8 @@ READERS = {JSON: _from_json, FORM: _from_form}
 async def _accept(wish: Wish, services: Services, key: str | None) -> tuple[Job, bool]:
     """The job that the wish makes, or the one that its key has made before, and whether it is new."""
     options = checked_options(wish, services.settings)
+    if wish.callback_url is not None:
+        check_url(wish.callback_url, AllowList.parse(services.settings.allowed_hosts))
     source = await run_in_threadpool(checked_source, wish, services)
     create = partial(
         _create,

@@ -5,12 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from fastapi.concurrency import run_in_threadpool
 
 from halfgig.errors import HalfgigError
+from halfgig.jobs.bell import QUEUE
+from halfgig.jobs.courier import Courier
+from halfgig.jobs.deliveries import prepare_deliveries
 from halfgig.jobs.job import State
+from halfgig.jobs.posting import connect_guarded, post
+from halfgig.jobs.webhooks import read_secret
+from halfgig.media.addresses import AllowList
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("halfgig.api")
 
+LAST_DELIVERIES: Seconds = 5.0  # that webhooks may take to be sent when the server ends
 SWEEP: Seconds = 300.0  # between two looks for uploads that are past their time
 
 
@@ -45,6 +53,23 @@ async def running(services: Services, supervise: MakeSupervisor | None) -> Async
 def _tell_crash(supervision: asyncio.Task[None]) -> None:
     if not supervision.cancelled() and (error := supervision.exception()) is not None:
         log.error("supervisor crashed", exc_info=error)
+
+
+@asynccontextmanager
+async def delivering(services: Services) -> AsyncIterator[None]:
+    """Send what callback addresses are owed, until the block ends; the rest is sent after the next start."""
+    await services.ask(prepare_deliveries)
+    send = partial(post, connect_guarded(AllowList.parse(services.settings.allowed_hosts)))
+    courier = Courier(services.ask, send, read_secret(services.settings.webhook_secret))
+    sending = asyncio.create_task(courier.run(services.stopping, partial(services.bell.wait, QUEUE)), name="courier")
+    try:
+        yield
+    finally:
+        services.stop()
+        await asyncio.wait([sending], timeout=LAST_DELIVERIES)
+        sending.cancel()
+        with suppress(asyncio.CancelledError):
+            await sending
 
 
 @asynccontextmanager

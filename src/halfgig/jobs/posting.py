@@ -7,15 +7,30 @@ import threading
 from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from halfgig.media.addresses import check_url
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from http.client import HTTPConnection
 
+    from halfgig.media.addresses import AllowList
     from halfgig.records import Seconds
 
     Connect = Callable[[str], tuple[HTTPConnection, str]]  # a URL's connection, connected, and the path to ask it for
 
 TIMEOUT: Seconds = 10.0  # for the whole request, once connected
+
+
+def connect_guarded(allowed: AllowList) -> Connect:
+    """Connect to public addresses and those that are `allowed`, each checked as it is connected to."""
+
+    def connect(url: str) -> tuple[HTTPConnection, str]:
+        from halfgig.media.connection import open_connection
+
+        target = check_url(url, allowed)
+        return open_connection(target, allowed), target.path
+
+    return connect
 
 
 def post(connect: Connect, url: str, body: bytes, headers: Mapping[str, str], timeout: Seconds = TIMEOUT) -> int:
