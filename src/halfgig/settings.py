@@ -32,6 +32,7 @@ class Settings:
 
     data_dir: Path = _row("HALFGIG_DATA", Path("~/.local/share/halfgig"), "folder", "where models and the library live")
     library: Path | None = _row("LIBRARY_PATH", None, "file", "the library; without it library.db in HALFGIG_DATA")
+    models: Path | None = _row("MODELS_PATH", None, "folder", "the models; without it models in HALFGIG_DATA")
     offline: bool = _row(
         "HALFGIG_OFFLINE", default=False, unit="0 or 1", help="1 never fetches model weights from the network"
     )
@@ -179,7 +180,7 @@ class Settings:
     @property
     def models_dir(self) -> Path:
         """Folder of the model store."""
-        return self.data_dir / "models"
+        return self.models or self.data_dir / "models"
 
     @property
     def library_path(self) -> Path:
@@ -193,8 +194,8 @@ class Settings:
         given = {row.name: environ.get(row.metadata["env"], "").strip() for row in dataclasses.fields(cls)}
         values = {row.name: _parse(row, given[row.name]) for row in dataclasses.fields(cls) if given[row.name]}
         settings = cls(**values)
-        library = settings.library and settings.library.expanduser()
-        return dataclasses.replace(settings, data_dir=settings.data_dir.expanduser(), library=library)
+        paths = {name: getattr(settings, name) for name in ("data_dir", "library", "models")}
+        return dataclasses.replace(settings, **{name: path and path.expanduser() for name, path in paths.items()})
 
     def as_environment(self) -> dict[str, str]:
         """The variables that a child process must have to read the same settings; an absent value is an empty one."""

@@ -125,10 +125,17 @@ def test_the_library_lives_with_the_models_unless_told_otherwise() -> None:
     assert Settings.from_environment(both).models_dir == Path("/data/models")
 
 
+def test_models_may_live_elsewhere() -> None:
+    both = {"HALFGIG_DATA": "/data", "MODELS_PATH": "/models"}
+    assert Settings.from_environment(both).models_dir == Path("/models")
+
+
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
-    settings = Settings.from_environment({"HALFGIG_DATA": "~/data", "LIBRARY_PATH": "~/mine.db"})
+    paths = {"HALFGIG_DATA": "~/data", "LIBRARY_PATH": "~/mine.db", "MODELS_PATH": "~/models"}
+    settings = Settings.from_environment(paths)
     assert (settings.data_dir, settings.library_path) == (Path("/home/me/data"), Path("/home/me/mine.db"))
+    assert settings.models_dir == Path("/home/me/models")
 
 
 def test_settings_are_frozen() -> None:

@@ -27,7 +27,7 @@ PIECE: Bytes = 64 * 1024
 BROKEN = (OSError, http.client.HTTPException)
 
 
-class BrokenOff(ServerTrouble):
+class ConnectionLost(ServerTrouble):
     """The connection was made, and broke before the answer was whole: the server may have done what was asked."""
 
 
@@ -79,7 +79,7 @@ class Request:
 def exchange(address: Address, request: Request) -> Iterator[http.client.HTTPResponse]:
     """The answer to a request, as long as the block lasts.
 
-    Errors: that of the problem which the server answers with, ServerTrouble where it cannot be reached, BrokenOff.
+    Errors: that of the problem which the server answers with, ServerTrouble where it cannot be reached, ConnectionLost.
     """
     connection = _connect(address)
     try:
@@ -98,16 +98,16 @@ def exchange(address: Address, request: Request) -> Iterator[http.client.HTTPRes
 
 @contextmanager
 def telling_break(address: Address) -> Iterator[None]:
-    """A block in which a connection that breaks is told as BrokenOff."""
+    """A block in which a connection that breaks is told as ConnectionLost."""
     try:
         yield
     except BROKEN as error:
         detail = f"The server at {address} broke off: {_why(error)}."
-        raise BrokenOff(detail, "Try again; halfgig jobs list shows what it has accepted.") from error
+        raise ConnectionLost(detail, "Try again; halfgig jobs list shows what it has accepted.") from error
 
 
 def read_pieces(answer: http.client.HTTPResponse, address: Address) -> Iterator[bytes]:
-    """The body of an answer, as it comes. Raises BrokenOff where it does not come whole."""
+    """The body of an answer, as it comes. Raises ConnectionLost where it does not come whole."""
     while True:
         with telling_break(address):
             piece = answer.read(PIECE)
@@ -119,7 +119,7 @@ def read_pieces(answer: http.client.HTTPResponse, address: Address) -> Iterator[
 
 
 def read_json(answer: http.client.HTTPResponse, address: Address) -> Any:
-    """The value of an answer that is JSON. Raises BrokenOff, and ServerTrouble for anything else than JSON."""
+    """The value of an answer that is JSON. Raises ConnectionLost, and ServerTrouble for anything else than JSON."""
     body = bytearray()
     for piece in read_pieces(answer, address):
         body += piece

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from halfgig.client.exchange import BrokenOff
+from halfgig.client.exchange import ConnectionLost
 from halfgig.errors import Busy
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def again(
             if error.retry_after > patience.longest:
                 raise
             sleep(max(pause, error.retry_after))
-        except BrokenOff:
+        except ConnectionLost:
             if not repeatable:
                 raise
             sleep(pause)

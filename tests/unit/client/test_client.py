@@ -12,7 +12,7 @@ from halfgig.client import exchange
 from halfgig.client.address import Address
 from halfgig.client.client import Client
 from halfgig.client.events import JobEvent
-from halfgig.client.exchange import BrokenOff
+from halfgig.client.exchange import ConnectionLost
 from halfgig.errors import (
     BadRequest,
     Busy,
@@ -103,7 +103,7 @@ def test_two_submissions_are_two_requests(client: Client, script: Script, talk: 
 
 def test_it_gives_up_in_the_end(client: Client, script: Script, pauses: list[float]) -> None:
     script.then(hangs_up)
-    with pytest.raises(BrokenOff, match=r"broke off: it closed the connection without an answer\."):
+    with pytest.raises(ConnectionLost, match=r"broke off: it closed the connection without an answer\."):
         client.job("a")
     assert (len(script.asked), pauses) == (3, [1.0, 2.0])
 
@@ -111,7 +111,7 @@ def test_it_gives_up_in_the_end(client: Client, script: Script, pauses: list[flo
 @pytest.mark.parametrize("action", ["cancel", "retry", "delete"])
 def test_what_cannot_be_done_twice_is_asked_once(client: Client, script: Script, action: str) -> None:
     script.then(hangs_up)
-    with pytest.raises(BrokenOff):
+    with pytest.raises(ConnectionLost):
         getattr(client, action)("a")
     assert len(script.asked) == 1
 
@@ -162,7 +162,7 @@ def test_who_never_answers_is_told() -> None:
     request = exchange.Request("GET", "/jobs/a", silence=0.05)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = Address("http", "127.0.0.1", listener.getsockname()[1])
-        with pytest.raises(BrokenOff, match="it does not answer"), exchange.exchange(address, request):
+        with pytest.raises(ConnectionLost, match="it does not answer"), exchange.exchange(address, request):
             pass
 
 
@@ -292,7 +292,7 @@ def test_a_result_that_is_cut_off_is_an_error(client: Client, script: Script) ->
         handler.wfile.write(b"half")
 
     script.then(cut)
-    with pytest.raises(BrokenOff, match="the answer is not whole"):
+    with pytest.raises(ConnectionLost, match="the answer is not whole"):
         list(client.result("a", "txt"))
 
 
