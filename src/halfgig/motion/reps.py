@@ -166,9 +166,10 @@ class _Picker:
             kept.append(turn)
             return []
         if turn.high == kept[-1].high:
+            done = self._complete() if self._is_over(one) else []
             if (turn.value > kept[-1].value) == turn.high:
                 kept[-1] = turn
-            return []
+            return done
         if abs(turn.value - kept[-1].value) < max(FULL_SHARE * one.span, self._least):
             if len(kept) == 1 and not turn.high:
                 kept[0] = turn  # too small a swing to have begun at work: begin at rest
@@ -176,6 +177,12 @@ class _Picker:
         done = self._complete()
         kept.append(turn)
         return done
+
+    def _is_over(self, one: Graded) -> bool:
+        """Whether the last rep had come to rest before this turn, which then belongs to what follows: small swings,
+        that a long set of partial reps may be, do not make the rep before them longer."""
+        kept = self._kept
+        return len(kept) >= 3 and not one.turn.high and abs(kept[-1].value - one.rest) <= REST_SHARE * one.span
 
     def _complete(self) -> list[Rep]:
         """The rep that the last rest ends, if the kept turns are rest, work, rest."""

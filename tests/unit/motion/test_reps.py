@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from halfgig.motion.angles import COLUMN, SIGNALS, AnglesAt
@@ -165,6 +165,7 @@ def test_frames_without_a_pose_do_not_change_the_count(given_moves: list[Move], 
 
 
 @settings(max_examples=40, deadline=None)
+@example([True] + [False] * 8)  # a rep ends when it comes to rest, not when the next one begins
 @given(st.lists(st.booleans(), min_size=3, max_size=10))  # more than HORIZON of one depth are judged by themselves
 def test_partial_reps_among_as_many_full_ones_are_told_apart(full: list[bool]) -> None:
     deep = [*full, *[True] * max(2, full.count(False) - full.count(True))]
