@@ -34,8 +34,9 @@ PROBLEMS = "/problems"  # where a server lists the kinds of errors
 
 
 def slug(kind: type[HalfgigError]) -> str:
-    """The name of a kind in the type of a problem: `DoesNotFit` is does-not-fit."""
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", kind.__name__).lower()
+    """The name of a kind in the type of a problem: `DoesNotFit` is does-not-fit; one from elsewhere has its base's."""
+    ours = next(base for base in kind.__mro__ if base.__module__ == __name__)
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "-", ours.__name__).lower()
 
 
 class HalfgigError(Exception):

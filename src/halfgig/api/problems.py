@@ -58,8 +58,9 @@ def phrase(status: int) -> str:
 
 
 def kinds(root: type[HalfgigError] = HalfgigError) -> list[type[HalfgigError]]:
-    """Every kind of error that a problem may name, the tree from its root down."""
-    return [root, *(kind for child in root.__subclasses__() for kind in kinds(child))]
+    """Every kind of error that a problem may name, the tree from its root down; what modules refine stays with them."""
+    below = (kind for child in root.__subclasses__() for kind in kinds(child))
+    return [kind for kind in (root, *below) if kind.__module__ == HalfgigError.__module__]
 
 
 def problem_response(scope: Scope, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:

@@ -53,6 +53,14 @@ def test_every_kind_has_a_name_of_its_own_and_says_what_it_is() -> None:
     assert all(kind.__doc__ for kind in kinds())
 
 
+def test_what_a_module_refines_has_the_name_of_its_kind() -> None:
+    class Torn(errors.SourceError):
+        """A source in two."""
+
+    assert errors.slug(Torn) == "source-error"
+    assert Torn not in kinds()
+
+
 def test_an_odd_status_has_a_title() -> None:
     assert plain_problem(460, "Wrong.")["title"] == "Error"
 
