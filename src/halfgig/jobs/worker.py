@@ -6,9 +6,8 @@ What it is told and tells is in `wire`. What it makes it writes itself, fenced b
 from __future__ import annotations
 
 import logging
-import shutil
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -20,13 +19,13 @@ from halfgig.jobs.job import Reason
 from halfgig.jobs.table import JobTable
 from halfgig.jobs.telling import Telling
 from halfgig.jobs.wire import Order
-from halfgig.media.addresses import allow_list, check_url
+from halfgig.media.obtain import obtain
 from halfgig.media.source import fingerprint, open_source
 from halfgig.settings import Settings
 from halfgig.store.upload import DATA
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from halfgig.jobs.child import Wire
     from halfgig.jobs.job import Job
@@ -77,7 +76,7 @@ class Worker:
         settings = replace(self._settings, memory_limit_mb=max(1, order.lease // MIB))
         settings = with_less(settings, order.less)
         self._telling.enter("fetching")
-        with obtained(attempt.job, settings) as source:
+        with obtained(attempt.job, settings, self._telling.beat) as source:
             content = attempt.job.fingerprint or fingerprint(source)
             attempt.describe(fingerprint=content)
             twin = attempt.twin(content)
@@ -94,24 +93,22 @@ class Worker:
 
 
 @contextmanager
-def obtained(job: Job, settings: Settings) -> Iterator[Source]:
-    """The job's source for the length of the block; what was fetched for it is removed afterwards."""
+def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterator[Source]:
+    """The job's source for the length of the block; what was fetched for it is removed afterwards.
+
+    `beat` is called while it is fetched.
+    """
+    if "upload" in job.source:
+        path = settings.data_dir / "uploads" / job.source["upload"] / DATA
+        if not path.exists():
+            raise SourceError("What was uploaded is no longer here.", "Upload it again.")
+        yield open_source(path, settings, title=job.source.get("title") or "the upload")
+        return
     folder = settings.data_dir / "fetched" / job.id
-    try:
-        if "upload" in job.source:
-            path = settings.data_dir / "uploads" / job.source["upload"] / DATA
-            if not path.exists():
-                raise SourceError("What was uploaded is no longer here.", "Upload it again.")
-            yield open_source(path, settings, title=job.source.get("title") or "the upload")
-        else:
-            guarded = replace(settings, guard_addresses=True)
-            check_url(job.source["url"], allow_list(guarded))  # a path, or file:, is none of ours to open
-            folder.mkdir(parents=True, exist_ok=True)
-            source = open_source(job.source["url"], guarded, folder)
-            with source.stream or nullcontext():
-                yield replace(source, title=job.source.get("title") or source.title)
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    wanted = "motion" if job.kind == "reps" else "speech"
+    with obtain(job.source["url"], folder, wanted, settings, beat) as obtained:
+        source = obtained.source
+        yield replace(source, title=job.source.get("title") or source.title)
 
 
 def address_of(job: Job, source: Source) -> str:

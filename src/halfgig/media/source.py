@@ -32,11 +32,17 @@ GIVE_MEDIA = "Give an audio or video file such as mp4, mkv, webm, mov, mp3, wav,
 # What is often handed in by mistake: how it begins, what it is, what to do.
 MISTAKES = (
     (rb"version https://git-lfs\.github\.com/spec/", "a Git LFS pointer, not the video itself", "Run git lfs pull."),
-    (rb"(?i)<!doctype html|<html", "a web page, not audio or video", "Give the address of the media file itself."),
-    (rb"#EXTM3U|\[playlist\]|<\?wpl|<asx", "a playlist, not audio or video", "Give one of the files that it lists."),
     (rb"ffconcat version", "a list of files, not audio or video", "Give one of the files that it lists."),
     (rb"v=0\r?\n", "a session description, not audio or video", "Record the session to a file first."),
 )
+PAGES = (
+    (rb"(?i)<!doctype html|<html", "a web page, not audio or video", "Give the address of the media file itself."),
+    (rb"#EXTM3U|\[playlist\]|<\?wpl|<asx", "a playlist, not audio or video", "Give one of the files that it lists."),
+)
+
+
+class Page(SourceError):
+    """A page, a playlist or other text: not media itself, but a video may be behind it."""
 
 
 def open_source(
@@ -134,14 +140,16 @@ def refuse_large(title: str, size: Bytes | None, limit_mb: float | None, name: s
 
 
 def refuse_mistakes(head: bytes, title: str) -> None:
-    """SourceError that names what was given, where its first bytes show that it is no media."""
+    """SourceError that names what was given, where its first bytes show that it is no media; Page for text."""
     if not head:
         raise SourceError(f"{title} is empty.", "Copy or download it again.")
-    for beginning, what, remedy in MISTAKES:
-        if re.match(beginning, head.removeprefix(b"\xef\xbb\xbf").lstrip()):
-            raise SourceError(f"{title} is {what}.", remedy)
+    begins = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for error, known in ((SourceError, MISTAKES), (Page, PAGES)):
+        for beginning, what, remedy in known:
+            if re.match(beginning, begins):
+                raise error(f"{title} is {what}.", remedy)
     if _is_text(head):
-        raise SourceError(f"{title} is text, not audio or video.", GIVE_MEDIA)
+        raise Page(f"{title} is text, not audio or video.", GIVE_MEDIA)
 
 
 def _is_text(head: bytes) -> bool:

@@ -16,7 +16,7 @@ import halfgig.media.connection
 import halfgig.media.ranges
 from halfgig.errors import HalfgigError, MissingStream, SourceError, TooLarge, Unreachable
 from halfgig.media.audio import decode_audio
-from halfgig.media.source import fingerprint, inspect, open_source
+from halfgig.media.source import Page, fingerprint, inspect, open_source
 from halfgig.records import DecodeLog
 from halfgig.settings import Settings
 
@@ -343,7 +343,7 @@ ODD = {
     "odd_lfs_pointer_1.mp4": (SourceError, SourceError),
     "odd_single_frame_1.mp4": (MissingStream, None),
     "odd_testpattern_noperson_1.mp4": (MissingStream, None),
-    "odd_text_not_video_1.mp4": (SourceError, SourceError),
+    "odd_text_not_video_1.mp4": (Page, Page),
     "odd_truncated_faststart_1.mp4": (None, None),
     "odd_truncated_nomoov_1.mp4": (SourceError, SourceError),
     "odd_zero_bytes_1.mp4": (SourceError, SourceError),

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from halfgig.errors import Forbidden, HalfgigError, SourceError, Unreachable
+from halfgig.media.obtain import obtain
 from halfgig.media.source import open_source
 from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 GUARDED = Settings(guard_addresses=True)
 CONTENT = b"RIFF" + bytes(100_000)
@@ -213,3 +218,93 @@ def test_every_other_error_is_ours_too(trap: Trap) -> None:
     for address in (f"http://[::1:{trap.port}/", f"http://127.0.0.1:{trap.port}:80/", "http://\t/", "http://[v1.x]/"):
         with pytest.raises(HalfgigError):
             open_source(address, GUARDED)
+
+
+# --- what yt-dlp follows -------------------------------------------------------------------------------
+
+PAGE = '<!doctype html><title>x</title><meta property="og:video" content="{}">'
+LIST = "#EXTM3U\n#EXT-X-TARGETDURATION:1\n{}\n#EXT-X-ENDLIST\n"
+INSIDE = {
+    "a page's video": PAGE.format("http://127.0.0.1:{port}/a.mp4"),
+    "a page's video, by name": PAGE.format("http://localhost:{port}/a.mp4"),
+    "a page's playlist": PAGE.format("http://127.0.0.1:{port}/a.m3u8"),
+    "a segment": LIST.format("#EXTINF:1,\nhttp://127.0.0.1:{port}/a.ts"),
+    "a segment, by name": LIST.format("#EXTINF:1,\nhttp://localhost:{port}/a.ts"),
+    "a segment, in decimal": LIST.format("#EXTINF:1,\nhttp://2130706433:{port}/a.ts"),
+    "a segment, of another scheme": LIST.format("#EXTINF:1,\ngopher://127.0.0.1:{port}/a.ts"),
+    "a segment that is a file": LIST.format("#EXTINF:1,\nfile:///etc/passwd"),
+    "a key": LIST.format('#EXT-X-KEY:METHOD=AES-128,URI="http://127.0.0.1:{port}/k"\n#EXTINF:1,\nsegment.ts'),
+    "a beginning": LIST.format('#EXT-X-MAP:URI="http://127.0.0.1:{port}/i"\n#EXTINF:1,\nsegment.ts'),
+    "a variant": "#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nhttp://127.0.0.1:{port}/b.m3u8\n",
+    "a segment that redirects": LIST.format("#EXTINF:1,\nredirect"),
+}
+
+
+@pytest.mark.parametrize("text", INSIDE.values(), ids=INSIDE)
+def test_a_page_or_playlist_that_points_inside(trap: Trap, serve: Any, tmp_path: Path, text: str) -> None:
+    def answer(request: Any) -> None:
+        if request.path == "/redirect":
+            request.send(302, Location=f"http://127.0.0.1:{trap.port}/a.ts")
+        elif request.path == "/segment.ts":
+            request.send(200, bytes(188))
+        else:
+            kind = "text/html" if text.startswith("<") else "application/vnd.apple.mpegurl"
+            request.send(200, text.format(port=trap.port).encode(), Content_Type=kind)
+
+    web = serve(answer)
+    settings = Settings(allowed_hosts=f"127.0.0.1:{web.port}")
+    with pytest.raises((Forbidden, SourceError)) as caught, obtain(web.address, tmp_path / "x", "speech", settings):
+        pass
+    assert web.asked
+    assert isinstance(caught.value, Forbidden) or "file" in text or "gopher" in text
+
+
+def test_a_worker_is_guarded_whatever_the_settings_say(trap: Trap, dialled: list[Any], tmp_path: Path) -> None:
+    here = Settings(guard_addresses=False)
+    for address in (f"http://127.0.0.1:{trap.port}/a.mp4", "file:///etc/passwd", "/etc/passwd", str(tmp_path)):
+        with pytest.raises((Forbidden, SourceError)), obtain(address, tmp_path / "x", "speech", here):
+            pass
+    assert dialled == []
+
+
+GUARDED_PROCESS = """
+    import os, socket, subprocess, sys, urllib.request
+    from halfgig.media.addresses import AllowList
+    from halfgig.media.guard import Guard
+    port = int(sys.argv[1])
+    guard = Guard(AllowList())
+    guard.install()
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    ways = (
+        lambda: socket.create_connection(("127.0.0.1", port)),
+        lambda: socket.create_connection(("localhost", port)),
+        lambda: socket.socket().connect(("127.0.0.1", port)),
+        lambda: socket.socket().connect_ex(("127.0.0.1", port)),
+        lambda: socket.socket().connect(("localhost", port)),
+        lambda: socket.socket(socket.AF_INET6).connect(("::ffff:127.0.0.1", port)),
+        lambda: socket.socket(socket.AF_UNIX).connect("/var/run/docker.sock"),
+        lambda: udp.sendto(b"x", ("127.0.0.1", port)),
+        lambda: udp.sendmsg([b"x"], [], 0, ("127.0.0.1", port)),
+        lambda: urllib.request.urlopen(f"http://127.0.0.1:{port}/"),
+        lambda: urllib.request.urlopen("file:///etc/passwd"),
+        lambda: subprocess.run(["curl", f"http://127.0.0.1:{port}/"]),
+        lambda: subprocess.run(f"curl http://127.0.0.1:{port}/", shell=True),
+        lambda: os.system(f"curl http://127.0.0.1:{port}/"),
+        lambda: os.posix_spawn("/usr/bin/env", ["env"], {}),
+        lambda: os.execv("/usr/bin/env", ["env"]),
+    )
+    for number, way in enumerate(ways):
+        try:
+            way()
+        except OSError as error:
+            assert guard.refused is not None, error
+            guard.refused = None
+        else:
+            raise SystemExit(f"way {number} was not refused")
+"""
+
+
+def test_a_guarded_process_has_no_other_way_out(trap: Trap) -> None:
+    command = [sys.executable, "-c", textwrap.dedent(GUARDED_PROCESS), str(trap.port)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
