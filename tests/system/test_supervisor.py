@@ -201,6 +201,17 @@ def test_a_job_that_needs_more_waits_for_it(tmp_path: Path) -> None:
     assert (done.result or {})["lease"] == 500 * MIB
 
 
+def test_pictures_are_lent_more_than_usual_where_there_is_room(tmp_path: Path) -> None:
+    async def story(room: int) -> int:
+        async with house(tmp_path, room=room) as at:
+            done = await at.until(await at.add("reps"))
+            return int((done.result or {})["lease"])
+
+    usual = asyncio.run(story(170 * MIB))
+    assert 150 * MIB < usual <= 170 * MIB
+    assert asyncio.run(story(ROOM)) > usual + 70 * MIB
+
+
 def test_a_job_that_needs_more_than_there_can_be_is_refused_with_the_figure(tmp_path: Path) -> None:
     async def story() -> Job:
         async with house(tmp_path) as at:

@@ -17,10 +17,12 @@ if TYPE_CHECKING:
     from halfgig.jobs.job import Job
     from halfgig.memory.budget import Cost
     from halfgig.memory.learned import Learned
+    from halfgig.records import Bytes
     from halfgig.settings import Settings
 
 FULL_HD = 34 * MIB + budget.frames_memory(640, 360)  # what decoder and frames hold of most videos
 LOW = 13 * MIB + budget.frames_memory(320, 180)
+UPRIGHT_4K = 105 * MIB + budget.frames_memory(640, 1138)  # of the largest pictures that cameras make
 
 
 def candidates(job: Job, settings: Settings, learned: Learned, now: float) -> list[Cost]:
@@ -32,6 +34,11 @@ def candidates(job: Job, settings: Settings, learned: Learned, now: float) -> li
     wanted = costs[min(job.less, len(costs) - 1) :]
     floor = max(0, (job.needs or 0) - budget.CODE)
     return [replace(cost, peak=max(cost.peak, floor)) for cost in wanted]
+
+
+def spare(job: Job) -> Bytes:
+    """What a job may have beyond its best variant, where there is room, until its source has been looked into."""
+    return UPRIGHT_4K - FULL_HD if job.kind == "reps" and job.needs is None else 0
 
 
 def _variants(job: Job, settings: Settings) -> Iterator[Cost]:

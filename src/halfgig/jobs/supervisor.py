@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from halfgig.errors import DoesNotFit, HalfgigError
 from halfgig.jobs.bell import QUEUE
 from halfgig.jobs.child import child_command
-from halfgig.jobs.demand import candidates
+from halfgig.jobs.demand import candidates, spare
 from halfgig.jobs.failures import Death, of_death, of_error
 from halfgig.jobs.job import Failure, Reason
 from halfgig.jobs.process import Child, start_child
@@ -234,21 +234,21 @@ class Supervisor:
 
         What idles elsewhere is ended before anything smaller than the best variant is taken.
         """
-        child, lease = self._grant(job.kind, costs[:1])
+        child, lease = self._grant(job, costs[:1])
         if lease is None and await self._make_room(job.kind):
-            child, lease = self._grant(job.kind, costs[:1])
+            child, lease = self._grant(job, costs[:1])
         if lease is None:
-            child, lease = self._grant(job.kind, costs)
+            child, lease = self._grant(job, costs)
         return child, lease
 
-    def _grant(self, kind: str, costs: Sequence[Cost]) -> tuple[Child | None, Lease | None]:
-        wanted, least, now = costs[0].needs, costs[-1].needs, self._clock()
-        idle = next((child for child in self.children if _idle(child, kind)), None)
+    def _grant(self, job: Job, costs: Sequence[Cost]) -> tuple[Child | None, Lease | None]:
+        wanted, least, now = costs[0].needs + spare(job), costs[-1].needs, self._clock()
+        idle = next((child for child in self.children if _idle(child, job.kind)), None)
         if idle is not None:
             lease = idle.lease if self._governor.extend(idle.lease, wanted, least, now) else None
         else:
-            lease = self._governor.grant(kind, wanted, least, now)
-        if lease is not None:
+            lease = self._governor.grant(job.kind, wanted, least, now)
+        if lease is not None and lease.granted < costs[0].needs:
             self._governor.shrink(lease, budget.choose(costs, lease.granted).needs)
         return idle, lease
 
@@ -279,7 +279,8 @@ class Supervisor:
             self._children[child.pid] = child
             self._keep(self._watch(child))
         child.begin(job, self._clock())
-        log.info("job %s: attempt %d by worker %d, %d MB", job.id, job.attempt, child.pid, lease.granted >> 20)
+        granted, left = lease.granted >> 20, self._governor.headroom() >> 20
+        log.info("job %s: attempt %d by worker %d, %d MB; %d left", job.id, job.attempt, child.pid, granted, left)
         self._bell.ring(job.id)
         await child.send(asdict(Order(job.id, job.attempt, lease.granted, job.less)))
 

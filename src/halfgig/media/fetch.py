@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from http.client import HTTPException
 from typing import IO, TYPE_CHECKING
@@ -25,7 +26,7 @@ from halfgig.media.ranges import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from http.client import HTTPResponse
     from pathlib import Path
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from halfgig.settings import Settings
 
 OPENING_PAUSES = (0.0, 0.5)  # seconds before each further try
+SYNC_EVERY = 8 * MIB  # of what is stored
 MAX_UNTOLD = 4096 * MIB  # bytes that are stored of a file where MAX_FILE_SIZE_MB says nothing
 
 
@@ -160,6 +162,8 @@ def _spool(answer: HTTPResponse, wanted: _Wanted) -> IO[bytes]:
             size += len(piece)
             _refuse_past(MAX_UNTOLD if wanted.limit is None else wanted.limit, size, wanted.title)
             _store(file, piece)
+            if size // SYNC_EVERY > (size - len(piece)) // SYNC_EVERY:
+                _sync(file)
         if told.isdecimal() and size < int(told):
             raise BrokenOff("its server broke off the answer")
     except BaseException:
@@ -176,7 +180,20 @@ def _piece(answer: HTTPResponse) -> bytes:
 
 
 def _store(file: IO[bytes], piece: bytes) -> None:
-    try:
+    with _telling_full_disk():
         file.write(piece)
+
+
+def _sync(file: IO[bytes]) -> None:
+    """Wait for the disk: pages that are not on it yet count as ours, and cannot be dropped."""
+    with _telling_full_disk():
+        file.flush()
+        getattr(os, "fdatasync", os.fsync)(file.fileno())  # macOS has no fdatasync
+
+
+@contextmanager
+def _telling_full_disk() -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StorageFull(f"The disk takes no more: {error.strerror}.", "Free some space, and try again.") from error

@@ -12,6 +12,7 @@ import socket
 import ssl
 import subprocess
 import threading
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -331,6 +332,23 @@ def test_without_ranges_it_is_stored_until_it_is_closed(
         assert file.read() == CONTENT[-3:]
     assert file.closed
     assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_stored_is_on_disk_soon(serve: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages that the disk does not have yet cannot be dropped: under a hard limit they are memory that is held."""
+    sizes = [0]
+
+    def sync(file: int) -> None:
+        sizes.append(os.fstat(file).st_size)
+        fdatasync(file)
+
+    fdatasync = os.fdatasync
+    monkeypatch.setattr(os, "fdatasync", sync)
+    monkeypatch.setattr(fetch, "SYNC_EVERY", 200_000)
+    with opened(serve(whole).address, folder=tmp_path) as file:
+        assert drain(file) == WHOLE
+    steps = [after - before for before, after in pairwise([*sizes, len(CONTENT)])]
+    assert max(steps) < 200_000 + ranges.BUFFER
 
 
 def test_a_drop_without_ranges_begins_again(serve: Any, tmp_path: Path) -> None:

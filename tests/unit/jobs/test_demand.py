@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from halfgig.jobs.demand import candidates
+from halfgig.errors import MIB
+from halfgig.jobs.demand import FULL_HD, candidates, spare
 from halfgig.jobs.job import Job, State
+from halfgig.media.frames import decoder_memory
 from halfgig.memory import budget
 from halfgig.memory.learned import Learned
 from halfgig.settings import Settings
@@ -57,3 +59,11 @@ def test_lessons_raise_a_figure_and_never_lower_it() -> None:
     english = replace(JOB, options={"language": "en"})
     assert needs(english, learned=more)[0] > TINY
     assert needs(english, learned=less)[0] == TINY
+
+
+def test_large_pictures_may_have_more_than_the_usual_where_there_is_room() -> None:
+    reps = replace(JOB, kind="reps")
+    upright_4k = decoder_memory(2160, 3840, "h264") + budget.frames_memory(640, 1138)
+    assert abs(FULL_HD + spare(reps) - upright_4k) < 2 * MIB
+    assert spare(JOB) == 0
+    assert spare(replace(reps, needs=BASE)) == 0
