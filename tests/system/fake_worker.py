@@ -1,4 +1,4 @@
-"""A worker that does what its job's options say: real wire, real table, no models."""
+"""A worker that does what its job's options, or the variable FIRST, say: real wire, real table, no models."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ MIB = 1024 * 1024
 def act(attempt: Attempt, wire: Wire) -> None:
     """Do what the option `first` says in the first attempt; any later one succeeds."""
     wire.send({"progress": {"stage": "acting", "position": 1.0}})
-    what = attempt.job.options.get("always") or (attempt.job.options.get("first") if attempt.job.attempt == 1 else "")
+    options = attempt.job.options
+    first = options.get("first", os.environ.get("FIRST", "")) if attempt.job.attempt == 1 else ""
+    what = options.get("always") or first
     match what:
         case "segfault":
             os.kill(os.getpid(), signal.SIGSEGV)

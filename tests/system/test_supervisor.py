@@ -104,6 +104,8 @@ def test_an_idle_child_gives_way_to_another_kind(tmp_path: Path) -> None:
         async with house(tmp_path, room=300 * MIB) as at:
             await at.until(await at.add("transcript"))
             [first] = at.supervisor.children
+            while first.job is not None:  # its end is on disk before the supervisor hears of it
+                await at.bell.wait("", 0.05)
             first.lease.granted = 200 * MIB  # as if it held that much
             assert (await at.until(await at.add("reps"))).state is State.SUCCEEDED
             assert [child.kind for child in at.supervisor.children] == ["reps"]
