@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.live import Client, LiveServer
+from benchmarks.live import Client, Content, LiveServer
 from halfgig.settings import Settings
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def run(wishes: Sequence[Wish], folder: Path, kills: int, seed: int) -> tuple[li
 def send(client: Client, wish: Wish) -> str:
     """The id of the job that does the wish."""
     way = client.send_by_tus if wish.by_tus else client.send_form
-    return way(wish.source, wish.kind, wish.options)
+    return way(Content(wish.source), wish.kind, wish.options)
 
 
 def _outcome(client: Client, wish: Wish, job: dict[str, Any]) -> Outcome:

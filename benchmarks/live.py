@@ -17,10 +17,13 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from halfgig.records import Seconds
+    from halfgig.records import Bytes, Seconds
 
+    Body = bytes | Iterable[bytes]  # one that is asked for again begins anew
+
+PIECE: Bytes = 1 << 20  # read of a source at a time
 READY: Seconds = 60.0
 HOST = "127.0.0.1"
 GONE = (OSError, http.client.HTTPException)
@@ -35,11 +38,15 @@ def free_port() -> int:
 
 @dataclass
 class LiveServer:
-    """`halfgig serve` on a data folder; `log` gets what it says. It may be killed and started again."""
+    """`halfgig serve` on a data folder; `log` gets what it says. It may be killed and started again.
+
+    `enter` makes of its command one that begins elsewhere, as in a control group.
+    """
 
     data: Path
     log: Path
     settings: Mapping[str, str] = field(default_factory=dict)
+    enter: Callable[[Sequence[str]], list[str]] = list
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
 
@@ -48,7 +55,7 @@ class LiveServer:
         environment = {**os.environ, "HALFGIG_DATA": str(self.data), **self.settings}
         command = [sys.executable, "-m", "halfgig", "serve", "--host", HOST, "--port", str(self.port)]
         with self.log.open("ab") as out:
-            self.process = subprocess.Popen(command, env=environment, stdout=out, stderr=out)
+            self.process = subprocess.Popen(self.enter(command), env=environment, stdout=out, stderr=out)
         self.wait()
 
     def wait(self) -> None:
@@ -85,7 +92,7 @@ class LiveServer:
         return []
 
     def request(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self, method: str, path: str, body: Body | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """(status, headers in lower case, body); OSError or HTTPException where it is cut off."""
         connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
@@ -111,7 +118,7 @@ class Client:
         self.server, self.patience = server, patience
 
     def insist(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+        self, method: str, path: str, body: Body | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """Ask again until there is an answer that is not the server's own trouble."""
         deadline = time.monotonic() + self.patience
@@ -123,41 +130,46 @@ class Client:
             time.sleep(0.1)
         raise RuntimeError(f"{method} {path} was never answered")
 
-    def send_form(self, source: Path, kind: str, options: Mapping[str, Any]) -> str:
+    def send_form(self, content: Content, kind: str, options: Mapping[str, Any]) -> str:
         """A job from a multipart form; the same key each time, so that it is made once. Returns its id."""
-        body, content_type = form(source, {"kind": kind, "options": json.dumps(options)})
-        headers = {"Content-Type": content_type, "Idempotency-Key": uuid4().hex}
-        return _job_id(self.insist("POST", "/jobs", body, headers))
+        body = Form(content, {"kind": kind, "options": json.dumps(options)})
+        return _job_id(self.insist("POST", "/jobs", body, {**body.headers, "Idempotency-Key": uuid4().hex}))
 
-    def send_by_tus(self, source: Path, kind: str, options: Mapping[str, Any], piece: int = 200_000) -> str:
+    def send_by_tus(self, content: Content, kind: str, options: Mapping[str, Any], piece: Bytes = 200_000) -> str:
         """A job from a resumable upload in pieces. Returns the job's id."""
-        upload = self.upload(source, piece)
-        wish = {"kind": kind, "source": {"upload": upload}, "options": options}
+        return self._send_wish(kind, {"upload": self.upload(content, piece)}, options)
+
+    def send_url(self, url: str, kind: str, options: Mapping[str, Any]) -> str:
+        """A job whose source the server fetches itself. Returns the job's id."""
+        return self._send_wish(kind, {"url": url}, options)
+
+    def _send_wish(self, kind: str, source: Mapping[str, str], options: Mapping[str, Any]) -> str:
+        wish = {"kind": kind, "source": source, "options": options}
         headers = {"Content-Type": "application/json", "Idempotency-Key": uuid4().hex}
         return _job_id(self.insist("POST", "/jobs", json.dumps(wish).encode(), headers))
 
-    def upload(self, source: Path, piece: int) -> str:
+    def upload(self, content: Content, piece: Bytes) -> str:
         """The id of a whole upload, each piece sent from the offset that the server names."""
-        content = source.read_bytes()
-        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(len(content))}
+        headers = {"Tus-Resumable": "1.0.0", "Upload-Length": str(content.size)}
         status, told, body = self.insist("POST", "/uploads", b"", headers)
         if status != 201:
             raise RuntimeError(f"no upload was made: {status} {body[:300]!r}")
         place, offset = told["location"], 0
-        while offset < len(content):
+        while offset < content.size:
             self._send_piece(place, content, offset, piece)
             _, told, _ = self.insist("HEAD", place, headers={"Tus-Resumable": "1.0.0"})
             offset = int(told["upload-offset"])
         return place.rpartition("/")[2]
 
-    def _send_piece(self, place: str, content: bytes, offset: int, piece: int) -> None:
+    def _send_piece(self, place: str, content: Content, offset: Bytes, piece: Bytes) -> None:
         headers = {
             "Tus-Resumable": "1.0.0",
             "Upload-Offset": str(offset),
             "Content-Type": "application/offset+octet-stream",
+            "Content-Length": str(min(piece, content.size - offset)),
         }
         with suppress(*GONE):
-            self.server.request("PATCH", place, content[offset : offset + piece], headers)
+            self.server.request("PATCH", place, content.pieces(offset, piece), headers)
 
     def ended(self, job_id: str, patience: Seconds = 900.0) -> dict[str, Any]:
         """The job once it has ended."""
@@ -173,17 +185,50 @@ class Client:
         raise RuntimeError(f"job {job_id} did not end: {body[:500]!r}")
 
 
-def form(source: Path, fields: Mapping[str, str]) -> tuple[bytes, str]:
-    """A multipart body with the fields and the file, and its content type."""
-    border = uuid4().hex
-    parts = [
-        f'--{border}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
-        for name, value in fields.items()
-    ]
-    head = f'--{border}\r\nContent-Disposition: form-data; name="file"; filename="{source.name}"\r\n\r\n'.encode()
-    return b"".join([*parts, head, source.read_bytes(), f"\r\n--{border}--\r\n".encode()]), (
-        f"multipart/form-data; boundary={border}"
-    )
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What is sent: the bytes of a file, and `tail` behind them."""
+
+    path: Path
+    tail: bytes = b""
+
+    @property
+    def size(self) -> Bytes:
+        """Bytes in all."""
+        return self.path.stat().st_size + len(self.tail)
+
+    def pieces(self, start: Bytes = 0, most: Bytes | None = None) -> Iterator[bytes]:
+        """Up to `most` bytes from `start` on, none of them held longer than it takes to send it."""
+        left = self.size - start if most is None else min(most, self.size - start)
+        behind = max(0, start - (self.size - len(self.tail)))  # bytes of the tail that are passed over
+        with self.path.open("rb") as file:
+            file.seek(start)
+            while left > 0 and (piece := file.read(min(PIECE, left))):
+                left -= len(piece)
+                yield piece
+        yield self.tail[behind : behind + left]
+
+
+class Form:
+    """A multipart body with fields and a file, which can be sent again."""
+
+    def __init__(self, content: Content, fields: Mapping[str, str]) -> None:
+        border = uuid4().hex
+        parts = [
+            f'--{border}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+            for name, value in fields.items()
+        ]
+        file = f'name="file"; filename="{content.path.name}"'
+        head = f"--{border}\r\nContent-Disposition: form-data; {file}\r\n\r\n".encode()
+        self._content, self._head = content, b"".join([*parts, head])
+        self._tail = f"\r\n--{border}--\r\n".encode()
+        length = len(self._head) + content.size + len(self._tail)
+        self.headers = {"Content-Type": f"multipart/form-data; boundary={border}", "Content-Length": str(length)}
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._head
+        yield from self._content.pieces()
+        yield self._tail
 
 
 def lines_of(path: Path) -> Iterator[str]:
