@@ -133,6 +133,11 @@ class Settings:
         """Folder of what was uploaded."""
         return self.data_dir / "uploads"
 
+    @property
+    def fetched_dir(self) -> Path:
+        """Folder of what is fetched from URLs, with a folder for each job while it runs."""
+        return self.data_dir / "fetched"
+
     embedder_idle_seconds: int = _row(
         "EMBEDDER_IDLE_SECONDS", 60, "seconds", "without a search, after which the query embedder ends", least=1
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import shutil
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
@@ -97,8 +98,13 @@ async def _sweep(services: Services) -> None:
 
 
 async def see_to_end(services: Services, job: Job) -> None:
-    """Count a job that has ended, and delete its upload where it is needed no more: a failed job may be retried."""
+    """Count a job that has ended, and delete its upload where it is needed no more: a failed job may be retried.
+
+    What was fetched for it goes in any case: its worker may have been killed before it could see to that.
+    """
     services.tally.ended(job.kind, sum(job.timings.values()), job.peak)
+    if "url" in job.source:
+        await run_in_threadpool(shutil.rmtree, services.settings.fetched_dir / job.id, ignore_errors=True)
     if job.state is State.SUCCEEDED and "upload" in job.source:
         await drop_upload(services, job.source["upload"])
 

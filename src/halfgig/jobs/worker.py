@@ -104,7 +104,7 @@ def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterato
             raise SourceError("What was uploaded is no longer here.", "Upload it again.")
         yield open_source(path, settings, title=job.source.get("title") or "the upload")
         return
-    folder = settings.data_dir / "fetched" / job.id
+    folder = settings.fetched_dir / job.id
     wanted = "motion" if job.kind == "reps" else "speech"
     with obtain(job.source["url"], folder, wanted, settings, beat) as obtained:
         source = obtained.source
