@@ -18,7 +18,7 @@ from halfgig.jobs.bell import Bell
 from halfgig.jobs.job import Job, State
 from halfgig.jobs.queue_thread import QueueThread
 from halfgig.jobs.supervisor import RESTARTED, STOPPED, Supervisor
-from halfgig.memory.governor import Governor, Standing
+from halfgig.memory.governor import Governor, Lease, Standing
 from halfgig.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,12 +39,13 @@ def command(kind: str) -> list[str]:
 
 @dataclass
 class House:
-    """A queue and its supervisor at work. `room` is what the governor may give, `ended` the ids of ended jobs."""
+    """A queue and its supervisor at work, beside an embedder that holds a lease. `ended` has the ids of ended jobs."""
 
     queue: QueueThread
     bell: Bell
     supervisor: Supervisor
     ended: list[str]
+    embedder: list[Lease]  # empty once it has given way
 
     async def add(self, kind: str = "transcript", **options: Any) -> str:
         job, _ = await self.queue.ask(lambda queue: queue.create(kind, {"url": "http://a/b"}, options))
@@ -56,7 +57,9 @@ class House:
         assert found is not None
         return found
 
-    async def until(self, job_id: str, reached: Callable[[Job], bool] = lambda job: job.state.final) -> Job:
+    async def until(self, job_id: str, reached: Callable[[Job], bool] | None = None) -> Job:
+        """The job once it is as told; else once it has ended, and the supervisor, who hears of that last, knows it."""
+        reached = reached or (lambda job: job.state.final and job.id in self.ended)
         async with asyncio.timeout(PATIENCE):
             while not reached(job := await self.job(job_id)):
                 await self.bell.wait(job_id, 0.05)
@@ -64,22 +67,34 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, settings: Settings = GIGABYTE, room: int = ROOM) -> AsyncIterator[House]:
+async def house(
+    folder: Path, settings: Settings = GIGABYTE, room: int = ROOM, embedder: int = 0
+) -> AsyncIterator[House]:
+    """`room` is what the governor may give in bytes, `embedder` what is lent of it to the embedder."""
     settings = replace(settings, data_dir=folder)
     queue, bell, ended, stopping = QueueThread(folder / "jobs.db"), Bell(), list[str](), asyncio.Event()
     governor = Governor(lambda: [Standing(room, 0)], lambda _: 0, reserve=0)
 
+    lent = [lease for lease in [governor.grant("search", embedder, embedder, 0.0)] if lease]
+
     async def end(job: Job) -> None:
         ended.append(job.id)
 
-    supervisor = Supervisor(settings, queue.ask, bell, governor, command=command, ended=end, grace=0.5)
+    async def give_way() -> bool:
+        had = bool(lent)
+        while lent:
+            governor.release(lent.pop())
+        return had
+
+    supervisor = Supervisor(settings, queue.ask, bell, governor, command=command, ended=end, grace=0.5, relief=give_way)
     task = asyncio.create_task(supervisor.run(stopping))
     try:
-        yield House(queue, bell, supervisor, ended)
+        yield House(queue, bell, supervisor, ended, lent)
     finally:
         stopping.set()
         bell.ring("")
         await task
+        await give_way()
         assert supervisor.children == ()
         assert supervisor.leases == ()
         queue.close()
@@ -101,14 +116,23 @@ def test_one_child_does_the_jobs_of_one_kind(tmp_path: Path) -> None:
 
 def test_an_idle_child_gives_way_to_another_kind(tmp_path: Path) -> None:
     async def story() -> None:
-        async with house(tmp_path, room=300 * MIB) as at:
-            await at.until(await at.add("transcript"))
+        async with house(tmp_path, room=350 * MIB, embedder=93 * MIB) as at:
+            await at.until(await at.add("transcript", language="en"))
             [first] = at.supervisor.children
-            while first.job is not None:  # its end is on disk before the supervisor hears of it
-                await at.bell.wait("", 0.05)
             first.lease.granted = 200 * MIB  # as if it held that much
             assert (await at.until(await at.add("reps"))).state is State.SUCCEEDED
             assert [child.kind for child in at.supervisor.children] == ["reps"]
+            assert at.embedder  # what idles goes before what others may be waiting for
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(("room", "stays"), [(300, True), (200, False)])
+def test_the_embedder_gives_way_where_idle_children_are_not_enough(tmp_path: Path, room: int, stays: bool) -> None:
+    async def story() -> None:
+        async with house(tmp_path, room=room * MIB, embedder=93 * MIB) as at:
+            assert (await at.until(await at.add("reps"))).state is State.SUCCEEDED
+            assert bool(at.embedder) is stays
 
     asyncio.run(story())
 
@@ -236,6 +260,23 @@ def test_a_machine_that_is_too_small_says_so_and_starts_nothing(tmp_path: Path) 
     assert refused.result is None
     assert refused.problem is not None
     assert "MB" in refused.problem["detail"]
+
+
+def test_a_job_that_waits_for_memory_is_logged_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        async with house(tmp_path, room=100 * MIB) as at:
+            job_id = await at.add("reps")
+            async with asyncio.timeout(PATIENCE):
+                while "waits for memory" not in caplog.text:
+                    await at.bell.wait("", 0.05)
+            at.bell.ring("")
+            await at.bell.wait(job_id, 0.2)
+            assert (await at.job(job_id)).state is State.QUEUED
+
+    with caplog.at_level("INFO", "halfgig"):
+        asyncio.run(story())
+    [line] = [record.getMessage() for record in caplog.records if "waits for memory" in record.getMessage()]
+    assert line.endswith("and 100 are left")
 
 
 def test_an_unknown_model_is_refused(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ class Supervisor:
         self._tasks: set[asyncio.Task[None]] = set()
         self._grace = grace
         self._stopping = False
+        self._told_waiting = ""  # the job of which it was logged that it waits for memory
         self._pressure = pressure()
         self._oom_kills = oom_kills()
         self._limit = memory_limit(settings).bytes
@@ -206,6 +207,7 @@ class Supervisor:
             return await self._refuse(job, self._too_large(job, costs[-1]))
         child, lease = await self._lease(job, costs)
         if lease is None:
+            self._tell_waiting(job, costs[-1].needs)
             return False
         claimed = await self._ask(lambda queue: queue.claim(job.id, self.owner))
         if claimed is None:  # cancelled a moment ago
@@ -213,6 +215,13 @@ class Supervisor:
             return True
         await self._give(claimed, child, lease)
         return True
+
+    def _tell_waiting(self, job: Job, needs: Bytes) -> None:
+        """Log once that a job waits for memory, and for how much."""
+        if self._told_waiting != job.id:
+            self._told_waiting = job.id
+            left = self._governor.headroom()
+            log.info("job %s waits for memory: it needs %d MB, and %d are left", job.id, needs >> 20, left >> 20)
 
     async def _refuse(self, job: Job, failure: Failure) -> bool:
         """End a job that cannot be done here at all."""
@@ -232,11 +241,13 @@ class Supervisor:
     async def _lease(self, job: Job, costs: Sequence[Cost]) -> tuple[Child | None, Lease | None]:
         """An idle child of the kind with its lease extended, or a new lease.
 
-        What idles elsewhere is ended before anything smaller than the best variant is taken.
+        What idles elsewhere is ended before anything smaller than the best variant is taken: other workers, and where
+        that is not enough, what `relief` ends, which others may be waiting for.
         """
         child, lease = self._grant(job, costs[:1])
-        if lease is None and await self._make_room(job.kind):
-            child, lease = self._grant(job, costs[:1])
+        for give_way in (self._end_idle, self._be_relieved):
+            if lease is None and await give_way(job.kind):
+                child, lease = self._grant(job, costs[:1])
         if lease is None:
             child, lease = self._grant(job, costs)
         return child, lease
@@ -252,8 +263,8 @@ class Supervisor:
             self._governor.shrink(lease, budget.choose(costs, lease.granted).needs)
         return idle, lease
 
-    async def _make_room(self, kind: str) -> bool:
-        """Have idle children of other kinds, and whatever else can, give their memory back; False where none could."""
+    async def _end_idle(self, kind: str) -> bool:
+        """Have idle children of other kinds give their memory back; False where there are none."""
         idle = [child for child in self.children if child.job is None and child.kind != kind]
         for child in idle:
             child.unwanted = True
@@ -262,8 +273,11 @@ class Supervisor:
             await child.process.wait()
             self._governor.release(child.lease)
             self._children.pop(child.pid, None)
-        given = await self._relief() if self._relief else None
-        return bool(idle or given)
+        return bool(idle)
+
+    async def _be_relieved(self, _: str) -> bool:
+        """Have what else can give its memory back; False where nothing could."""
+        return bool(await self._relief()) if self._relief else False
 
     def _give_back(self, child: Child | None, lease: Lease) -> None:
         if child is None:
