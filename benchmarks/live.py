@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 PIECE: Bytes = 1 << 20  # read of a source at a time
 READY: Seconds = 60.0
+LOOK: Seconds = 0.02  # between two looks whether it is ready
 HOST = "127.0.0.1"
 GONE = (OSError, http.client.HTTPException)
 
@@ -67,7 +68,7 @@ class LiveServer:
             with suppress(*GONE):
                 if self.request("GET", "/readyz")[0] == 200:
                     return
-            time.sleep(0.05)
+            time.sleep(LOOK)
         raise RuntimeError("the server is not ready")
 
     def kill(self) -> None:

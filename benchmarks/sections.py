@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.accuracy import word_error_rate
+from benchmarks.originals import originals
 from benchmarks.recordings import SHARED_DATA, Recording, english_utterances, joined, looped
+from benchmarks.service import idle
+from benchmarks.soak import soaked
 from benchmarks.table import Row, measured
 from halfgig.errors import MIB
-from halfgig.memory.jail import run_limited
+from halfgig.memory.jail import can_make_cgroups, run_limited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -126,4 +129,30 @@ def starting(plan: Plan) -> Iterator[Row]:
         yield measured("start", what, min(runs, key=lambda each: each.seconds))
 
 
-SECTIONS = {"starting": starting, "speech": speech, "length": length, "motion": motion, "passages": passages}
+def idling(_: Plan) -> Iterator[Row]:
+    """How soon the server is ready, and what it holds then."""
+    yield from idle()
+
+
+def uploads(plan: Plan) -> Iterator[Row]:
+    """Uploads of the sizes that earlier backends were measured with, and the whole service meanwhile."""
+    if can_make_cgroups():
+        yield from originals(plan.folder, HALF_A_GIG)
+
+
+def soaking(plan: Plan) -> Iterator[Row]:
+    """Two minutes of mixed load on the whole service in half a gigabyte; `python -m benchmarks.soak` takes longer."""
+    if can_make_cgroups():
+        yield soaked(plan.folder, HALF_A_GIG, 2 * MINUTE)
+
+
+SECTIONS = {
+    "starting": starting,
+    "speech": speech,
+    "length": length,
+    "motion": motion,
+    "passages": passages,
+    "idle": idling,
+    "uploads": uploads,
+    "soak": soaking,
+}

@@ -23,6 +23,7 @@ from benchmarks import file_server
 from benchmarks.live import GONE, Client, Content, LiveServer
 from benchmarks.material import Material, material, other_content
 from benchmarks.service import SERVER_SETTINGS, housed
+from benchmarks.table import Row
 from benchmarks.watch import Gauge, Pulse, Seeker, watching
 from halfgig.client.address import Address
 from halfgig.client.client import Client as Watching
@@ -277,6 +278,24 @@ def _run_clients(load: Load) -> None:
         client.start()
     for client in clients:
         client.join()
+
+
+def soaked(files: Path, limit: Bytes, seconds: Seconds) -> Row:
+    """A short run as a row of the benchmarks' table."""
+    todo = wishes(material(files), WAYS, seed=1)
+    with tempfile.TemporaryDirectory(prefix="halfgig-soak-") as folder:
+        run = soak(Plan(Path(folder), files, limit, seconds), todo)
+    faults = list(run.faults())
+    return Row(
+        "server",
+        f"mixed load, {limit // MIB} MiB",
+        seconds=run.seconds,
+        rate=len(run.load.done) / run.seconds,
+        peak=run.gauge.working / MIB,
+        usage=run.usage / MIB,
+        rss=run.gauge.resident / MIB,
+        note=faults[0] if faults else f"{len(run.load.done)} jobs, no fault",
+    )
 
 
 def main() -> None:
