@@ -30,7 +30,8 @@ WORKER = Path(__file__).with_name("fake_worker.py")
 MIB = 1024 * 1024
 ROOM = 600 * MIB
 PATIENCE = 120.0  # seconds; only a test that fails waits so long
-GIGABYTE = Settings(memory_limit_mb=1024, workers=1, worker_idle_seconds=60)
+# The process of all tests is the server here, and what it holds by then is not left for a child.
+PLENTY = Settings(memory_limit_mb=1900, workers=1, worker_idle_seconds=60)
 
 
 def command(kind: str) -> list[str]:
@@ -67,9 +68,7 @@ class House:
 
 
 @asynccontextmanager
-async def house(
-    folder: Path, settings: Settings = GIGABYTE, room: int = ROOM, embedder: int = 0
-) -> AsyncIterator[House]:
+async def house(folder: Path, settings: Settings = PLENTY, room: int = ROOM, embedder: int = 0) -> AsyncIterator[House]:
     """`room` is what the governor may give in bytes, `embedder` what is lent of it to the embedder."""
     settings = replace(settings, data_dir=folder)
     queue, bell, ended, stopping = QueueThread(folder / "jobs.db"), Bell(), list[str](), asyncio.Event()
@@ -139,7 +138,7 @@ def test_the_embedder_gives_way_where_idle_children_are_not_enough(tmp_path: Pat
 
 def test_an_idle_child_ends(tmp_path: Path) -> None:
     async def story() -> None:
-        async with house(tmp_path, replace(GIGABYTE, worker_idle_seconds=0.1)) as at:
+        async with house(tmp_path, replace(PLENTY, worker_idle_seconds=0.1)) as at:
             await at.until(await at.add())
             async with asyncio.timeout(PATIENCE):
                 while at.supervisor.children:
@@ -160,7 +159,7 @@ def test_a_child_that_fails_is_explained_and_its_job_retried(
     tmp_path: Path, what: str, reason: str, words: str
 ) -> None:
     async def story() -> Job:
-        async with house(tmp_path, replace(GIGABYTE, worker_stall_seconds=1)) as at:
+        async with house(tmp_path, replace(PLENTY, worker_stall_seconds=1)) as at:
             return await at.until(await at.add(first=what))
 
     done = asyncio.run(story())
@@ -252,7 +251,7 @@ def test_a_job_that_needs_more_than_there_can_be_is_refused_with_the_figure(tmp_
 
 def test_a_machine_that_is_too_small_says_so_and_starts_nothing(tmp_path: Path) -> None:
     async def story() -> Job:
-        async with house(tmp_path, replace(GIGABYTE, memory_limit_mb=128)) as at:
+        async with house(tmp_path, replace(PLENTY, memory_limit_mb=128)) as at:
             return await at.until(await at.add(language="en"))
 
     refused = asyncio.run(story())
@@ -334,7 +333,7 @@ def test_what_a_killed_server_was_doing_goes_on(tmp_path: Path) -> None:
 
 def test_two_jobs_run_side_by_side_where_both_fit(tmp_path: Path) -> None:
     async def story() -> None:
-        async with house(tmp_path, replace(GIGABYTE, workers=2)) as at:
+        async with house(tmp_path, replace(PLENTY, workers=2)) as at:
             ids = [await at.add(first="checkpoints", language="en") for _ in range(2)]
             for job_id in ids:
                 await at.until(job_id, lambda job: bool(job.progress))
@@ -348,10 +347,10 @@ import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from dataclasses import replace
-from test_supervisor import GIGABYTE, house
+from test_supervisor import PLENTY, house
 
 async def story():
-    async with house(Path(sys.argv[1]), replace(GIGABYTE, memory_limit_mb=None), room=10**9) as at:
+    async with house(Path(sys.argv[1]), replace(PLENTY, memory_limit_mb=None), room=10**9) as at:
         done = await at.until(await at.add("reps", first="hungry"))
         print(json.dumps({"state": done.state, "failures": done.failures, "less": done.result["less"]}))
 
