@@ -111,7 +111,10 @@ class Settings:
         "TRUSTED_HOSTS", "", "names", "names that the server answers to, with commas between them; empty: any"
     )
     trusted_proxies: str = _row(
-        "TRUSTED_PROXIES", "127.0.0.1", "addresses", "whose X-Forwarded-For is believed, with commas between them, or *"
+        "TRUSTED_PROXIES",
+        "127.0.0.1",
+        "addresses",
+        "whose X-Forwarded-For is believed: addresses and networks of proxies, with commas between them",
     )
     cors_origins: str = _row(
         "CORS_ORIGINS", "", "origins", "pages of which other sites may use the server, as https://a.example"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import os
@@ -12,9 +13,11 @@ import sys
 import tomllib
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from halfgig.api.auth import OPEN
 from halfgig.api.server import GRACE
@@ -165,3 +168,30 @@ def test_roots_disk_is_handed_over_and_root_given_up(tmp_path: Path) -> None:
 def test_whoever_is_not_root_just_runs() -> None:
     command = ("setpriv", "--reuid=12345", "--clear-groups")
     assert started(Path("/nowhere"), *command) == "12345"
+
+
+# --- who is behind the proxies
+
+
+@pytest.mark.parametrize(
+    ("variables", "hop", "forwarded", "client"),
+    [
+        (render(), "10.19.6.53", "6.6.6.6, 8.8.4.4, 172.70.247.28, 10.19.6.54", "172.70.247.28"),
+        (FLY["env"], "172.16.3.2", "6.6.6.6, 8.8.4.4", "8.8.4.4"),
+        (FLY["env"], "fdaa:0:1::3", "6.6.6.6, 2a02::1", "2a02::1"),
+        (FLY["env"], "8.8.8.8", "6.6.6.6", "8.8.8.8"),
+    ],
+)
+def test_an_address_that_the_client_made_up_is_not_believed(
+    variables: dict[str, str], hop: str, forwarded: str, client: str
+) -> None:
+    """The rightmost hop counts that is no proxy of the host, whatever stands to the left of it."""
+    seen: list[Any] = []
+
+    async def app(scope: Any, *_: Any) -> None:
+        seen.append(scope["client"][0])
+
+    trusted = Settings.from_environment(variables).trusted_proxies
+    scope: Any = {"type": "http", "client": (hop, 1), "headers": [(b"x-forwarded-for", forwarded.encode())]}
+    asyncio.run(ProxyHeadersMiddleware(app, trusted)(scope, None, None))  # type: ignore[arg-type]
+    assert seen == [client]

@@ -85,19 +85,19 @@ def layers(settings: Settings, tally: Tally) -> list[Middleware]:
         Middleware(SafeHeaders),
         Middleware(LastResort),
         Middleware(Crowd),
-        Middleware(Hosts, names(settings), frozenset(origins), from_pages=bool(keys)),
+        Middleware(Hosts, names(settings, keys), frozenset(origins), from_pages=bool(keys)),
         *pages,
         Middleware(Keys, keys),
         Middleware(Bodies),
     ]
 
 
-def names(settings: Settings) -> frozenset[str]:
+def names(settings: Settings, keys: tuple[str, ...]) -> frozenset[str]:
     """The names that the server answers to; none where any will do, as with keys, or where it listens to others."""
     trusted = frozenset(name.lower() for name in listed(settings.trusted_hosts))
     if trusted:
         return trusted | LOOPBACK
-    return frozenset() if settings.api_keys or settings.allow_public else LOOPBACK
+    return frozenset() if keys or settings.allow_public else LOOPBACK
 
 
 def cors(origins: tuple[str, ...]) -> Middleware:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", PAGE})  # none of it is anybody's own
 HASHED = "sha256:"
 LEAST_KEY = 8  # characters: shorter ones are guessed
+UNGUESSABLE = 32  # characters of a key that is not guessed at any pace: 128 random bits in hex
 PREFIX = "hg_"
 MOST_TRIES = 20  # wrong keys from one address
 WINDOW = 60.0  # seconds, in which they are counted
@@ -42,8 +43,14 @@ def key_hash(key: str) -> str:
 
 
 def read_keys(text: str) -> tuple[str, ...]:
-    """The hashes of the keys in API_KEYS; BadRequest, which does not repeat it, for one that cannot be a key."""
-    return tuple(_read_key(entry) for entry in listed(text))
+    """The hashes of the keys in API_KEYS, none where it is empty.
+
+    BadRequest, which does not repeat it, for an entry that cannot be a key, and where it is set but holds no key.
+    """
+    hashes = tuple(_read_key(entry) for entry in listed(text))
+    if text.strip() and not hashes:
+        raise BadRequest("API_KEYS is set, but holds no key.", "Set it to what halfgig serve --new-key prints.")
+    return hashes
 
 
 def _read_key(entry: str) -> str:
@@ -105,14 +112,14 @@ class Keys:
     def _refusal(self, scope: Scope) -> HalfgigError | None:
         if not self._hashes or scope["path"] in OPEN:
             return None
-        address = scope["client"][0] if scope.get("client") else ""
-        if wait := self._tries.wait(address):
+        key, address = sent_key(Headers(scope=scope)), scope["client"][0] if scope.get("client") else ""
+        right, wait = bool(key) and matches(key, self._hashes), self._tries.wait(address)
+        if right and (not wait or len(key) >= UNGUESSABLE):  # so that a stranger's guesses lock nobody out
+            return None
+        if wait:
             return Busy("Too many wrong keys came from this address.", "Wait, and send the right one.", wait)
-        key = sent_key(Headers(scope=scope))
         if not key:
             return Unauthorized("This needs an API key.", CHALLENGE)
-        if matches(key, self._hashes):
-            return None
         self._tries.failed(address)
         return Unauthorized("This is no API key of the server.", CHALLENGE)
 

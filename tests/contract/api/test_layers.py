@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig.api.auth import MOST_TRIES, key_hash
+from halfgig.errors import BadRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 Site = Any
 
-KEY = "hg_a-key-of-this-server"
+KEY = "hg_a-long-and-random-key-of-this-server"
 
 
 @pytest.fixture
@@ -42,8 +43,26 @@ def test_a_right_key_opens(guarded: Site, headers: dict[str, str]) -> None:
 def test_who_guesses_must_wait(guarded: Site) -> None:
     wrong = [guarded.get("/jobs", headers={"X-API-Key": f"guess{n}"}).status_code for n in range(MOST_TRIES + 1)]
     assert wrong == [401] * MOST_TRIES + [429]
-    assert guarded.get("/jobs", headers={"X-API-Key": KEY}).status_code == 429
+    assert guarded.get("/jobs").status_code == 429
     assert guarded.get("/healthz").status_code == 200
+
+
+def test_anothers_guesses_do_not_lock_the_right_key_out(guarded: Site) -> None:
+    for number in range(MOST_TRIES + 1):
+        guarded.get("/jobs", headers={"X-API-Key": f"guess{number}"})
+    assert guarded.get("/jobs", headers={"X-API-Key": KEY}).status_code == 200
+
+
+def test_a_key_that_could_be_guessed_waits_like_a_guess(open_site: Any) -> None:
+    with open_site(api_keys="correct horse") as site:
+        for number in range(MOST_TRIES):
+            site.get("/jobs", headers={"X-API-Key": f"guess{number}"})
+        assert site.get("/jobs", headers={"X-API-Key": "correct horse"}).status_code == 429
+
+
+def test_keys_that_are_all_empty_make_no_open_server(open_site: Any) -> None:
+    with pytest.raises(BadRequest, match="holds no key"), open_site(api_keys=" ,"):
+        pass
 
 
 def test_a_key_that_is_missing_is_no_guess(guarded: Site) -> None:

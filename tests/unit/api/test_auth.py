@@ -31,6 +31,12 @@ def test_what_can_be_no_key_is_refused_and_not_repeated(text: str) -> None:
     assert text not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", [",", " , ,", ",,"])
+def test_a_setting_without_a_key_in_it_opens_nothing(text: str) -> None:
+    with pytest.raises(BadRequest, match="holds no key"):
+        read_keys(text)
+
+
 def test_a_fresh_key_is_one_of_many() -> None:
     assert len({new_key() for _ in range(100)}) == 100
     assert len(new_key()) > 40

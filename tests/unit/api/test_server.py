@@ -24,6 +24,12 @@ def test_others_want_a_key(host: str) -> None:
     refuse_public(Settings(host=host, api_keys="a long enough key"))
 
 
+@pytest.mark.parametrize("host", ["0.0.0.0", "127.0.0.1"])
+def test_keys_that_are_all_empty_are_refused_and_not_taken_for_some(host: str) -> None:
+    with pytest.raises(BadRequest, match="holds no key"):
+        refuse_public(Settings(host=host, api_keys=","))  # as of "${A},${B}" with neither set
+
+
 def test_a_free_port_is_taken_and_shown() -> None:
     with listen("127.0.0.1", 0) as listener:
         assert shown(listener) == f"http://127.0.0.1:{listener.getsockname()[1]}"
