@@ -88,7 +88,7 @@ LIGHT = (
 )
 # What the server itself loads besides: SQLite, and nothing that decodes, multiplies or fetches.
 SERVER_LIGHT = (
-    *("halfgig.memory.governor", "halfgig.memory.learned", "halfgig.memory.lessons", "halfgig.memory.pressure"),
+    *("halfgig.memory.governor", "halfgig.memory.learned", "halfgig.memory.pressure"),
     *("halfgig.memory.standing", "halfgig.jobs.child", "halfgig.jobs.embedder", "halfgig.jobs.library"),
     *("halfgig.jobs.remote", "halfgig.jobs.searcher", "halfgig.jobs.courier", "halfgig.jobs.posting"),
     *("halfgig.api.search", "halfgig.api.library"),

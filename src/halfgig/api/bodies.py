@@ -12,7 +12,7 @@ from halfgig.memory.allocator import trim
 
 if TYPE_CHECKING:
     from asyncio import BaseTransport
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Mapping
 
     from fastapi import Request
 
@@ -61,7 +61,7 @@ async def _next(stream: AsyncIterator[bytes], stall: Seconds, turn: Turn | None)
             turn.busy()
 
 
-def stated_length(request: Request) -> Bytes | None:
-    """How long the body is by its header; None where that is not told."""
-    stated = request.headers.get("content-length", "")
+def stated_length(headers: Mapping[str, str]) -> Bytes | None:
+    """How long a body is by the headers of its request; None where that is not told."""
+    stated = headers.get("content-length", "")
     return int(stated) if stated.isdecimal() else None

@@ -55,7 +55,7 @@ async def receive_form(request: Request, uploads: UploadStore, limits: FormLimit
     one file, SourceError for an empty file, TooLarge past a limit, StorageFull, Stalled.
     """
     boundary = _boundary(request)
-    length = stated_length(request)
+    length = stated_length(request.headers)
     if length is not None and uploads.limit is not None:
         refuse_past_limit(length - AROUND, uploads.limit)
     reader = FormReader(boundary, uploads, limits, length or 0)

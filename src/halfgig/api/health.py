@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
@@ -18,6 +16,7 @@ from halfgig.api.services import Given, Services
 from halfgig.errors import MIB, HalfgigError
 from halfgig.memory.limit import memory_limit
 from halfgig.memory.meter import rss, working_set
+from halfgig.store.room import free_space
 
 if TYPE_CHECKING:
     from halfgig.jobs.queue import JobQueue
@@ -85,13 +84,8 @@ def _supervisor_trouble(services: Services) -> str:
 
 
 def _disk_trouble(services: Services) -> str:
-    free = free_disk(services.settings.data_dir)
+    free = free_space(services.settings.data_dir)
     return "" if free >= LEAST_DISK else f"The disk has {free // MIB} MB left, and {LEAST_DISK // MIB} MB are needed."
-
-
-def free_disk(folder: Path) -> int:
-    """Bytes that are free where the folder is."""
-    return shutil.disk_usage(folder).free
 
 
 def _exposition(services: Services, counts: dict[tuple[str, str], int]) -> tuple[bytes, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 
 from halfgig.api.auth import OPEN
+from halfgig.api.bodies import stated_length
 from halfgig.api.problems import error_response, plain_problem, problem_response
 from halfgig.errors import TooLarge
 
@@ -68,7 +69,7 @@ class Bodies:
 
     async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
         """The body; None where the client has gone."""
-        self._check(_stated_length(scope))
+        self._check(stated_length(Headers(scope=scope)) or 0)
         body = bytearray()
         while True:
             message = await receive()
@@ -94,11 +95,6 @@ def streams(scope: Scope) -> bool:
         return scope["method"] in {"POST", "PATCH"}
     kind = Headers(scope=scope).get("content-type", "")
     return path in FORMS and scope["method"] == "POST" and kind.lower().startswith(FORM)
-
-
-def _stated_length(scope: Scope) -> int:
-    length = Headers(scope=scope).get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else 0
 
 
 def _replay(body: bytes, receive: Receive) -> Receive:

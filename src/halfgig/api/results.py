@@ -22,7 +22,6 @@ from halfgig.api.services import Given, Services
 from halfgig.api.views import BULKY
 from halfgig.errors import NotFound, UnsupportedMedia
 from halfgig.jobs.job import Job, State
-from halfgig.jobs.table import read_segment
 from halfgig.motion.table import arranged, csv_rows
 from halfgig.speech.captions import Facts, render
 
@@ -191,9 +190,9 @@ def _named(job: Job, form: Form) -> dict[str, str]:
 def read_segments(services: Services, job_id: str) -> Iterator[Segment]:
     """The segments of a job, read a page at a time. Blocking: for a thread."""
     after = 0
-    while page := services.queue.ask_now(lambda queue: queue.events(job_id, after)):  # noqa: B023  # asked at once
-        yield from (read_segment(event.data) for event in page if event.type == "segment")
-        after = page[-1].id
+    while page := services.queue.ask_now(lambda queue: queue.segment_page(job_id, after)):  # noqa: B023  # asked at once
+        yield from (segment for _, segment in page)
+        after = page[-1][0]
 
 
 def shown_segment(segment: Segment) -> dict[str, Any]:

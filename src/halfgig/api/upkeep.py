@@ -43,7 +43,7 @@ async def running(services: Services, supervise: MakeSupervisor | None) -> Async
         return
     services.supervisor = supervise(services)
     services.supervision = asyncio.create_task(services.supervisor.run(services.stopping), name="supervisor")
-    services.supervision.add_done_callback(_tell_crash)
+    services.supervision.add_done_callback(tell_crash)
     try:
         yield
     finally:
@@ -51,9 +51,10 @@ async def running(services: Services, supervise: MakeSupervisor | None) -> Async
         await asyncio.wait([services.supervision])
 
 
-def _tell_crash(supervision: asyncio.Task[None]) -> None:
-    if not supervision.cancelled() and (error := supervision.exception()) is not None:
-        log.error("supervisor crashed", exc_info=error)
+def tell_crash(task: asyncio.Task[None]) -> None:
+    """Log that a task which should run as long as the server has ended with an error."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        log.error("%s crashed", task.get_name(), exc_info=error)
 
 
 @asynccontextmanager
@@ -63,14 +64,14 @@ async def delivering(services: Services) -> AsyncIterator[None]:
     send = partial(post, connect_guarded(AllowList.parse(services.settings.allowed_hosts)))
     courier = Courier(services.ask, send, read_secret(services.settings.webhook_secret))
     sending = asyncio.create_task(courier.run(services.stopping, partial(services.bell.wait, QUEUE)), name="courier")
+    sending.add_done_callback(tell_crash)
     try:
         yield
     finally:
         services.stop()
         await asyncio.wait([sending], timeout=LAST_DELIVERIES)
         sending.cancel()
-        with suppress(asyncio.CancelledError):
-            await sending
+        await asyncio.wait([sending])
 
 
 @asynccontextmanager

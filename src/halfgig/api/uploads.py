@@ -175,7 +175,7 @@ class UploadRoutes:
     async def _take_in(self, request: Request, upload: Upload, offset: Bytes, turn: Turn) -> Upload:
         """Put the body's bytes on disk as they come; the upload as it is then recorded."""
         checksum = tus.read_checksum(request.headers)
-        _refuse_too_many(stated_length(request), upload)
+        _refuse_too_many(stated_length(request.headers), upload)
         digest = checksum.digest if checksum else None
         writer = await asyncio.to_thread(
             self._uploads.append, upload.id, offset, digest=digest, provisional=checksum is not None
@@ -198,7 +198,7 @@ def _spoken(status: int) -> list[tuple[bytes, bytes]]:
 
 def _brings_bytes(request: Request) -> bool:
     """Whether a creation has a body; UnsupportedMedia where it is not sent as the protocol says."""
-    if stated_length(request) or "transfer-encoding" in request.headers:
+    if stated_length(request.headers) or "transfer-encoding" in request.headers:
         tus.check_content_type(request.headers)
         return True
     return False

@@ -59,13 +59,21 @@ class Courier:
             except HalfgigError as error:
                 log.warning("webhooks not sent", extra={"facts": {"detail": str(error)}})
                 pause = LONGEST_WAIT
+            except Exception:  # whatever it is, what is owed is not forgotten
+                log.exception("webhooks not sent")
+                pause = LONGEST_WAIT
             if pause > 0:
                 await wait(pause)
 
     async def send_due(self) -> Seconds:
-        """Send what is due, and return the seconds until it makes sense to look again."""
+        """Send what is due, and return the seconds until it makes sense to look again.
+
+        Whatever befalls one delivery is raised when the others have been sent and recorded too.
+        """
         due = await self._ask(lambda queue: Deliveries(queue).due(self._clock(), AT_ONCE))
-        await asyncio.gather(*(self._send(delivery) for delivery in due))
+        sent = await asyncio.gather(*(self._send(delivery) for delivery in due), return_exceptions=True)
+        for error in filter(None, sent):
+            raise error
         following = await self._ask(lambda queue: Deliveries(queue).next_due())
         return LONGEST_WAIT if following is None else min(max(following - self._clock(), 0.0), LONGEST_WAIT)
 

@@ -107,19 +107,24 @@ class Child:
                 log.info("worker %d: %s", self.pid, text)
 
     def kill(self) -> None:
-        """End it at once; the kernel ends what it started.
-
-        Not by `process.kill`, which asks for the exit code first and so takes it from the event loop.
-        """
-        if self.process.returncode is None:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        """End it at once; the kernel ends what it started."""
+        kill(self.process)
 
     def dismiss(self) -> None:
         """Let it end by itself: there is no more to do."""
         self.unwanted = True
         if self.process.stdin is not None:
             self.process.stdin.close()
+
+
+def kill(process: asyncio.subprocess.Process) -> None:
+    """End a process at once, if it has not ended.
+
+    Not by `process.kill`, which asks for the exit code first and so takes it from the event loop.
+    """
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
 
 
 async def start_child(

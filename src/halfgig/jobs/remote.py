@@ -14,6 +14,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
 from halfgig.jobs.child import line_of
+from halfgig.jobs.process import kill
 from halfgig.memory import budget
 from halfgig.memory.governor import Lease
 from halfgig.retrieval.query import Meaning
@@ -96,8 +97,7 @@ class Conversation:
     async def stop(self, why: str) -> None:
         """Kill the child, and return when it has ended."""
         self.why = self.why or why
-        with suppress(ProcessLookupError):
-            self.process.kill()
+        kill(self.process)
         await asyncio.shield(self.ended)
 
     @property
@@ -123,8 +123,7 @@ class Conversation:
                 self._settle(json.loads(line))
         except (ValueError, KeyError):
             self.why = ENDED.format(code="what it sent is no answer")
-            with suppress(ProcessLookupError):
-                self.process.kill()
+            kill(self.process)
         finally:
             await self._bury()
 
@@ -139,7 +138,7 @@ class Conversation:
         try:
             await asyncio.wait_for(self.process.wait(), LAST_BREATH)
         except TimeoutError:
-            self.process.kill()
+            kill(self.process)
             await self.process.wait()
         self._leased.close()
         for _, future in self._waiting.values():

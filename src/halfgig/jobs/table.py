@@ -7,7 +7,7 @@ import math
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, fields
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from halfgig.jobs.job import Event, Job, State
 from halfgig.records import Segment, Word
@@ -116,13 +116,15 @@ class JobTable:
 
     def segments(self, job_id: str, after: int = 0) -> Iterator[Segment]:
         """The transcript as far as it is, in order; a page is held at a time, and no lock between pages."""
-        while rows := self._segment_page(job_id, after):
-            yield from (read_segment(json.loads(data)) for _, data in rows)
-            after = rows[-1][0]
+        while page := self.segment_page(job_id, after):
+            yield from (segment for _, segment in page)
+            after = page[-1][0]
 
-    def _segment_page(self, job_id: str, after: int) -> list[tuple[int, str]]:
+    def segment_page(self, job_id: str, after: int) -> list[tuple[int, Segment]]:
+        """Up to `PAGE` segments whose event has an id past `after`, in order, each with that id."""
         with self.reading():
-            return cast("list[tuple[int, str]]", self.connection.execute(_SEGMENTS, (job_id, after, PAGE)).fetchall())
+            rows = self.connection.execute(_SEGMENTS, (job_id, after, PAGE))
+            return [(number, read_segment(json.loads(data))) for number, data in rows]
 
 
 def segment_json(segment: Segment) -> dict[str, Any]:

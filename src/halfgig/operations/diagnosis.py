@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
-import shutil
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,6 +22,7 @@ from halfgig.models.store import ModelStore
 from halfgig.operations.admission import here, room, threads
 from halfgig.operations.calibration import processor
 from halfgig.settings import Settings
+from halfgig.store.room import free_space
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -162,7 +162,7 @@ def table(left: Bytes) -> Iterator[Fit]:
 def free_disk(folder: Path) -> Bytes:
     """Bytes free where `folder` is, or will be."""
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
-    return shutil.disk_usage(there).free
+    return free_space(there)
 
 
 def changed_settings(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -85,11 +85,6 @@ class UploadWriter:
             self._keep(replace(self._recorded, offset=self._end, length=length, sha256=sha256))
             return self._recorded
 
-    def discard(self) -> None:
-        """Forget what came since the last record."""
-        with self._lock:
-            self._cut()
-
     def close(self) -> None:
         """End: commit what came, or cut off what must not count; then let others write."""
         with self._lock:

@@ -165,7 +165,7 @@ def test_health_is_told(site: Site) -> None:
 
 
 def test_a_server_that_can_do_no_work_is_not_ready(open_site: Any, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("halfgig.api.health.free_disk", lambda _: 0)
+    monkeypatch.setattr("halfgig.api.health.free_space", lambda _: 0)
     assert "disk" in site.get("/readyz").json()["detail"]
     monkeypatch.undo()
     site.services.stopping.set()

@@ -255,6 +255,53 @@ def test_a_queue_that_cannot_be_read_is_asked_again_later(queue: JobQueue) -> No
     assert office.troubles() == []
 
 
+def test_a_fault_that_nobody_foresaw_is_logged_and_what_is_owed_is_sent_later(
+    queue: JobQueue, caplog: pytest.LogCaptureFixture
+) -> None:
+    office = Post(queue, lambda *_: 200)
+    office.end_a_job("http://example.org/")
+    asked = 0
+
+    async def ask(question: Callable[[JobQueue], Any]) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            raise RuntimeError("cannot schedule new futures")
+        return question(queue)
+
+    office.courier = Courier(ask, lambda *_: 200, SECRET, lambda: office.now)
+    office.run()
+    assert office.pauses[0] == LONGEST_WAIT
+    assert office.troubles() == []
+    assert "cannot schedule new futures" in caplog.text
+
+
+def test_what_cannot_be_recorded_of_one_does_not_make_others_be_sent_twice(queue: JobQueue) -> None:
+    sent: list[str] = []
+
+    def do(url: str, *_: object) -> int:
+        if "slow" in url:
+            recording.wait(10)
+        sent.append(url)
+        return 200
+
+    office, recording = Post(queue, do), threading.Event()
+    for name in ("quick", "slow"):
+        office.end_a_job(f"http://{name}.example/")
+    full = [LibraryError("The disk is full.", "Free some space.")]
+
+    async def ask(question: Callable[[JobQueue], Any]) -> Any:
+        if len(sent) == 1 and full:
+            recording.set()
+            raise full.pop()
+        return question(queue)
+
+    office.courier = Courier(ask, do, SECRET, lambda: office.now)
+    office.run()
+    assert sorted(sent) == ["http://quick.example/", "http://quick.example/", "http://slow.example/"]
+    assert office.troubles() == []
+
+
 def test_a_delivery_that_was_removed_while_it_was_sent_is_no_trouble(queue: JobQueue) -> None:
     office = Post(queue)
     Deliveries(queue).failed(Delivery("evt_gone", "", "", "", 0.0).id, "It has gone.", None)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 import time
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -135,6 +136,21 @@ def test_a_child_that_nobody_asks_ends_well_and_the_next_question_starts_another
             assert loans.out == []
             assert await length(embedder, "three") == 5
             assert len(loans.all) == 2
+
+    asyncio.run(run())
+
+
+def test_a_child_that_has_died_already_is_stopped_and_its_end_is_told_as_it_was() -> None:
+    async def run() -> None:
+        async with toy() as embedder:
+            await length(embedder, "one")
+            conversation = embedder._talk
+            assert conversation is not None
+            os.kill(conversation.process.pid, signal.SIGTERM)
+            with suppress(ChildProcessError):  # before Python 3.12 a thread of asyncio's may have been first
+                os.waitid(os.P_PID, conversation.process.pid, os.WEXITED | os.WNOWAIT)
+            await conversation.stop(RELEASED)
+            assert conversation.process.returncode == -signal.SIGTERM
 
     asyncio.run(run())
 

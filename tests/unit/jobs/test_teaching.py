@@ -22,6 +22,13 @@ def test_a_note_that_cannot_be_read_is_no_note(tmp_path: Path) -> None:
     assert Teaching(tmp_path).learned.adjusted(COST, 0.0) == COST
 
 
+def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "data").write_text("a file")
+    teaching = Teaching(tmp_path / "data", lambda: 5.0)
+    teaching.learn("index", "base", 2 * COST.peak, COST.peak)
+    assert teaching.learned.adjusted(COST, 5.0).peak > COST.peak
+
+
 def test_a_job_that_admitted_nothing_teaches_nothing(tmp_path: Path) -> None:
     Teaching(tmp_path).learn("reps", "", 1, 1)
     assert not (tmp_path / NOTE).exists()
