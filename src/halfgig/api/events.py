@@ -105,7 +105,7 @@ async def watch(
     told = progressed = clock()
     yield "retry: 2000\n\n"
     while not services.stopping.is_set():
-        job = await services.ask(lambda queue: queue.get(job_id))
+        job = await services.ask(lambda queue: queue.outline(job_id))
         page = await services.ask(partial(_page, job_id=job_id, after=after))
         for event in page:
             yield numbered(event)

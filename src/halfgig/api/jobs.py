@@ -149,8 +149,8 @@ async def delete_job(job_id: JobId, services: Given) -> None:
 
 
 async def known_job(services: Services, job_id: str) -> Job:
-    """The job of this id. Raises NotFound."""
-    return _known(job_id, await services.ask(lambda queue: queue.get(job_id)))
+    """The job of this id, without the lists of its result. Raises NotFound."""
+    return _known(job_id, await services.ask(lambda queue: queue.outline(job_id)))
 
 
 def _known(job_id: str, job: Job | None) -> Job:
@@ -191,7 +191,7 @@ async def _accept(wish: Wish, services: Services, key: str | None) -> tuple[Job,
     options = checked_options(wish, services.settings)
     if wish.callback_url is not None:
         check_url(wish.callback_url, AllowList.parse(services.settings.allowed_hosts))
-    source = await run_in_threadpool(checked_source, wish, services)
+    source = await _known_source(wish, services, key) or await run_in_threadpool(checked_source, wish, services)
     create = partial(
         _create,
         kind=wish.kind,
@@ -208,6 +208,14 @@ async def _accept(wish: Wish, services: Services, key: str | None) -> tuple[Job,
         services.bell.ring(QUEUE)
         log.info("accepted", extra={"facts": {"job": job.id, "kind": job.kind}})
     return job, is_new
+
+
+async def _known_source(wish: Wish, services: Services, key: str | None) -> dict[str, Any] | None:
+    """The source of the job that this key has made, if the wish names the same upload: that may be gone by now."""
+    known = None if key is None else await services.ask(lambda queue: queue.known(key))
+    if known is None or wish.source.upload is None or known.source.get("upload") != wish.source.upload:
+        return None
+    return known.source if wish.source.title is None else {**known.source, "title": wish.source.title}
 
 
 def _create(queue: JobQueue, **asked: Any) -> tuple[Job, bool]:

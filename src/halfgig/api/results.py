@@ -85,7 +85,7 @@ async def show_result(
     form = chosen(format, accept, MOTION if job.kind == "reps" else SPEECH)
     if job.state is not State.SUCCEEDED:
         return _unfinished(request, job)
-    return _reps(job, form) if job.kind == "reps" else _transcript(services, job, form)
+    return await _reps(services, job, form) if job.kind == "reps" else _transcript(services, job, form)
 
 
 @router.get(
@@ -144,8 +144,9 @@ def _unfinished(request: Request, job: Job) -> Response:
     return problem_response(request.scope, body)
 
 
-def _reps(job: Job, form: Form) -> Response:
-    result = job.result or {}
+async def _reps(services: Services, job: Job, form: Form) -> Response:
+    whole = await services.ask(lambda queue: queue.get(job.id))
+    result = (whole and whole.result) or {}
     if form is Form.JSON:
         return JSONResponse(arranged(result), headers=_named(job, form))
     return StreamingResponse(gathered(_csv(result)), media_type=MEDIA_TYPES[form], headers=_named(job, form))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from halfgig.errors import Busy, Conflict
 from halfgig.jobs.job import Failure, Job, Reason, State, after_failure, cancelled, retried
-from halfgig.jobs.table import SELECT, JobTable, to_json
+from halfgig.jobs.table import OUTLINE, SELECT, JobTable, to_json
 from halfgig.store.ids import new_id
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _WAITING = f"{SELECT} WHERE state = 'queued' AND run_after <= ? ORDER BY priorit
 _NEXT = "SELECT min(run_after) FROM jobs WHERE state = 'queued'"
 _BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
  peak = max(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
-_PAGE = f"""{SELECT} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
+_PAGE = f"""{OUTLINE} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
  AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"""
 _COUNTS = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
 _UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
@@ -65,7 +65,7 @@ class JobQueue(JobTable):
         `max_queued` jobs are unfinished.
         """
         now = self.clock()
-        request = _digest(kind, source, options)
+        request = _digest(kind, source, options, priority, keep_source, callback_url)
         job = Job(
             new_id(now),
             kind,
@@ -82,17 +82,21 @@ class JobQueue(JobTable):
             fingerprint=fingerprint,
         )
         with self.transaction():
-            known = self._by_key(idempotency_key)
+            known = self.known(idempotency_key)
             if known is not None:
                 return _same(known, request), False
             self._refuse_crowd(max_queued)
             self.insert(job)
         return job, True
 
+    def known(self, key: str | None) -> Job | None:
+        """The job, as an outline, that was made with this idempotency key; None where there is none."""
+        return None if key is None else self.one(f"{OUTLINE} WHERE idempotency_key = ?", (key,))
+
     def page(
         self, *, state: str | None = None, kind: str | None = None, limit: int = 50, before: str | None = None
     ) -> list[Job]:
-        """Jobs, newest first; the next page begins `before` the id of the last."""
+        """Jobs, newest first, as outlines; the next page begins `before` the id of the last."""
         wanted = {"state": state, "kind": kind, "limit": limit, "before": before}
         return self.many(_PAGE, wanted)
 
@@ -209,20 +213,18 @@ class JobQueue(JobTable):
         if max_queued is not None and self.connection.execute(_UNFINISHED).get >= max_queued:
             raise Busy(f"{max_queued} jobs are waiting already.", "Try again when some have ended.")
 
-    def _by_key(self, key: str | None) -> Job | None:
-        return None if key is None else self.one(f"{SELECT} WHERE idempotency_key = ?", (key,))
-
     def _checkpointed(self, job_id: str) -> int | None:
         """The attempt that left the newest checkpoint."""
         found = self.connection.execute("SELECT attempt FROM checkpoints WHERE job_id = ?", (job_id,)).get
         return cast("int | None", found)
 
 
-def _digest(kind: str, source: Mapping[str, Any], options: Mapping[str, Any]) -> str:
-    named = {name: source[name] for name in ("url", "upload", "sha256") if name in source}
+def _digest(kind: str, source: Mapping[str, Any], *rest: object) -> str:
+    """What a request must come back with to be the same: the kind, the source and its title, and all the `rest`."""
+    named = {name: source[name] for name in ("url", "upload", "sha256", "title") if name in source}
     if "sha256" in named:
         named.pop("upload", None)  # the same bytes sent again are the same request
-    return sha256(to_json([kind, named, options]).encode()).hexdigest()
+    return sha256(to_json([kind, named, *rest]).encode()).hexdigest()
 
 
 def _same(known: Job, request: str) -> Job:

@@ -23,6 +23,8 @@ PAGE = 200  # events read at a time
 _COLUMNS = [column.name for column in fields(Job)]
 _JSON = frozenset({"options", "source", "progress", "timings", "failures", "degraded", "notes", "problem", "result"})
 SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs"  # noqa: S608 - our own column names
+_BRIEF = "json_remove(result, '$.reps', '$.attempts')"  # which may be thousands
+OUTLINE = f"SELECT {', '.join(_BRIEF if name == 'result' else name for name in _COLUMNS)} FROM jobs"  # noqa: S608
 _INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
 _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = :{name}' for name in _COLUMNS)} WHERE id = :id"  # noqa: S608
 _EVENT = """INSERT INTO events SELECT :job_id, coalesce(max(id), 0) + 1, :type, :data FROM events
@@ -69,6 +71,10 @@ class JobTable:
     def get(self, job_id: str) -> Job | None:
         """The job of this id, None where there is none."""
         return self.one(f"{SELECT} WHERE id = ?", (job_id,))
+
+    def outline(self, job_id: str) -> Job | None:
+        """The same, without the lists of its result."""
+        return self.one(f"{OUTLINE} WHERE id = ?", (job_id,))
 
     def one(self, statement: str, values: Any) -> Job | None:
         """The first job that a SELECT finds."""

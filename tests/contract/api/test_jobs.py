@@ -127,6 +127,27 @@ def test_a_key_makes_one_job(site: Site) -> None:
         assert site.post("/jobs", json=WISH, headers={"Idempotency-Key": key}).status_code == 422
 
 
+def test_a_key_is_known_when_its_job_has_ended_and_its_upload_is_gone(site: Site) -> None:
+    wish: dict[str, Any] = {"kind": "transcript", "source": {"upload": site.upload()}}
+    ask: dict[str, Any] = {"json": wish, "headers": {"Idempotency-Key": "k1"}}
+    first = site.post("/jobs", **ask).json()
+    site.services.uploads.remove(wish["source"]["upload"])
+    again = site.post("/jobs", **ask)
+    assert (again.status_code, again.json()["id"]) == (202, first["id"])
+    for changes in ({"kind": "index"}, {"priority": 1}, {"source": {**wish["source"], "title": "Another"}}):
+        assert site.post("/jobs", json={**wish, **changes}, headers=ask["headers"]).status_code == 409
+    assert site.post("/jobs", json=wish, headers={"Idempotency-Key": "k2"}).status_code == 404
+
+
+def test_what_shows_a_job_does_not_read_its_whole_result(
+    site: Site, ended_job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = ended_job("reps")
+    monkeypatch.delattr("halfgig.jobs.table.JobTable.get")
+    for path in ("/jobs", f"/jobs/{job.id}", f"/jobs/{job.id}/events"):
+        assert site.get(path).status_code == 200
+
+
 def test_a_crowd_is_refused(open_site: Any) -> None:
     with open_site(max_queued_jobs=2) as site:
         statuses = [site.post("/jobs", json=WISH).status_code for _ in range(3)]

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -45,6 +46,35 @@ def test_the_same_key_with_another_request_is_refused(queue: JobQueue) -> None:
     make(queue, idempotency_key="k")
     with pytest.raises(Conflict, match="another request"):
         queue.create("index", {"upload": "u"}, {}, idempotency_key="k")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"priority": 1},
+        {"keep_source": True},
+        {"callback_url": "https://example.org/"},
+        {"source": {"upload": "u", "title": "B"}},
+    ],
+)
+def test_the_same_key_with_anything_else_asked_for_is_refused(queue: JobQueue, other: dict[str, Any]) -> None:
+    asked: dict[str, Any] = {"kind": "index", "source": {"upload": "u", "title": "A"}, "options": {}}
+    queue.create(**asked, idempotency_key="k")
+    with pytest.raises(Conflict, match="another request"):
+        queue.create(**{**asked, **other}, idempotency_key="k")
+
+
+def test_an_outline_lacks_the_lists_of_the_result_and_nothing_else(
+    queue: JobQueue, begin: Callable[..., Attempt]
+) -> None:
+    attempt = begin()
+    attempt.succeed({"count": 2, "reps": [{"number": 1}, {"number": 2}], "attempts": []})
+    whole, outline = queue.get(attempt.job.id), queue.outline(attempt.job.id)
+    assert whole is not None
+    assert outline == replace(whole, result={"count": 2})
+    assert queue.page() == [outline]
+    waiting = make(queue)
+    assert queue.outline(waiting) == queue.get(waiting)
 
 
 def test_too_many_waiting_jobs_are_refused(queue: JobQueue) -> None:

@@ -28,7 +28,7 @@ CREATE TABLE jobs (
     result TEXT,
     fingerprint TEXT,
     idempotency_key TEXT UNIQUE,
-    request TEXT NOT NULL, -- sha256 of kind, options and source: what a key must come back with
+    request TEXT NOT NULL, -- sha256 of all that was asked for: what a key must come back with
     keep_source INTEGER NOT NULL,
     callback_url TEXT
 ) STRICT, WITHOUT ROWID;
