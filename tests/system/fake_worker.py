@@ -13,6 +13,7 @@ from halfgig.jobs.attempt import Attempt, Fenced
 from halfgig.jobs.child import become_child
 from halfgig.jobs.failures import of_error
 from halfgig.jobs.table import JobTable
+from halfgig.jobs.wire import LASTING
 from halfgig.settings import Settings
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ def act(attempt: Attempt, wire: Wire) -> None:
             keep_on(attempt, wire)
         case "hungry":
             grow()
+        case "fault":
+            raise KeyError("a fault of the program")
         case "nonsense":
             wire.outbox.write(b"this is no message\n")
 
@@ -62,7 +65,8 @@ def grow() -> None:
         time.sleep(0.001)
 
 
-def take(table: JobTable, wire: Wire, order: dict[str, Any]) -> None:
+def take(table: JobTable, wire: Wire, order: dict[str, Any]) -> bool:
+    """Whether the process may go on, as a real worker has it."""
     job = table.get(order["job"])
     assert job is not None
     attempt = Attempt(table, job)
@@ -77,10 +81,13 @@ def take(table: JobTable, wire: Wire, order: dict[str, Any]) -> None:
         failure = of_error(error)
         told = {name: getattr(failure, name) for name in ("reason", "detail", "remedy", "status", "needs")}
         wire.send({"failure": told})
+        return failure.reason in LASTING
+    return True
 
 
 if __name__ == "__main__":
     ends = become_child(int(sys.argv[1]))
     with JobTable(Settings.from_environment().data_dir / "jobs.db") as opened:
         for message in ends.messages():
-            take(opened, ends, message)
+            if not take(opened, ends, message):
+                break

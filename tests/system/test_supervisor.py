@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from halfgig.errors import LibraryError
 from halfgig.jobs.bell import Bell
 from halfgig.jobs.job import Job, State
 from halfgig.jobs.queue_thread import QueueThread
@@ -24,6 +25,7 @@ from halfgig.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from halfgig.jobs.queue import JobQueue
     from halfgig.memory.jail import Run
 
 WORKER = Path(__file__).with_name("fake_worker.py")
@@ -68,13 +70,18 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, settings: Settings = PLENTY, room: int = ROOM, embedder: int = 0) -> AsyncIterator[House]:
-    """`room` is what the governor may give in bytes, `embedder` what is lent of it to the embedder."""
+async def house(
+    folder: Path, settings: Settings = PLENTY, room: int = ROOM, embedder: int = 0, breaking: str = ""
+) -> AsyncIterator[House]:
+    """`room` is what the governor may give in bytes, `embedder` what is lent of it to the embedder; `breaking` names a
+    method of the queue that fails twice, as on a full disk.
+    """
     settings = replace(settings, data_dir=folder)
     queue, bell, ended, stopping = QueueThread(folder / "jobs.db"), Bell(), list[str](), asyncio.Event()
     governor = Governor(lambda: [Standing(room, 0)], lambda _: 0, reserve=0)
 
-    lent = [lease for lease in [governor.grant("search", embedder, embedder, 0.0)] if lease]
+    granted = governor.grant("search", embedder, embedder, 0.0) if embedder else None
+    lent = [] if granted is None else [granted]
 
     async def end(job: Job) -> None:
         ended.append(job.id)
@@ -85,7 +92,8 @@ async def house(folder: Path, settings: Settings = PLENTY, room: int = ROOM, emb
             governor.release(lent.pop())
         return had
 
-    supervisor = Supervisor(settings, queue.ask, bell, governor, command=command, ended=end, grace=0.5, relief=give_way)
+    ask = Breaking(queue, breaking, 2 if breaking else 0).ask
+    supervisor = Supervisor(settings, ask, bell, governor, command=command, ended=end, grace=0.5, relief=give_way)
     task = asyncio.create_task(supervisor.run(stopping))
     try:
         yield House(queue, bell, supervisor, ended, lent)
@@ -109,7 +117,7 @@ def test_one_child_does_the_jobs_of_one_kind(tmp_path: Path) -> None:
 
     done = asyncio.run(story())
     assert [job.state for job in done] == [State.SUCCEEDED] * 3
-    assert len({(job.result or {})["pid"] for job in done}) == 1
+    assert len(set(map(pid, done))) == 1
     assert all(job.attempt == 1 for job in done)
 
 
@@ -183,18 +191,91 @@ def test_a_child_that_is_killed_from_outside_is_told_so(tmp_path: Path) -> None:
     assert "killed from outside" in done.failures[0]["detail"]
 
 
-def test_what_is_refused_is_not_tried_again_and_the_child_goes_on(tmp_path: Path) -> None:
-    async def story() -> tuple[Job, Job]:
-        async with house(tmp_path) as at:
-            first, second = await at.add(always="refuse"), await at.add()
-            return await at.until(first), await at.until(second)
+def pid(job: Job) -> int:
+    return int((job.result or {})["pid"])
 
-    refused, done = asyncio.run(story())
+
+def test_what_is_refused_is_not_tried_again_and_the_child_goes_on(tmp_path: Path) -> None:
+    async def story() -> list[Job]:
+        async with house(tmp_path) as at:
+            ids = [await at.add(), await at.add(always="refuse"), await at.add()]
+            return [await at.until(job_id) for job_id in ids]
+
+    before, refused, after = asyncio.run(story())
     assert (refused.state, refused.attempt) == (State.FAILED, 1)
     assert refused.problem is not None
     told = {name: refused.problem[name] for name in ("title", "status", "detail", "remedy")}
     assert told == {"title": "Refused", "status": 422, "detail": "It is empty.", "remedy": "Give another."}
-    assert done.state is State.SUCCEEDED
+    assert pid(before) == pid(after)
+
+
+def test_a_child_that_met_a_fault_gets_no_more_jobs(tmp_path: Path) -> None:
+    async def story() -> list[Job]:
+        async with house(tmp_path) as at:
+            ids = [await at.add(), await at.add(first="fault"), await at.add()]
+            return [await at.until(job_id) for job_id in ids]
+
+    before, faulty, after = asyncio.run(story())
+    assert [failure["reason"] for failure in faulty.failures] == ["unexpected"]
+    assert after.failures == ()
+    assert pid(before) not in (pid(faulty), pid(after))
+
+
+class Breaking:
+    """The queue's thread, where the next `left` questions that use the method `name` fail."""
+
+    def __init__(self, queue: QueueThread, name: str, left: int) -> None:
+        self.queue, self.name, self.left = queue, name, left
+
+    async def ask(self, question: Callable[[JobQueue], Any]) -> Any:
+        def asked(queue: JobQueue) -> Any:
+            if self.left > 0 and self.name in question.__code__.co_names:
+                self.left -= 1
+                raise LibraryError("The disk is full.")
+            return question(queue)
+
+        return await self.queue.ask(asked)
+
+
+@pytest.mark.parametrize("name", ["claim", "release_all", "waiting"])
+def test_a_full_disk_costs_no_lease_and_no_supervisor(tmp_path: Path, name: str) -> None:
+    async def story() -> Job:
+        async with house(tmp_path, breaking=name) as at:
+            job = await at.until(await at.add())
+            assert [lease.kind for lease in at.supervisor.leases] == ["transcript"]
+            return job
+
+    assert asyncio.run(story()).state is State.SUCCEEDED
+
+
+def test_a_process_that_cannot_be_started_is_an_interruption_and_costs_no_lease(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(globals(), "command", lambda kind: [str(tmp_path / "nothing")])
+
+    async def story() -> Job:
+        async with house(tmp_path) as at:
+            job_id = await at.add()
+            job = await at.until(job_id, lambda job: bool(job.failures))
+            assert at.supervisor.leases == ()
+            await at.queue.ask(lambda queue: queue.cancel(job_id))
+            return job
+
+    job = asyncio.run(story())
+    assert job.failures[0]["reason"] == "interrupted"
+    assert "No worker could be started" in job.failures[0]["detail"]
+
+
+def test_a_job_that_waits_for_memory_of_others_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("halfgig.jobs.supervisor.WORTH_TELLING", 0.1)
+
+    async def story() -> Job:
+        async with house(tmp_path, room=100 * MIB) as at:
+            return await at.until(await at.add(language="en"), lambda job: bool(job.notes))
+
+    [note] = asyncio.run(story()).notes
+    assert "waits for" in note
+    assert "100 MB are free" in note
 
 
 def test_a_cancelled_job_stops_at_once(tmp_path: Path) -> None:

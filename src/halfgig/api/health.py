@@ -32,9 +32,13 @@ class Health(BaseModel):
     status: str = Field(examples=["ok"])
 
 
-@router.get("/healthz", summary="Is the process alive?")
-async def healthz() -> Health:
-    """Answers as long as the event loop turns; restart the server where it does not."""
+@router.get("/healthz", summary="Is the process alive?", responses=problems(503))
+async def healthz(request: Request, services: Given) -> Any:
+    """Answers as long as the event loop turns and the supervisor lives; restart the server where it does not."""
+    if services.supervision is not None and services.supervision.done() and not services.stopping.is_set():
+        return problem_response(
+            request.scope, plain_problem(503, "The supervisor has ended.", "Restart the server; no job is lost.")
+        )
     return Health(status="ok")
 
 

@@ -113,9 +113,11 @@ class Attempt:
         wanted = {"fingerprint": fingerprint, "kind": job.kind, "options": to_json(job.options), "id": job.id}
         return self._table.one(_TWIN, wanted)
 
-    def adopt(self, twin: Job) -> Job:
-        """End the job with the twin's result, events included."""
+    def adopt(self, twin: Job) -> Job | None:
+        """End the job with the twin's result, events included; None where the twin was deleted meanwhile."""
         with self._fenced() as job:
+            if self._table.get(twin.id) is None:
+                return None
             self._forget()
             self._connection.execute(_UNTELL, (job.id,))
             after = self._connection.execute(_LAST_EVENT, (job.id,)).get

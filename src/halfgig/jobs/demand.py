@@ -25,12 +25,13 @@ LOW = 13 * MIB + budget.frames_memory(320, 180)
 UPRIGHT_4K = 105 * MIB + budget.frames_memory(640, 1138)  # of the largest pictures that cameras make
 
 
-def candidates(job: Job, settings: Settings, learned: Learned, now: float) -> list[Cost]:
+def candidates(job: Job, settings: Settings, learned: Learned, now: float, ever: Bytes) -> list[Cost]:
     """What the job's variants need, best first; what work has taught may raise a figure, and `job.needs` does.
 
-    A job that ran out of memory before is not offered what it ran out with.
+    A job that ran out of memory before is not offered what it ran out with. What was learned raises nothing past
+    `ever`, the bytes that a job can have here at the most: one odd job must not keep all others out.
     """
-    costs = [_at_least(cost, learned.adjusted(cost, now)) for cost in _variants(job, settings)]
+    costs = [_raised(cost, learned.adjusted(cost, now), ever) for cost in _variants(job, settings)]
     wanted = costs[min(job.less, len(costs) - 1) :]
     floor = max(0, (job.needs or 0) - budget.CODE)
     return [replace(cost, peak=max(cost.peak, floor)) for cost in wanted]
@@ -70,6 +71,6 @@ def _is_least(model: str) -> bool:
     return speech_cost(model).needs <= min(cost.needs for cost in budget.TABLE if cost.kind == "transcribe")
 
 
-def _at_least(table: Cost, learned: Cost) -> Cost:
+def _raised(table: Cost, learned: Cost, ever: Bytes) -> Cost:
     """A worker reckons by the table, so what was learned counts only where it is more."""
-    return learned if learned.peak > table.peak else table
+    return replace(table, peak=max(table.peak, min(learned.peak, ever - budget.CODE)))

@@ -38,13 +38,13 @@ def _of_ours(error: HalfgigError, reason: Reason) -> Failure:
 class Death:
     """What is known of a child that ended in the middle of a job.
 
-    `code` is its exit code, negative for a signal. `oom_kills` is how many processes the kernel has killed for want of
-    memory meanwhile, None where it does not say. `held` is the most bytes it was seen to hold, `last_words` the end of
+    `code` is its exit code, negative for a signal. `starved` tells whether the kernel has just killed a process for
+    want of memory, None where it does not say. `held` is the most bytes it was seen to hold, `last_words` the end of
     its standard error, `silent` the seconds without a sign of life after which it was ended by us.
     """
 
     code: int
-    oom_kills: int | None
+    starved: bool | None
     held: Bytes
     limit: Bytes
     last_words: str = ""
@@ -56,13 +56,13 @@ def of_death(death: Death) -> Failure:
     if death.silent is not None:
         detail = f"The worker gave no sign of life for {death.silent:.0f} s, and was ended."
         return Failure(Reason.HUNG, detail, "It is tried again.", 500, death.held)
-    if death.code == -signal.SIGKILL and death.oom_kills:
+    if death.code == -signal.SIGKILL and death.starved:
         detail = f"The system ended the worker because memory ran out: it held {_mb(death.held)} of {_mb(death.limit)}."
         return Failure(Reason.OUT_OF_MEMORY, detail, SMALLER, 507, death.held)
     if any(words in death.last_words.lower() for words in STARVED):
         detail = f"The worker was refused memory when it held {_mb(death.held)} of {_mb(death.limit)}."
         return Failure(Reason.OUT_OF_MEMORY, detail, SMALLER, 507, death.held)
-    if death.code == -signal.SIGKILL and death.oom_kills == 0:
+    if death.code == -signal.SIGKILL and death.starved is False:
         detail = f"The worker was killed from outside (SIGKILL) when it held {_mb(death.held)}."
         return Failure(Reason.INTERRUPTED, detail, "It is tried again.", 500, death.held)
     return Failure(Reason.CRASHED, _crash(death), "It is tried again.", 500, death.held)

@@ -16,6 +16,7 @@ MAX_STRIKES = 5  # failed attempts in a row, without progress, after which a job
 MAX_INTERRUPTIONS = 20  # in a row, without progress: then it is likely that the job itself brings the server down
 PATIENT = 3  # interruptions that are followed by another attempt at once; after more, others go first
 MAX_WAITS = 5  # times that a job may come back because it needs more memory than was free
+MOST_FAILURES = 20  # that are remembered, the newest
 LONGEST_DELAY: Seconds = 300.0
 FIRST_DELAY: Seconds = 2.0
 JITTER = 0.25  # share by which a delay varies, so that jobs that failed together do not come back together
@@ -145,7 +146,7 @@ def after_failure(job: Job, failure: Failure, now: float, *, advanced: bool, cha
     `advanced` tells whether the attempt left a checkpoint; then strikes and interruptions before it are forgotten.
     `chance` in [0, 1) spreads the delays.
     """
-    noted = replace(job, failures=(*job.failures, _told(job, failure, now)))
+    noted = replace(job, failures=(*job.failures, _told(job, failure, now))[-MOST_FAILURES:])
     if advanced:
         noted = replace(noted, strikes=0, interruptions=0)
     match failure.reason:

@@ -48,13 +48,19 @@ class Child:
     stages: dict[str, Seconds] = field(default_factory=dict)
     stage: tuple[str, Seconds] = ("", 0.0)
     silent: Seconds | None = None  # after which it was ended for a hang
-    unwanted: bool = False  # it was ended on purpose, and its job is nobody's to fail
+    unwanted: bool = False  # it is ended on purpose, or ends itself, and gets no more jobs
+    dismissed_at: Seconds | None = None
     last_words: deque[str] = field(default_factory=lambda: deque(maxlen=LAST_WORDS))
 
     @property
     def pid(self) -> int:
         """The id of its process."""
         return self.process.pid
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it could take a job."""
+        return self.job is None and not self.unwanted
 
     def begin(self, job: Job, now: Seconds) -> None:
         """It is given a job."""
@@ -110,9 +116,9 @@ class Child:
         """End it at once; the kernel ends what it started."""
         kill(self.process)
 
-    def dismiss(self) -> None:
+    def dismiss(self, now: Seconds) -> None:
         """Let it end by itself: there is no more to do."""
-        self.unwanted = True
+        self.unwanted, self.dismissed_at = True, now
         if self.process.stdin is not None:
             self.process.stdin.close()
 

@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
 
 from halfgig.errors import Busy, Conflict
-from halfgig.jobs.job import Failure, Job, Reason, State, after_failure, cancelled, retried
+from halfgig.jobs.job import LONGEST_DELAY, Failure, Job, Reason, State, after_failure, cancelled, retried
 from halfgig.jobs.table import OUTLINE, SELECT, JobTable, to_json
 from halfgig.store.ids import new_id
 
@@ -19,18 +19,23 @@ if TYPE_CHECKING:
 
     from halfgig.records import Bytes, Seconds
 
+FARTHEST: Seconds = 2 * LONGEST_DELAY
+FREED = 5_000  # pages of 4 kB that are given back at a time, so that nobody waits for long
 LEASE: Seconds = 60.0  # that a job stays its owner's without a sign of life
 
 _CLAIM = """UPDATE jobs SET state = 'running', owner = :owner, attempt = attempt + 1, lease_until = :until,
  started_at = coalesce(started_at, :now) WHERE id = :id AND state = 'queued' RETURNING attempt"""
-_WAITING = f"{SELECT} WHERE state = 'queued' AND run_after <= ? ORDER BY priority, id LIMIT ?"
-_NEXT = "SELECT min(run_after) FROM jobs WHERE state = 'queued'"
+# No delay is longer than FARTHEST: a time beyond it was written by a clock that was set back since.
+_WAITING = f"""{SELECT} WHERE state = 'queued' AND (run_after <= :now OR run_after > :now + :farthest)
+ ORDER BY priority, id LIMIT :limit"""
 _BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
  peak = max(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
 _PAGE = f"""{OUTLINE} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
  AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"""
 _COUNTS = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
 _UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
+_OLD_WORK = """DELETE FROM {table} WHERE job_id IN (
+ SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND finished_at < ?)"""
 _USES = """SELECT 1 FROM jobs WHERE source ->> 'upload' = ? AND id != ?
  AND (keep_source OR state IN ('queued', 'running')) LIMIT 1"""
 
@@ -131,12 +136,7 @@ class JobQueue(JobTable):
 
     def waiting(self, limit: int = 1) -> list[Job]:
         """The jobs that may be claimed now, the first to be served first."""
-        return self.many(_WAITING, (self.clock(), limit))
-
-    def next_due(self) -> float | None:
-        """Unix seconds at which the earliest queued job may be claimed; None where none is queued."""
-        with self.reading():
-            return cast("float | None", self.connection.execute(_NEXT).get)
+        return self.many(_WAITING, {"now": self.clock(), "farthest": FARTHEST, "limit": limit})
 
     def claim(self, job_id: str, owner: str, lease: Seconds = LEASE) -> Job | None:
         """Make a queued job this owner's, by one statement; None where another was first."""
@@ -176,6 +176,22 @@ class JobQueue(JobTable):
             moved = after_failure(job, failure, self.clock(), advanced=advanced, chance=self._chance())
             self.move(moved)
         return moved
+
+    def note(self, job_id: str, text: str) -> None:
+        """Tell something about an unfinished job, once."""
+        with self.transaction():
+            job = self.get(job_id)
+            if job is not None and not job.state.final and text not in job.notes:
+                self.update(replace(job, notes=(*job.notes, text)))
+                self.tell(job_id, "note", {"text": text})
+
+    def drop_old_work(self, ended_before: float) -> None:
+        """Forget what failed and cancelled jobs could have gone on from; give some free pages back to the disk."""
+        with self.transaction():
+            for table in ("checkpoints", "batches"):
+                self.connection.execute(_OLD_WORK.format(table=table), (ended_before,))
+        with self.reading():
+            self.connection.execute(f"PRAGMA incremental_vacuum({FREED})").fetchall()
 
     def note_timings(self, job_id: str, attempt: int, peak: Bytes, timings: Mapping[str, Seconds]) -> None:
         """Add what an attempt took, whatever became of it."""

@@ -14,20 +14,20 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from halfgig.errors import DoesNotFit, HalfgigError
+from halfgig.errors import MIB, DoesNotFit, HalfgigError
 from halfgig.jobs.bell import QUEUE
 from halfgig.jobs.child import child_command
 from halfgig.jobs.demand import candidates, spare
 from halfgig.jobs.failures import Death, of_death, of_error
-from halfgig.jobs.job import Failure, Reason
+from halfgig.jobs.hunger import Hunger
+from halfgig.jobs.job import Failure, Reason, State
 from halfgig.jobs.process import Child, start_child
+from halfgig.jobs.staff import Staff
 from halfgig.jobs.teaching import Teaching
-from halfgig.jobs.wire import Order, read_failure
+from halfgig.jobs.wire import LASTING, Order, read_failure
 from halfgig.memory import budget
 from halfgig.memory.cores import granted_cores
 from halfgig.memory.limit import memory_limit
-from halfgig.memory.meter import anonymous, tree_anonymous
-from halfgig.memory.oom import oom_kills
 from halfgig.memory.pressure import is_pressed, pressure
 
 if TYPE_CHECKING:
@@ -47,8 +47,10 @@ T = TypeVar("T")
 
 SAMPLE: Seconds = 0.25  # between two readings of what children hold
 PAUSE: Seconds = 1.0  # between two looks at the queue, and two heartbeats, when nobody rings
+TIDY: Seconds = 60.0  # between two tidyings of the queue's file
+WORTH_TELLING: Seconds = 30.0  # of waiting for memory, after which the job tells it
 GRACE: Seconds = 10.0  # that running jobs have, when the server stops, to end or to reach a checkpoint
-SERVER = 60 * 1024 * 1024  # bytes of the server itself, when it is reckoned how many workers fit
+SERVER = 60 * MIB  # bytes of the server itself, when it is reckoned what workers may have
 RESTARTED = "The server was stopped or killed, and started again."
 STOPPED = "The server was stopped."
 
@@ -97,20 +99,21 @@ class Supervisor:
         self.most = settings.workers or default_workers(settings)
         self._ask, self._bell, self._governor = ask, bell, governor
         self._teaching = teaching or Teaching(settings.data_dir)
-        self._command, self._relief, self._ended, self._clock = command, relief, ended, clock
-        self._children: dict[int, Child] = {}
+        self._command, self._ended, self._clock = command, ended, clock
+        self._staff = Staff(governor, relief, clock)
+        self._hunger = Hunger(clock)
         self._tasks: set[asyncio.Task[None]] = set()
         self._grace = grace
-        self._stopping = False
-        self._told_waiting = ""  # the job of which it was logged that it waits for memory
+        self._stopping = self._took_over = False
         self._pressure = pressure()
-        self._oom_kills = oom_kills()
         self._limit = memory_limit(settings).bytes
+        self._waiting: tuple[str, Seconds] = ("", 0.0)  # the job that waits for memory, and since when
+        self._tidied_at: Seconds = float("-inf")
 
     @property
     def children(self) -> tuple[Child, ...]:
         """The workers that are alive."""
-        return tuple(self._children.values())
+        return self._staff.children
 
     @property
     def leases(self) -> tuple[Lease, ...]:
@@ -123,8 +126,6 @@ class Supervisor:
         Then nothing more is started; running jobs have a grace to come to their end or to a checkpoint, and when this
         returns every child has ended and every job that has not is queued.
         """
-        for job in await self._ask(lambda queue: queue.release_all(RESTARTED)):
-            log.info("job %s goes on after a restart", job.id)
         sampler = asyncio.create_task(self._sample())
         try:
             while not stopping.is_set():
@@ -139,30 +140,40 @@ class Supervisor:
     async def _wind_down(self) -> None:
         self._stopping = True
         for child in self.children:
-            if child.job is None:
-                child.dismiss()
+            if child.is_idle:
+                child.dismiss(self._clock())
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=self._grace)
         for child in self.children:
             child.kill()
         if self._tasks:
             await asyncio.wait(self._tasks)
-        await self._ask(lambda queue: queue.release_all(STOPPED, lambda owner: owner == self.owner))
+        with suppress(HalfgigError):  # whoever starts next does it
+            await self._ask(lambda queue: queue.release_all(STOPPED, lambda owner: owner == self.owner))
 
     # --- one round
 
     async def _round(self, stopping: asyncio.Event) -> None:
         """One look at everything; what goes wrong in it is logged, and does not end the supervisor."""
         try:
+            await self._take_over()
             self._feel_pressure()
             await self._beat()
             await self._ask(lambda queue: queue.release_expired())
             await self._start_what_fits(stopping)
-            self._dismiss_idle()
+            self._staff.dismiss_idle(self.settings.worker_idle_seconds)
+            await self._tidy()
         except HalfgigError as error:  # the disk is full, say: the next round may do better
             log.warning("the supervisor could not go on: %s", error)
         except Exception:
             log.exception("the supervisor met an unforeseen error")
+
+    async def _take_over(self) -> None:
+        """Once: queue again what an earlier server was doing."""
+        if not self._took_over:
+            for job in await self._ask(lambda queue: queue.release_all(RESTARTED)):
+                log.info("job %s goes on after a restart", job.id)
+            self._took_over = True
 
     def _feel_pressure(self) -> None:
         now = pressure()
@@ -183,45 +194,59 @@ class Supervisor:
                 child.unwanted = True
                 child.kill()
 
-    def _keeps(self, child: Child, job: Job) -> Awaitable[bool]:
+    async def _keeps(self, child: Child, job: Job) -> bool:
+        """Tell that the attempt lives; False where it has lost its job. One that has just ended it keeps it."""
         progress, peak = child.progress, child.peak
-        return self._ask(lambda queue: queue.beat(job.id, job.attempt, progress, peak))
+        if await self._ask(lambda queue: queue.beat(job.id, job.attempt, progress, peak)):
+            return True
+        now = await self._ask(lambda queue: queue.get(job.id))
+        return child.job is not job or (now is not None and now.state is State.SUCCEEDED)
+
+    async def _tidy(self) -> None:
+        if self._clock() - self._tidied_at >= TIDY:
+            self._tidied_at = self._clock()
+            expiry = self.settings.upload_expiry_seconds
+            await self._ask(lambda queue: queue.drop_old_work(queue.clock() - expiry))
 
     async def _start_what_fits(self, stopping: asyncio.Event) -> None:
         """Serve the queue in its order: where the first does not fit, the ones behind it wait with it."""
-        while not stopping.is_set() and self._busy() < self.most:
+        while not stopping.is_set() and self._staff.busy < self.most:
             waiting = await self._ask(lambda queue: queue.waiting())
             if not waiting or not await self._start(waiting[0]):
                 return
 
-    def _busy(self) -> int:
-        return sum(child.job is not None for child in self.children)
-
     async def _start(self, job: Job) -> bool:
         """Give the job to a child; False where there is no memory for it now."""
         try:
-            costs = candidates(job, self.settings, self._teaching.learned, time.time())
+            costs = candidates(job, self.settings, self._teaching.learned, time.time(), self._ever())
         except (HalfgigError, OSError) as error:  # no such model, no such folder
             return await self._refuse(job, of_error(error))
         if costs[-1].needs > self._ever():
             return await self._refuse(job, self._too_large(job, costs[-1]))
-        child, lease = await self._lease(job, costs)
+        child, lease = await self._staff.lease(job.kind, costs, spare(job))
         if lease is None:
-            self._tell_waiting(job, costs[-1].needs)
+            await self._tell_waiting(job, costs)
             return False
-        claimed = await self._ask(lambda queue: queue.claim(job.id, self.owner))
-        if claimed is None:  # cancelled a moment ago
-            self._give_back(child, lease)
-            return True
-        await self._give(claimed, child, lease)
+        self._waiting = ("", 0.0)
+        await self._claim(job, child, lease)
         return True
 
-    def _tell_waiting(self, job: Job, needs: Bytes) -> None:
-        """Log once that a job waits for memory, and for how much."""
-        if self._told_waiting != job.id:
-            self._told_waiting = job.id
-            left = self._governor.headroom()
-            log.info("job %s waits for memory: it needs %d MB, and %d are left", job.id, needs >> 20, left >> 20)
+    async def _claim(self, job: Job, child: Child | None, lease: Lease) -> None:
+        """Make the job ours and give it to the child; whatever goes wrong, the lease is not lost."""
+        claimed = None
+        try:
+            claimed = await self._ask(lambda queue: queue.claim(job.id, self.owner))
+            if claimed is not None:
+                await self._give(claimed, child, lease)
+                return
+        except OSError as error:  # no process can be started: the system has no more of them, or of open files
+            assert claimed is not None
+            failure = Failure(Reason.INTERRUPTED, f"No worker could be started: {error.strerror or error}.")
+            await self._fail(claimed, failure)
+        except HalfgigError:
+            self._staff.give_back(child, lease)
+            raise
+        self._staff.give_back(child, lease)
 
     async def _refuse(self, job: Job, failure: Failure) -> bool:
         """End a job that cannot be done here at all."""
@@ -232,68 +257,36 @@ class Supervisor:
 
     def _ever(self) -> Bytes:
         """Bytes that a child could have if it were alone with the server."""
-        return self._limit - anonymous(os.getpid()) - self._governor.reserve
+        return self._limit - SERVER - self._governor.reserve
 
     def _too_large(self, job: Job, least: Cost) -> Failure:
         error = DoesNotFit(f"A {job.kind} job", least.needs, max(0, self._ever()))
         return Failure(Reason.REFUSED, error.detail, error.remedy, error.status, needs=error.needs)
 
-    async def _lease(self, job: Job, costs: Sequence[Cost]) -> tuple[Child | None, Lease | None]:
-        """An idle child of the kind with its lease extended, or a new lease.
-
-        What idles elsewhere is ended before anything smaller than the best variant is taken: other workers, and where
-        that is not enough, what `relief` ends, which others may be waiting for.
-        """
-        child, lease = self._grant(job, costs[:1])
-        for give_way in (self._end_idle, self._be_relieved):
-            if lease is None and await give_way(job.kind):
-                child, lease = self._grant(job, costs[:1])
-        if lease is None:
-            child, lease = self._grant(job, costs)
-        return child, lease
-
-    def _grant(self, job: Job, costs: Sequence[Cost]) -> tuple[Child | None, Lease | None]:
-        wanted, least, now = costs[0].needs + spare(job), costs[-1].needs, self._clock()
-        idle = next((child for child in self.children if _idle(child, job.kind)), None)
-        if idle is not None:
-            lease = idle.lease if self._governor.extend(idle.lease, wanted, least, now) else None
-        else:
-            lease = self._governor.grant(job.kind, wanted, least, now)
-        if lease is not None and lease.granted < costs[0].needs:
-            self._governor.shrink(lease, budget.choose(costs, lease.granted).needs)
-        return idle, lease
-
-    async def _end_idle(self, kind: str) -> bool:
-        """Have idle children of other kinds give their memory back; False where there are none."""
-        idle = [child for child in self.children if child.job is None and child.kind != kind]
-        for child in idle:
-            child.unwanted = True
-            child.kill()
-        for child in idle:
-            await child.process.wait()
-            self._governor.release(child.lease)
-            self._children.pop(child.pid, None)
-        return bool(idle)
-
-    async def _be_relieved(self, _: str) -> bool:
-        """Have what else can give its memory back; False where nothing could."""
-        return bool(await self._relief()) if self._relief else False
-
-    def _give_back(self, child: Child | None, lease: Lease) -> None:
-        if child is None:
-            self._governor.release(lease)
-        else:
-            self._rest(child)
+    async def _tell_waiting(self, job: Job, costs: Sequence[Cost]) -> None:
+        """Log that a job waits for memory; after a while, where nothing of ours holds it, say so in the job too."""
+        now, needs = self._clock(), costs[-1].needs // MIB
+        left = max(0, self._governor.headroom()) // MIB
+        name, since = self._waiting
+        if name != job.id:
+            self._waiting = (job.id, now)
+            log.info("job %s waits for memory: it needs %d MB, and %d are left", job.id, needs, left)
+        elif now - since > WORTH_TELLING and not self._staff.busy:
+            self._waiting = (job.id, float("inf"))
+            why = "memory is under pressure" if self._governor.is_pressed(now) else f"{left} MB are free"
+            text = f"It waits for {needs} MB of memory; {why}, and others hold the rest."
+            await self._ask(lambda queue: queue.note(job.id, text))
+            self._bell.ring(job.id)
 
     async def _give(self, job: Job, child: Child | None, lease: Lease) -> None:
         """Start a child where none is idle, and tell it the job."""
         if child is None:
             command = self._command(job.kind)
             child = await start_child(command, job.kind, lease, self._environment(), self._clock())
-            self._children[child.pid] = child
+            self._staff.add(child)
             self._keep(self._watch(child))
         child.begin(job, self._clock())
-        granted, left = lease.granted >> 20, self._governor.headroom() >> 20
+        granted, left = lease.granted // MIB, self._governor.headroom() // MIB
         log.info("job %s: attempt %d by worker %d, %d MB; %d left", job.id, job.attempt, child.pid, granted, left)
         self._bell.ring(job.id)
         await child.send(asdict(Order(job.id, job.attempt, lease.granted, job.less)))
@@ -301,12 +294,6 @@ class Supervisor:
     def _environment(self) -> dict[str, str]:
         threads = self.settings.threads or max(1, granted_cores() // self.most)
         return {**self.settings.as_environment(), "THREADS": str(threads), "MALLOC_ARENA_MAX": "1"}
-
-    def _dismiss_idle(self) -> None:
-        now = self._clock()
-        for child in self.children:
-            if _idle(child, child.kind) and now - child.heard_at > self.settings.worker_idle_seconds:
-                child.dismiss()
 
     # --- a child's life
 
@@ -326,12 +313,12 @@ class Supervisor:
         finally:
             child.kill()
             code = await child.process.wait()
+            starved = self._hunger.killed_lately()
             await errors
-            self._children.pop(child.pid, None)
-            self._governor.release(child.lease)
+            self._staff.remove(child)
         try:
             if child.job is not None:
-                await self._bury(child, child.job, code)
+                await self._bury(child, child.job, code, starved)
         except HalfgigError as error:  # its lease will run out
             log.warning("the end of worker %d is not written down: %s", child.pid, error)
         self._bell.ring(QUEUE)
@@ -351,9 +338,7 @@ class Supervisor:
                 child.variant, child.expected = variant, peak
                 self._governor.shrink(child.lease, needs)
             case {"failure": dict(failure)}:
-                await self._settle(child, job)
-                await self._fail(job, self._placed(child, job, read_failure(failure)))
-                self._rest(child)
+                await self._failed(child, job, read_failure(failure))
             case {"done": str(how)}:
                 await self._done(child, job, how)
         self._bell.ring(job.id)
@@ -361,34 +346,38 @@ class Supervisor:
     async def _done(self, child: Child, job: Job, how: str) -> None:
         if how == "succeeded":
             self._teaching.learn(job.kind, child.variant, child.peak, child.expected)
-        await self._settle(child, job)
-        self._rest(child)
+        await self._rest(child, job)
         await self._tell_end(job.id)
 
-    async def _settle(self, child: Child, job: Job) -> None:
-        """Write down what the attempt took."""
+    async def _failed(self, child: Child, job: Job, failure: Failure) -> None:
+        """A worker tells that its attempt failed; the job's row is still its own."""
+        child.unwanted = failure.reason not in LASTING  # then it ends itself
+        placed = self._placed(child, job, failure)
+        await self._rest(child, job)
+        await self._fail(job, placed)
+
+    async def _rest(self, child: Child, job: Job) -> None:
+        """The child has no job any more, from this moment on; write down what the attempt took."""
         child.sample()
-        child.enter("", self._clock())
+        self._staff.rest(child)
+        await self._settle(child, job)
+        self._bell.ring(QUEUE)
+
+    async def _settle(self, child: Child, job: Job) -> None:
         peak, stages = child.peak, {name: round(seconds, 3) for name, seconds in child.stages.items()}
         await self._ask(lambda queue: queue.note_timings(job.id, job.attempt, peak, stages))
 
-    def _rest(self, child: Child) -> None:
-        child.rest(self._clock())
-        self._governor.shrink(child.lease, tree_anonymous(child.pid))
-        self._bell.ring(QUEUE)
-
-    async def _bury(self, child: Child, job: Job, code: int) -> None:
+    async def _bury(self, child: Child, job: Job, code: int, starved: bool | None) -> None:  # noqa: FBT001 - as Death has it
         """A child has died in the middle of a job: find out why, and queue the job again."""
-        before, self._oom_kills = self._oom_kills, oom_kills()
+        child.enter("", self._clock())
         await self._settle(child, job)
         if child.unwanted:  # its job was cancelled
             await self._tell_end(job.id)
         elif self._stopping:
             await self._fail(job, Failure(Reason.INTERRUPTED, STOPPED))
         else:
-            kills = None if before is None or self._oom_kills is None else self._oom_kills - before
             words = "\n".join(child.last_words)
-            death = Death(code, kills, child.peak, self._limit, words, child.silent)
+            death = Death(code, starved, child.peak, self._limit, words, child.silent)
             await self._fail(job, of_death(death))
 
     async def _fail(self, job: Job, failure: Failure) -> None:
@@ -411,14 +400,16 @@ class Supervisor:
         self._bell.ring(job_id, QUEUE)
         job = await self._ask(lambda queue: queue.get(job_id))
         if job is not None and job.state.final:
-            log.info("job %s %s after %d attempt(s), %d MB", job.id, job.state, job.attempt, (job.peak or 0) >> 20)
+            log.info("job %s %s after %d attempt(s), %d MB", job.id, job.state, job.attempt, (job.peak or 0) // MIB)
             await self._ended(job)
 
     async def _sample(self) -> None:
         while True:
-            for child in self.children:
-                if child.job is not None:
-                    child.sample()
+            busy = [child for child in self.children if child.job is not None]
+            for child in busy:
+                child.sample()
+            if busy:
+                self._hunger.look()
             await asyncio.sleep(SAMPLE)
 
 
@@ -427,7 +418,3 @@ def default_workers(settings: Settings) -> int:
     largest = max(cost.needs for cost in budget.TABLE)
     room = (memory_limit(settings).bytes - SERVER) // largest
     return max(1, min(granted_cores(), room))
-
-
-def _idle(child: Child, kind: str) -> bool:
-    return child.kind == kind and child.job is None and not child.unwanted

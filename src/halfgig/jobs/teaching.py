@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from halfgig.memory import budget
 from halfgig.memory.learned import Learned, from_json
 
 if TYPE_CHECKING:
@@ -31,8 +32,9 @@ class Teaching:
         """One more job has ended well: what it held at most, and what was expected of it."""
         if not variant:
             return
+        usual = next((row.peak for row in budget.TABLE if (row.kind, row.variant) == (BUDGET_KINDS[kind], variant)), 0)
         now = self._clock()
-        self.learned = self.learned.with_peak(BUDGET_KINDS[kind], variant, measured, expected, now)
+        self.learned = self.learned.with_peak(BUDGET_KINDS[kind], variant, measured, expected, now, usual=usual)
         draft = self._path.with_suffix(".draft")
         with suppress(OSError):
             draft.write_text(self.learned.as_json(), encoding="utf-8")

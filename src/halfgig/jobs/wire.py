@@ -6,7 +6,7 @@ To the worker goes an Order. It answers with objects that each hold one of these
     checkpoint  the position up to which everything is on disk
     admitted    the variant that runs, the bytes that it needs, and the peak that is expected
     done        succeeded, or fenced where the job was taken away
-    failure     the fields of a Failure
+    failure     the fields of a Failure; after one that is not of LASTING the worker ends itself
 """
 
 from __future__ import annotations
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from halfgig.records import Bytes
+
+
+# What says nothing against the process that met it; after others it is in doubt.
+LASTING = frozenset({Reason.REFUSED, Reason.DOES_NOT_FIT, Reason.UNAVAILABLE})
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from halfgig.jobs.attempt import Attempt
+    from halfgig.jobs.job import Job
     from halfgig.jobs.telling import Telling
     from halfgig.operations.transcription import Transcription
     from halfgig.records import Bytes, PoseAt, Rep, Report, Segment, Source
@@ -75,7 +76,8 @@ def do_transcript(work: Work) -> None:
 def do_index(work: Work) -> None:
     """A transcript, then passages and vectors in the library; content that is there already is not heard again."""
     result = _from_library(work) or _transcribed(work)
-    work.attempt.checkpoint({"whole": result})
+    if "whole" not in (work.attempt.checkpointed() or {}):  # once: an attempt that only fails again is no progress
+        work.attempt.checkpoint({"whole": result})
     work.tools.speech.close_recognizer()
     work.telling.enter("indexing")
     filed = file_transcript(_stored(work, result), _alive(work), settings=work.settings, report=work.telling.beat)
@@ -141,7 +143,7 @@ def _from_library(work: Work) -> dict[str, Any] | None:
     with open_library(work.settings.library_path) as connection:
         library = Library(connection)
         known = library.shown(work.fingerprint)
-        if known is None:
+        if known is None or not _is_what_is_wanted(known, work.options):
             return None
         facts = {
             "task": "transcribe",
@@ -153,6 +155,22 @@ def _from_library(work: Work) -> dict[str, Any] | None:
         work.attempt.checkpoint({"whole": facts}, segments=library.segments(known.id))
     work.attempt.describe(notes=["The library has this content already."])
     return facts
+
+
+def _is_what_is_wanted(known: StoredSource, options: Mapping[str, Any]) -> bool:
+    """Whether the library's transcript is one of these options: it knows of no words, translations or models."""
+    asked = {name: value for name, value in options.items() if value}
+    return asked in ({}, {"language": known.language}, {"language": "auto"})
+
+
+def still_holds(twin: Job, content: str, settings: Settings) -> bool:
+    """Whether what a job has made is still there: what was indexed may have been removed from the library."""
+    if twin.kind != "index":
+        return True
+    if not settings.library_path.exists():
+        return False
+    with open_library(settings.library_path) as connection:
+        return Library(connection).shown(content) is not None
 
 
 def _stored(work: Work, facts: Mapping[str, Any]) -> StoredSource:

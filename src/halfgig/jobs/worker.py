@@ -18,7 +18,7 @@ from halfgig.jobs.failures import of_error
 from halfgig.jobs.job import Reason
 from halfgig.jobs.table import JobTable
 from halfgig.jobs.telling import Telling
-from halfgig.jobs.wire import Order
+from halfgig.jobs.wire import LASTING, Order
 from halfgig.media.obtain import obtain
 from halfgig.media.source import fingerprint, open_source
 from halfgig.settings import Settings
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Source
 
 log = logging.getLogger("halfgig")
-
-LASTING = frozenset({Reason.REFUSED, Reason.DOES_NOT_FIT, Reason.UNAVAILABLE})  # after others the process is in doubt
 
 
 class Worker:
@@ -79,14 +77,19 @@ class Worker:
         with obtained(attempt.job, settings, self._telling.beat) as source:
             content = attempt.job.fingerprint or fingerprint(source)
             attempt.describe(fingerprint=content)
-            twin = attempt.twin(content)
-            if twin is not None:
-                attempt.adopt(twin)
+            if self._was_done_before(attempt, content):
                 return
             self._telling.enter("loading")
             address = address_of(attempt.job, source)
             admitted = self._admitted
             do(Work(attempt, source, address, content, settings, self._telling, self._tools, admitted))
+
+    def _was_done_before(self, attempt: Attempt, content: str) -> bool:
+        """End the attempt with the result of a job that did the same; False where there is none that still holds."""
+        from halfgig.jobs.work import still_holds
+
+        twin = attempt.twin(content)
+        return twin is not None and still_holds(twin, content, self._settings) and attempt.adopt(twin) is not None
 
     def _admitted(self, variant: str, needs: Bytes, peak: Bytes) -> None:
         self._wire.send({"admitted": {"variant": variant, "needs": needs, "peak": peak}})

@@ -50,15 +50,19 @@ class Learned:
         share = lesson.now(now)
         return replace(cost, peak=round(cost.peak * share), window=round(cost.window * share))
 
-    def with_peak(self, kind: str, variant: str, measured: Bytes, expected: Bytes, now: Seconds) -> Learned:
+    def with_peak(
+        self, kind: str, variant: str, measured: Bytes, expected: Bytes, now: Seconds, *, usual: Bytes = 0
+    ) -> Learned:
         """What is known after one more job has ended well.
 
         `measured` is the most that its process held and the kernel could not drop; `expected` is what the table said
-        for just this source (`Cost.likely`, and for reps what the decoder holds), not what was learned.
+        for just this source (`Cost.likely`, and for reps what the decoder holds), not what was learned. What was held
+        beyond that is reckoned as a share of `usual`, what the table says of a long source: a short one in a worker
+        that is warm holds some MB more than it would by itself, and that is no reason to multiply.
         """
         if measured <= 0 or expected <= 0:
             return self
-        share, known = measured / expected, self.lessons.get((kind, variant))
+        share, known = 1 + (measured - expected) / max(expected, usual), self.lessons.get((kind, variant))
         if known is not None and share < (before := known.now(now)):
             share = before + FALL * (share - before)
         lesson = Lesson(min(max(share, LEAST), MOST), now)

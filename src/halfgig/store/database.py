@@ -72,6 +72,7 @@ def _migrate(connection: apsw.Connection, path: Path, design: Design) -> None:
     """Apply the numbered schema files that the file has not seen; LibraryError for another's or a newer file."""
     if _version(connection, path, design) == design.schema:
         return
+    connection.pragma("auto_vacuum", "incremental")  # counts only where the file is new
     connection.pragma("journal_mode", "wal")
     with connection:
         for number in range(_version(connection, path, design) + 1, design.schema + 1):

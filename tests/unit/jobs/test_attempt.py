@@ -97,6 +97,7 @@ def test_the_same_work_is_not_done_twice(queue: JobQueue, begin: Callable[[], At
     twin = second.twin("f")
     assert twin == done
     adopted = second.adopt(done)
+    assert adopted is not None
     assert adopted.result == {"language": "en"}
     assert adopted.notes == (f"The same was done before, by job {done.id}.",)
     assert list(second.segments()) == [HELLO]
@@ -110,5 +111,17 @@ def test_a_twins_twin_is_not_told(begin: Callable[[], Attempt]) -> None:
     twin = first.succeed({})
     for _ in range(2):
         adopted = begin().adopt(twin)
+        assert adopted is not None
         assert adopted.notes == ("2 corrupt packets skipped", f"The same was done before, by job {twin.id}.")
         twin = adopted
+
+
+def test_a_twin_that_was_deleted_is_not_taken_over(queue: JobQueue, begin: Callable[[], Attempt]) -> None:
+    first, second = begin(), begin()
+    twin = first.succeed({})
+    queue.delete(twin.id)
+    assert second.adopt(twin) is None
+    assert second.checkpointed() is None
+    now = queue.get(second.job.id)
+    assert now is not None
+    assert now.state is State.RUNNING

@@ -13,11 +13,12 @@ from halfgig.memory.learned import Learned
 from halfgig.settings import Settings
 
 JOB = Job("j", "transcript", State.QUEUED, {}, {}, 0.0, 0.0)
+EVER = 1024 * 1024 * 1024
 BASE, TINY = (budget.cost("transcribe", name).needs for name in ("base", "tiny.en"))
 
 
 def needs(job: Job, settings: Settings | None = None, learned: Learned | None = None) -> list[int]:
-    return [cost.needs for cost in candidates(job, settings or Settings(), learned or Learned(), 0.0)]
+    return [cost.needs for cost in candidates(job, settings or Settings(), learned or Learned(), 0.0, EVER)]
 
 
 @pytest.mark.parametrize(
@@ -67,3 +68,11 @@ def test_large_pictures_may_have_more_than_the_usual_where_there_is_room() -> No
     assert abs(FULL_HD + spare(reps) - upright_4k) < 2 * MIB
     assert spare(JOB) == 0
     assert spare(replace(reps, needs=BASE)) == 0
+
+
+def test_no_lesson_keeps_a_job_out_for_good() -> None:
+    cost = budget.cost("transcribe", "tiny.en")
+    learned = Learned().with_peak("transcribe", "tiny.en", 2 * cost.peak, cost.peak, 0.0)
+    ever = TINY + 5
+    [found] = candidates(replace(JOB, options={"language": "en"}), Settings(), learned, 0.0, ever)
+    assert found.needs == ever

@@ -12,7 +12,7 @@ MIB = 1024 * 1024
 
 
 def death(code: int, **known: object) -> Death:
-    return Death(**{"code": code, "oom_kills": 0, "held": 200 * MIB, "limit": 320 * MIB, **known})  # type: ignore[arg-type]
+    return Death(**{"code": code, "starved": False, "held": 200 * MIB, "limit": 320 * MIB, **known})  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_an_error_keeps_its_words_and_figures() -> None:
 
 
 def test_hunger_is_known_by_the_kernels_count() -> None:
-    starved = of_death(death(-signal.SIGKILL, oom_kills=1))
+    starved = of_death(death(-signal.SIGKILL, starved=True))
     assert starved.reason is Reason.OUT_OF_MEMORY
     assert "memory ran out: it held 200 MB of 320 MB" in starved.detail
     killed = of_death(death(-signal.SIGKILL))
     assert killed.reason is Reason.INTERRUPTED
     assert "from outside" in killed.detail
-    untold = of_death(death(-signal.SIGKILL, oom_kills=None))
+    untold = of_death(death(-signal.SIGKILL, starved=None))
     assert untold.reason is Reason.CRASHED
     assert "want of memory, or from outside" in untold.detail
 

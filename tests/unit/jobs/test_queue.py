@@ -130,7 +130,6 @@ def test_a_failed_attempt_comes_back_later_with_its_reason(
     assert failed.state is State.QUEUED
     assert failed.failures[0]["reason"] == "crashed"
     assert queue.waiting() == []
-    assert queue.next_due() == clock.now + 2.0
     clock.now += 2.0
     assert [waiting.id for waiting in queue.waiting()] == [job.id]
 
@@ -248,3 +247,38 @@ def test_the_library_is_no_queue(tmp_path: Path) -> None:
         pass
     with pytest.raises(LibraryError, match="another program"):
         JobQueue(tmp_path / "library.db")
+
+
+def test_a_clock_that_is_set_back_stops_nothing(queue: JobQueue, clock: Clock) -> None:
+    job_id = make(queue)
+    clock.now -= 86_400
+    assert [job.id for job in queue.waiting()] == [job_id]
+
+
+def test_a_note_is_told_once_and_only_of_what_has_not_ended(queue: JobQueue, begin: Callable[[], Attempt]) -> None:
+    attempt = begin()
+    for _ in range(2):
+        queue.note(attempt.job.id, "It waits.")
+    now = queue.get(attempt.job.id)
+    assert now is not None
+    assert now.notes == ("It waits.",)
+    assert [event.data for event in queue.events(attempt.job.id) if event.type == "note"] == [{"text": "It waits."}]
+    attempt.succeed({})
+    queue.note(attempt.job.id, "Too late.")
+    assert attempt.count("note") == 1
+
+
+def test_the_work_of_a_failed_job_is_dropped_in_time_and_the_file_shrinks(
+    tmp_path: Path, queue: JobQueue, begin: Callable[[], Attempt], clock: Clock
+) -> None:
+    attempt = begin()
+    for number in range(20):
+        attempt.checkpoint({"n": number}, batch=b"x" * 100_000)
+    queue.cancel(attempt.job.id)
+    queue.drop_old_work(clock.now)
+    assert attempt.checkpointed() == {"n": 19}
+    queue.drop_old_work(clock.now + 1)
+    assert attempt.checkpointed() is None
+    assert list(attempt.batches()) == []
+    queue.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert (tmp_path / "jobs.db").stat().st_size < 1_000_000

@@ -32,3 +32,9 @@ def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
 def test_a_job_that_admitted_nothing_teaches_nothing(tmp_path: Path) -> None:
     Teaching(tmp_path).learn("reps", "", 1, 1)
     assert not (tmp_path / NOTE).exists()
+
+
+def test_a_short_clip_in_a_warm_worker_teaches_little(tmp_path: Path) -> None:
+    teaching = Teaching(tmp_path, lambda: 5.0)
+    teaching.learn("transcript", "base", measured=105 << 20, expected=81 << 20)
+    assert teaching.learned.adjusted(COST, 5.0).peak < 1.1 * COST.peak

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from halfgig.jobs import work as work_module
+from halfgig.jobs.attempt import Attempt
+from halfgig.jobs.job import Failure, Reason
+from halfgig.jobs.work import Tools, Work, do_index, still_holds
+from halfgig.records import Source, StoredSource
+from halfgig.settings import Settings
+from halfgig.store.sqlite import Library, open_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.unit.jobs.conftest import Clock
+
+    from halfgig.jobs.queue import JobQueue
+
+
+class Silent:
+    """Hears everything, and says nothing."""
+
+    def __getattr__(self, _: str) -> Callable[..., None]:
+        return lambda *_: None
+
+
+def test_to_fail_again_at_the_same_place_is_no_progress(
+    tmp_path: Path, queue: JobQueue, begin: Callable[..., Attempt], clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> Any:
+        raise MemoryError
+
+    facts = {"duration": 1.0, "language": "en", "model": "tiny.en"}
+    monkeypatch.setattr(work_module, "_transcribed", lambda _: facts)
+    monkeypatch.setattr(work_module, "file_transcript", fail)
+    settings = Settings(data_dir=tmp_path)
+    attempt = begin("index")
+    strikes = []
+    for _ in range(3):
+        silent: Any = Silent()
+        at = Work(attempt, Source("", "a"), "", "f", settings, silent, Tools(settings, silent.beat), silent.admitted)
+        with pytest.raises(MemoryError):
+            do_index(at)
+        failed = queue.fail(attempt.job.id, attempt.job.attempt, Failure(Reason.CRASHED, "It crashed."))
+        assert failed is not None
+        strikes.append(failed.strikes)
+        clock.now += 1000
+        claimed = queue.claim(attempt.job.id, "me")
+        assert claimed is not None
+        attempt = Attempt(queue, claimed)
+    assert strikes == [1, 2, 3]
+
+
+def test_what_was_removed_from_the_library_is_made_again(tmp_path: Path, begin: Callable[..., Attempt]) -> None:
+    settings = Settings(data_dir=tmp_path)
+    twin = begin("index").succeed({})
+    assert not still_holds(twin, "f", settings)
+    with open_library(settings.library_path) as connection:
+        library = Library(connection)
+        source = library.add_source("f", "", "a", "tiny.en")
+        assert not still_holds(twin, "f", settings)
+        library.finish(library.close_transcript(source))
+        assert still_holds(twin, "f", settings)
+        library.remove_source("f")
+    assert not still_holds(twin, "f", settings)
+    assert still_holds(begin("reps").succeed({}), "f", settings)
+
+
+@pytest.mark.parametrize(
+    ("options", "same"),
+    [
+        ({}, True),
+        ({"language": "en"}, True),
+        ({"language": "auto", "words": False}, True),
+        ({"language": "de"}, False),
+        ({"translate": True}, False),
+        ({"model": "base"}, False),
+    ],
+)
+def test_the_librarys_transcript_is_taken_only_where_nothing_else_is_asked(options: dict[str, Any], same: bool) -> None:
+    known = StoredSource("f", "", "a", 1.0, "en", "tiny.en", "", "ready", 1)
+    assert work_module._is_what_is_wanted(known, options) is same
