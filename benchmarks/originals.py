@@ -67,8 +67,8 @@ def _measured(house: House, case: Case, content: Content, name: str) -> Row:
         f"{case.size} MB, {case.kind}, {name}",
         seconds=time.monotonic() - began,
         peak=gauge.working / MIB,
-        rss=gauge.resident / MIB,
-        note=f"{gauge.stuck / MIB:.0f} MiB but for page cache; before: {BEFORE[case.size]} MB{_trouble(job)}",
+        held=gauge.held / MIB,
+        note=f"before: {BEFORE[case.size]} MB{_trouble(job)}",
     )
 
 

@@ -134,7 +134,7 @@ def idling(_: Plan) -> Iterator[Row]:
     yield from idle()
 
 
-def uploads(plan: Plan) -> Iterator[Row]:
+def earlier(plan: Plan) -> Iterator[Row]:
     """Uploads of the sizes that earlier backends were measured with, and the whole service meanwhile."""
     if can_make_cgroups():
         yield from originals(plan.folder, HALF_A_GIG)
@@ -153,6 +153,6 @@ SECTIONS = {
     "motion": motion,
     "passages": passages,
     "idle": idling,
-    "uploads": uploads,
+    "originals": earlier,
     "soak": soaking,
 }

@@ -219,8 +219,8 @@ class Soak:
         yield "jobs done with less", str(sum(bool(one.job["degraded"]) for one in done))
         yield "sent or fetched", f"{sum(one.wish.source.path.stat().st_size for one in done) / 1e9:.1f} GB"
         yield "peak working set", mib(self.gauge.working)
-        yield "peak without page cache", mib(self.gauge.stuck)
-        yield "peak with page cache", mib(self.usage)
+        yield "most held, without page cache", mib(self.gauge.held)
+        yield "most used, with all page cache", mib(self.usage)
         yield (
             "server's RSS: at first, most, last",
             ", ".join(map(mib, (self.at_first, self.gauge.resident, self.at_last))),
@@ -292,6 +292,7 @@ def soaked(files: Path, limit: Bytes, seconds: Seconds) -> Row:
         seconds=run.seconds,
         rate=len(run.load.done) / run.seconds,
         peak=run.gauge.working / MIB,
+        held=run.gauge.held / MIB,
         usage=run.usage / MIB,
         rss=run.gauge.resident / MIB,
         note=faults[0] if faults else f"{len(run.load.done)} jobs, no fault",

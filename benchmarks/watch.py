@@ -67,7 +67,7 @@ class Gauge:
     server: int
     trace: Path | None = None
     working: Bytes = 0
-    stuck: Bytes = 0  # what no room can be made of: all but the page cache
+    held: Bytes = 0  # without any page cache: what no room can be made of
     resident: Bytes = 0
     pause: Seconds = GLANCE
     _began: float = field(default_factory=time.monotonic)
@@ -76,17 +76,17 @@ class Gauge:
     def look(self) -> None:
         """Read the group's account and the server's."""
         version, folder = self.group.version, self.group.folder
-        working, stuck = group_working_set(version, folder) or 0, group_anonymous(version, folder) or 0
+        working, held = group_working_set(version, folder) or 0, group_anonymous(version, folder) or 0
         resident = rss(self.server)
-        self.working, self.stuck = max(self.working, working), max(self.stuck, stuck)
+        self.working, self.held = max(self.working, working), max(self.held, held)
         self.resident = max(self.resident, resident)
         if self.trace and time.monotonic() - self._traced > TRACE:
             self._traced = time.monotonic()
-            self._note({"working": working, "stuck": stuck, "server": resident})
+            self._note({"working": working, "held": held, "server": resident})
 
-    def _note(self, held: dict[str, Bytes]) -> None:
+    def _note(self, figures: dict[str, Bytes]) -> None:
         assert self.trace is not None
-        facts: dict[str, Any] = {name: count >> 20 for name, count in held.items()}
+        facts: dict[str, Any] = {name: count >> 20 for name, count in figures.items()}
         stat = read(self.group.folder / "memory.stat").splitlines()
         wanted = ("total_cache", "file", "total_mapped_file", "file_mapped", "total_dirty", "file_dirty")  # v1 and v2
         facts |= {name: int(value) >> 20 for name, _, value in (line.partition(" ") for line in stat) if name in wanted}
