@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from halfgig.records import Passage, StoredSource
+from halfgig.records import Passage, Query, Scope, Segment, StoredSource
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -84,7 +84,7 @@ def _ask(index: SqliteIndex) -> Iterator[float]:
     for _ in range(QUESTIONS):
         question = " ".join(_words(rng, 3))
         with _timed() as seconds:
-            search(question, index, meaning_of(question, _RandomEmbedder()), _describe, k=5)
+            search(Query(question), index, meaning_of(question, _RandomEmbedder()), _Shelf())
         yield 1000 * seconds[0]
 
 
@@ -95,8 +95,15 @@ class _RandomEmbedder:
         return np.random.default_rng(len(texts[0])).standard_normal((len(texts), DIM)).astype(np.float32)
 
 
-def _describe(source_id: str) -> StoredSource:
-    return StoredSource(source_id, "/made.mp4", "Made", None, None, "made", "", "ready", 1)
+class _Shelf:
+    def within(self, _: Scope) -> tuple[str, ...] | None:
+        return None
+
+    def shown(self, source_id: str, _: str = "speech") -> StoredSource:
+        return StoredSource(source_id, "/made.mp4", "Made", None, None, "made", "", "ready", 1)
+
+    def segments_between(self, *_: object) -> list[Segment]:
+        return []
 
 
 def _made(count: int, seed: int) -> Iterator[tuple[Passage, Vector]]:

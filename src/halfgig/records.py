@@ -145,8 +145,54 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Scope:
+    """Where to look; an empty field bounds nothing, and several values of one field are alternatives.
+
+    `sources` are ids or beginnings of ids, addresses or titles. `since` and `until` are days (YYYY-MM-DD, UTC) on which
+    a source was added. `after` and `before` are seconds on a source's clock. `kind` is speech or motion.
+    """
+
+    sources: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+    after: Seconds | None = None
+    before: Seconds | None = None
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What is asked of a search: `k` moments, or with `grouped` the best moments of `k` sources, within a scope."""
+
+    text: str
+    k: int = 5
+    keyword_only: bool = False
+    grouped: bool = False
+    scope: Scope = field(default_factory=Scope)
+
+
+@dataclass(frozen=True, slots=True)
+class Rank:
+    """Where one ranking (meaning, keyword or motion) has a moment: `rank` from 1, and what that adds to the score.
+
+    `value` is the ranking's own measure (a cosine, bm25), comparable within it only.
+    """
+
+    ranking: str
+    rank: int
+    value: float
+    adds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
-    """A search answer. `marked` is the text with found words between `[[` and `]]`; a higher score is better."""
+    """A search answer. `marked` is the text with found words between `[[` and `]]`; a higher score is better.
+
+    `at` is where the link opens the source, in seconds: the sentence that answers, between `start` and `end`. `kind` is
+    speech or motion. The score is the sum of what the `ranks` of its best passage add.
+    """
 
     source_id: str
     title: str
@@ -156,6 +202,9 @@ class Hit:
     marked: str
     score: float
     link: str
+    at: Seconds = 0.0
+    kind: str = "speech"
+    ranks: tuple[Rank, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +223,8 @@ class Answer:
 class StoredSource:
     """A source the library knows. `id` is the sha256 of its content, `added_at` ISO 8601 in UTC.
 
-    `state` is `recognizing` until its transcript is complete, `indexing` until search may show it, then `ready`.
-    `attempt` counts how often work on it was begun; only the latest attempt may write.
+    `state` is `unheard` while nobody has asked for its transcript, `recognizing` until that is complete, `indexing`
+    until search may show it, then `ready`. `attempt` counts how often work on it was begun; only the latest may write.
     """
 
     id: str
@@ -187,6 +236,7 @@ class StoredSource:
     added_at: str
     state: str
     attempt: int
+    tags: tuple[str, ...] = ()
 
 
 # --- motion --------------------------------------------------------------------------------------------

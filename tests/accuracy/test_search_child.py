@@ -17,7 +17,7 @@ from halfgig.jobs.remote import NEEDS, NO_ROOM
 from halfgig.jobs.searcher import open_searcher
 from halfgig.memory import budget
 from halfgig.memory.governor import Governor, Standing
-from halfgig.records import Passage
+from halfgig.records import Passage, Query
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import KEYWORD_ONLY
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -79,13 +79,13 @@ async def until(searcher: Searcher, *, runs: bool) -> None:
 def test_it_answers_by_meaning_and_ends_when_nobody_asks(settings: Settings) -> None:
     async def run() -> None:
         async with searching(Settings(data_dir=settings.data_dir, threads=1, embedder_idle_seconds=1)) as searcher:
-            answer = await searcher.search(OTHER_WORDS, k=1)
+            answer = await searcher.search(Query(OTHER_WORDS, 1))
             assert [hit.text for hit in answer.hits] == [TEXTS[2]]
             assert answer.notes == ()
-            by_words = await searcher.search(OTHER_WORDS, k=1, keyword_only=True)
+            by_words = await searcher.search(Query(OTHER_WORDS, 1, keyword_only=True))
             assert (by_words.hits, by_words.notes) == ((), (KEYWORD_ONLY,))
             await until(searcher, runs=False)
-            assert [hit.text for hit in (await searcher.search("baking", k=1)).hits] == [TEXTS[1]]
+            assert [hit.text for hit in (await searcher.search(Query("baking", 1))).hits] == [TEXTS[1]]
 
     asyncio.run(run())
 
@@ -103,17 +103,17 @@ def test_its_vectors_are_those_of_the_model(settings: Settings, model_store: Pat
 def test_killed_over_a_question_it_answers_by_keyword_and_by_meaning_again(settings: Settings) -> None:
     async def run() -> None:
         async with searching(settings) as searcher:
-            await searcher.search("warm up")
+            await searcher.search(Query("warm up"))
             assert searcher.embedder.pid is not None
             os.kill(searcher.embedder.pid, signal.SIGSTOP)
-            asked = asyncio.create_task(searcher.search("rainbow"))
+            asked = asyncio.create_task(searcher.search(Query("rainbow")))
             await asyncio.sleep(0.2)
             os.kill(searcher.embedder.pid, signal.SIGKILL)
             answer = await asked
             assert [hit.text for hit in answer.hits] == [TEXTS[0]]
             assert answer.notes[0] == KEYWORD_ONLY
             assert "signal 9" in answer.notes[1]
-            answer = await searcher.search(OTHER_WORDS, k=1)
+            answer = await searcher.search(Query(OTHER_WORDS, 1))
             assert ([hit.text for hit in answer.hits], answer.notes) == ([TEXTS[2]], ())
 
     asyncio.run(run())
@@ -125,15 +125,15 @@ def test_beside_a_job_it_answers_by_keyword_and_afterwards_by_meaning(settings: 
     async def run() -> None:
         governor = Governor(lambda: [Standing(NEEDS + 50_000_000, 0)], lambda _: 0, reserve=0)
         async with searching(settings, lambda kind, needs: governor.lend(kind, needs, 0.0)) as searcher:
-            await searcher.search("warm up")
+            await searcher.search(Query("warm up"))
             assert governor.grant("transcribe", NEEDS, NEEDS, 0.0) is None
             await searcher.embedder.release()
             job = governor.grant("transcribe", NEEDS, NEEDS, 0.0)
             assert job is not None
-            answer = await searcher.search("rainbow")
+            answer = await searcher.search(Query("rainbow"))
             assert ([hit.text for hit in answer.hits], answer.notes) == ([TEXTS[0]], (KEYWORD_ONLY, NO_ROOM))
             governor.release(job)
-            assert (await searcher.search(OTHER_WORDS, k=1)).notes == ()
+            assert (await searcher.search(Query(OTHER_WORDS, 1))).notes == ()
 
     asyncio.run(run())
 

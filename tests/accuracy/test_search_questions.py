@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
-from halfgig.records import Passage, Segment
+from halfgig.records import Passage, Query, Segment
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.query import search
@@ -88,7 +88,7 @@ def recall(indexed: tuple[Index, Library], embedder: Embedder | None, k: int) ->
     index, library = indexed
 
     def ask(question: str) -> Answer:
-        return search(question, index, meaning_of(question, embedder) if embedder else None, library.shown, k=k)
+        return search(Query(question, k), index, meaning_of(question, embedder) if embedder else None, library)
 
     answers = {question: ask(question) for question in QUESTIONS}
     right = [

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from halfgig.errors import BadRequest
 from halfgig.records import Passage
 from halfgig.retrieval.exact import ExactIndex
-from halfgig.retrieval.index import EmbeddingModel, Index
+from halfgig.retrieval.index import EVERYWHERE, Bounds, EmbeddingModel, Index
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question
 from halfgig.store.sqlite import open_library
@@ -34,13 +34,13 @@ TALK = (
 )
 
 
-@pytest.fixture(params=[ExactIndex, SqliteIndex])
+@pytest.fixture(params=["exact", "sqlite", "sqlite by signs"])
 def index(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Index]:
-    if request.param is ExactIndex:
+    if request.param == "exact":
         yield ExactIndex(MODEL)
     else:
         with open_library(tmp_path / "library.db") as connection:
-            yield SqliteIndex(connection, MODEL)
+            yield SqliteIndex(connection, MODEL, exact=0 if request.param == "sqlite by signs" else 20_000)
 
 
 def vectors(count: int, seed: int = 0) -> list[Vector]:
@@ -53,8 +53,8 @@ def embedded(texts: tuple[str, ...] = TALK, seed: int = 0) -> list[tuple[Passage
     return list(zip(passages, vectors(len(texts), seed), strict=True))
 
 
-def numbers(index: Index, question: str, source_id: str | None = None) -> list[int]:
-    return [found.passage.number for found in index.matching(parse_question(question), 10, source_id)]
+def numbers(index: Index, question: str, bounds: Bounds = EVERYWHERE) -> list[int]:
+    return [found.passage.number for found in index.matching(parse_question(question), 10, bounds)]
 
 
 class TestIndex:
@@ -176,11 +176,63 @@ class TestIndex:
     def test_both_ways_can_be_kept_to_one_source(self, index: Index) -> None:
         index.replace("talk", embedded())
         index.replace("other", embedded(("A rainbow.",), seed=4))
-        asked = vectors(1)[0]
-        assert {found.source_id for found in index.nearest(asked, 3, "other")} == {"other"}
-        assert {found.source_id for found in index.matching(parse_question("rainbow"), 3, "other")} == {"other"}
-        assert index.nearest(asked, 3, "unknown") == []
+        asked, other = vectors(1)[0], Bounds(sources=("other",))
+        assert {found.source_id for found in index.nearest(asked, 3, other)} == {"other"}
+        assert {found.source_id for found in index.matching(parse_question("rainbow"), 3, other)} == {"other"}
+        assert len(index.nearest(asked, 9, Bounds(sources=("other", "talk")))) == 5
+        for nowhere in (Bounds(sources=("unknown",)), Bounds(sources=())):
+            assert index.nearest(asked, 3, nowhere) == []
+            assert index.matching(parse_question("rainbow"), 3, nowhere) == []
         assert index.count("unknown") == 0
+
+    @pytest.mark.parametrize(
+        ("bounds", "found"),
+        [
+            (Bounds(after=35.0), [1, 2, 3]),
+            (Bounds(after=34.9), [0, 1, 2, 3]),
+            (Bounds(before=30.0), [0]),
+            (Bounds(before=30.1), [0, 1]),
+            (Bounds(("talk",), 70.0, 80.0), [2]),
+            (Bounds(("other",), 70.0, 80.0), []),
+        ],
+    )
+    def test_both_ways_can_be_kept_to_a_stretch_of_time(self, index: Index, bounds: Bounds, found: list[int]) -> None:
+        index.replace("talk", embedded(tuple(f"A rainbow. {text}" for text in TALK)))
+        assert sorted(one.passage.number for one in index.nearest(vectors(1)[0], 9, bounds)) == found
+        assert sorted(numbers(index, "rainbow", bounds)) == found
+
+    def test_the_vector_at_a_second_is_that_of_the_passage_said_then(self, index: Index) -> None:
+        rows = embedded()
+        index.replace("talk", rows)
+        for at, number in ((0.0, 0), (34.0, 0), (35.0, 1), (124.9, 3)):
+            found = index.vector_at("talk", at)
+            assert found is not None
+            assert found[0] == rows[number][0]
+            assert list(found[1]) == list(rows[number][1])
+        assert index.vector_at("talk", 125.0) is None
+        assert index.vector_at("unknown", 0.0) is None
+
+    def test_it_knows_its_words_in_whatever_form(self, index: Index) -> None:
+        index.replace("talk", embedded())
+        assert all(map(index.knows, ("rainbow", "rainbows", "consider", "cafe")))
+        assert not any(map(index.knows, ("rain", "zebra", "rainbwo")))
+        index.remove("talk")
+        assert not index.knows("rainbow")
+
+    def test_it_finds_words_by_their_beginning(self, index: Index) -> None:
+        index.replace("talk", embedded())
+        assert index.beginning("con", 9) == ["considered"]
+        assert index.beginning("ma", 9) == ["may", "making"]
+        assert index.beginning("boo", 0) == []
+        assert index.beginning("zeb", 9) == []
+        index.remove("talk")
+        assert index.beginning("con", 9) == []
+
+    @pytest.mark.parametrize("slip", ["rainbwo", "rianbow", "ranbow", "rainbbow", "raimbow", "ainbow"])
+    def test_it_finds_words_that_look_alike(self, index: Index, slip: str) -> None:
+        index.replace("talk", embedded())
+        assert index.resembling(slip, 9)[0] == "rainbow"
+        assert index.resembling("xyzzy", 9) == []
 
     @pytest.mark.parametrize(
         ("question", "found"),

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halfgig.retrieval.index import EmbeddingModel
+from halfgig.records import Query
+from halfgig.retrieval.index import Bounds, EmbeddingModel
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question
@@ -30,7 +31,7 @@ import sys, time
 from pathlib import Path
 import numpy as np
 from halfgig.records import Segment
-from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.index import Bounds, EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.vectors import embed_passages
@@ -78,14 +79,14 @@ def check_whole(connection: apsw.Connection) -> int:
         assert [segment.start for segment in library.segments(source.id)] == list(range(SEGMENTS))
         words = {
             word
-            for found in index.matching(parse_question("number"), 500, source.id)
+            for found in index.matching(parse_question("number"), 500, Bounds((source.id,)))
             for word in found.passage.text.split()
         }
         assert {str(n) for n in range(SEGMENTS)} <= words
     assert index.count() == sum(index.count(source.id) for source in shown)
     for table in ("passage_vectors", "passage_words"):
         assert connection.execute(f"SELECT count(*) FROM {table}").get == index.count()
-    for hit in search("number", index, None, library.shown, k=50).hits:
+    for hit in search(Query("number", 50), index, None, library).hits:
         assert hit.source_id in {source.id for source in shown}
     return len(shown)
 
@@ -116,7 +117,7 @@ def test_several_processes_begin_a_library_and_index_at_once_while_it_is_searche
     with open_library(path) as connection:
         index, library = SqliteIndex(connection, TOY), Library(connection)
         while any(indexer.poll() is None for indexer in indexers):
-            counts.append(len({hit.source_id for hit in search("number", index, None, library.shown, k=50).hits}))
+            counts.append(len({hit.source_id for hit in search(Query("number", 50), index, None, library).hits}))
         said = [indexer.communicate() for indexer in indexers]
         assert [errors for _, errors in said] == ["", "", ""]
         assert check_whole(connection) == 12

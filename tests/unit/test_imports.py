@@ -50,6 +50,8 @@ PURE = (
     "motion/turns.py",
     "retrieval/moments.py",
     "retrieval/passages.py",
+    "retrieval/reps.py",
+    "retrieval/slips.py",
     "speech/captions.py",
     "speech/mel.py",
     "speech/segments.py",
@@ -93,6 +95,8 @@ SERVER_LIGHT = (
     *("halfgig.jobs.remote", "halfgig.jobs.searcher", "halfgig.jobs.courier", "halfgig.jobs.posting"),
     *("halfgig.api.search", "halfgig.api.library"),
     *("halfgig.retrieval.index", "halfgig.retrieval.links", "halfgig.retrieval.moments", "halfgig.retrieval.passages"),
+    *("halfgig.retrieval.events", "halfgig.retrieval.reading", "halfgig.operations.library"),
+    *("halfgig.operations.searching", "halfgig.store.scope"),
     *("halfgig.retrieval.query", "halfgig.retrieval.sqlite", "halfgig.retrieval.words", "halfgig.store.sqlite"),
 )
 SERVER_MAY = {"apsw"}
@@ -183,7 +187,7 @@ def test_the_servers_modules_load_nothing_heavy(module: str) -> None:
 
 def test_a_search_loads_nothing_heavy(tmp_path: Path) -> None:
     """Indexing and asking with a vector that is given, and by keyword: SQLite does the arithmetic."""
-    imports = ("retrieval.index", "retrieval.query", "retrieval.sqlite", "store.sqlite", "records")
+    imports = ("retrieval.index", "retrieval.events", "retrieval.query", "retrieval.sqlite", "store.sqlite", "records")
     statements = "; ".join(
         [
             *(f"from halfgig.{module} import *" for module in imports),
@@ -191,10 +195,11 @@ def test_a_search_loads_nothing_heavy(tmp_path: Path) -> None:
             f"block = open_library(Path({str(tmp_path / 'library.db')!r}))",
             *("connection = block.__enter__()", "model = EmbeddingModel('toy', 4)"),
             *("index = SqliteIndex(connection, model)", "library = Library(connection)"),
+            "events = EventIndex(connection)",
             *("source = library.add_source('talk', '/talk.mp4', 'Talk', 'tiny.en')",),
             "index.replace('talk', [(Passage(0, 0.0, 1.0, 'a rainbow'), vector)], lambda: library.finish(source))",
-            "assert len(search('bridge', index, Meaning(model, vector), library.shown).hits) == 1",
-            "assert len(search('rainbow', index, None, library.shown).hits) == 1",
+            "assert len(search(Query('bridge'), index, Meaning(model, vector), library, events).hits) == 1",
+            "assert len(search(Query('rainbow'), index, None, library, events).hits) == 1",
         ]
     )
     assert loaded_by(statements, SERVER_HEAVY) == []

@@ -13,14 +13,12 @@ from starlette.responses import Response
 from halfgig.api.results import ANSWERS, MEDIA_TYPES, SPEECH, Accept, Form, chosen, gathered, named, whole_json
 from halfgig.api.schema import problems
 from halfgig.errors import NotFound
-from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.operations.library import forget
 from halfgig.speech.captions import Facts, render
 from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import apsw
 
     from halfgig.jobs.library import LibraryThread
     from halfgig.records import Segment, StoredSource
@@ -40,7 +38,10 @@ class SourceView(BaseModel):
     language: str | None
     model: str = Field(description="that recognised its speech")
     added_at: str = Field(description="ISO 8601")
-    state: str = Field(description="recognizing, indexing, or ready: only then search shows it")
+    state: str = Field(
+        description="recognizing, indexing, or ready: only then search shows what is said; unheard: motion only"
+    )
+    tags: list[str]
     links: dict[str, str]
 
 
@@ -92,13 +93,13 @@ class LibraryRoutes:
 
     async def remove(self, source_id: SourceId) -> None:
         """Forget the source, its transcript and its passages. Work on it that is still going on fails."""
-        if not await self._shelf().ask(lambda connection: forget(connection, source_id)):
+        if await self._shelf().ask(lambda connection: forget(connection, source_id)) is None:
             raise unknown(source_id)
 
     async def transcript(self, source_id: SourceId, format: Form | None = None, accept: Accept = "*/*") -> Response:
         """The transcript as far as it is; the header Halfgig-Complete tells whether that is all."""
         form, source = chosen(format, accept, SPEECH), await self._known(source_id)
-        complete = "false" if source.state == "recognizing" else "true"
+        complete = "true" if source.state in ("indexing", "ready") else "false"
         headers = {**named(source.title, source.id, form), "Halfgig-Complete": complete}
         pieces = gathered(self._pieces(source, form))
         return StreamingResponse(pieces, media_type=MEDIA_TYPES[form], headers=headers)
@@ -123,16 +124,6 @@ class LibraryRoutes:
             after = page[-1][0]
 
 
-def forget(connection: apsw.Connection, source_id: str) -> bool:
-    """Remove the source with all that belongs to it, in one transaction; False where it was not known."""
-    index, library = SqliteIndex(connection), Library(connection)
-    known = library.source(source_id) is not None
-    with connection:
-        index.remove(source_id)
-        library.remove_source(source_id)
-    return known
-
-
 def source_view(source: StoredSource) -> SourceView:
     """The source for a client."""
     here = f"/sources/{source.id}"
@@ -145,6 +136,7 @@ def source_view(source: StoredSource) -> SourceView:
         model=source.model,
         added_at=source.added_at,
         state=source.state,
+        tags=list(source.tags),
         links={"self": here, "transcript": f"{here}/transcript"},
     )
 

@@ -12,6 +12,7 @@ from halfgig.errors import BadRequest
 from halfgig.models.whisper import TINY, choose_whisper, is_folder
 from halfgig.motion.exercises import exercise_named
 from halfgig.speech.language import AUTO, check_code
+from halfgig.store.scope import MOST_TAG, check_tag
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
 MOST_URL = 4096  # characters
 MOST_PRIORITY = 100
+MOST_TAGS = 20
 FORM_FIELDS = ("kind", "priority", "keep_source", "callback_url")  # of a form, beside its source and its options
 EXAMPLES = [
     {"kind": "transcript", "source": {"url": "https://example.org/talk.mp4"}, "options": {"language": "en"}},
@@ -57,10 +59,23 @@ class SpeechOptions(_Strict):
     translate: bool = Field(default=False, description="write English, whatever language is spoken")
 
 
+Tags: TypeAlias = Annotated[
+    list[Annotated[str, Field(min_length=1, max_length=MOST_TAG)]],
+    Field(max_length=MOST_TAGS, description="to search by; given besides those that the source has"),
+]
+
+
+class IndexOptions(SpeechOptions):
+    """How speech is recognised, and what it is filed under."""
+
+    tags: Tags = []
+
+
 class RepsOptions(_Strict):
     """What is counted."""
 
     exercise: str | None = Field(default=None, min_length=1, max_length=64, description="its name, or auto")
+    tags: Tags = []
 
 
 class _Wish(_Strict):
@@ -86,7 +101,7 @@ class IndexWish(_Wish):
     """Speech as text that search then finds."""
 
     kind: Literal["index"]
-    options: SpeechOptions = SpeechOptions()
+    options: IndexOptions = IndexOptions()
 
 
 class RepsWish(_Wish):
@@ -154,13 +169,20 @@ def checked_options(wish: TranscriptWish | IndexWish | RepsWish, settings: Setti
 
 
 def _reps_options(options: RepsOptions) -> dict[str, Any]:
+    tags = {"tags": _tags(options.tags)} if options.tags else {}
     if options.exercise is None or options.exercise.strip().lower() == AUTO:
-        return {}
-    return {"exercise": exercise_named(options.exercise).name}
+        return tags
+    return {"exercise": exercise_named(options.exercise).name, **tags}
+
+
+def _tags(given: list[str]) -> list[str]:
+    return sorted({check_tag(tag) for tag in given})
 
 
 def _speech_options(options: SpeechOptions, settings: Settings) -> dict[str, Any]:
     given = options.model_dump(exclude_defaults=True)
+    if "tags" in given:
+        given["tags"] = _tags(given["tags"])
     if "language" in given:
         given["language"] = check_code(given["language"])
     if "model" in given and is_folder(given["model"]):

@@ -16,7 +16,7 @@ from halfgig.client.form import FormBody
 from halfgig.client.job import read_job
 from halfgig.client.patience import PATIENT, again
 from halfgig.errors import BadRequest, Busy, NotFound, ServerTrouble
-from halfgig.records import Answer, Hit
+from halfgig.records import Answer, Hit, Rank
 
 if TYPE_CHECKING:
     import http.client
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from halfgig.client.events import JobEvent
     from halfgig.client.job import RemoteJob
     from halfgig.client.patience import Patience
-    from halfgig.records import Bytes, Seconds
+    from halfgig.records import Bytes, Query, Seconds
 
 MOST_LINE: Bytes = 4 * 1024 * 1024  # of a stream of events
 MOST_TITLE = 200  # characters
@@ -153,10 +153,14 @@ class Client:
 
     # --- search
 
-    def search(self, question: str, k: int, *, keyword_only: bool = False) -> Answer:
-        """The k best moments of the server's library."""
-        asked = {"q": question, "k": k, "mode": "keyword" if keyword_only else None}
-        return _answer(self._ask(Request("GET", _query("/search", asked))))
+    def search(self, asked: Query) -> Answer:
+        """The best moments of the server's library."""
+        mode = "keyword" if asked.keyword_only else None
+        return _answer(self._ask(Request("GET", _query("/search", {"q": asked.text, "mode": mode, **_bounds(asked)}))))
+
+    def search_alike(self, source: str, at: Seconds, asked: Query) -> Answer:
+        """The moments that mean most nearly what is said at a second of a source."""
+        return _answer(self._ask(Request("GET", _query("/similar", {"to": source, "at": at, **_bounds(asked)}))))
 
     # --- requests
 
@@ -201,7 +205,19 @@ def _route(job_id: str, part: str = "") -> str:
 
 
 def _query(route: str, asked: Mapping[str, Any]) -> str:
-    return f"{route}?{urlencode({name: value for name, value in asked.items() if value not in (None, '')})}"
+    given = {name: value for name, value in asked.items() if value not in (None, "")}
+    return f"{route}?{urlencode(given, doseq=True)}"
+
+
+def _bounds(asked: Query) -> dict[str, Any]:
+    scope = asked.scope
+    return {
+        "k": asked.k,
+        "grouped": "true" if asked.grouped else None,
+        **{"source": scope.sources, "language": scope.languages, "tag": scope.tags},
+        **{"since": scope.since, "until": scope.until, "after": scope.after, "before": scope.before},
+        "kind": scope.kind,
+    }
 
 
 def _list(value: Any, name: str) -> list[Any]:
@@ -215,10 +231,14 @@ def _dict(value: Any) -> dict[str, Any]:
     return value
 
 
+def _hit(told: dict[str, Any]) -> Hit:
+    given = {field.name: told[field.name] for field in fields(Hit)}
+    return Hit(**{**given, "ranks": tuple(Rank(**rank) for rank in told["ranks"])})
+
+
 def _answer(told: Any) -> Answer:
     try:
-        names = [field.name for field in fields(Hit)]
-        hits = tuple(Hit(**{name: hit[name] for name in names}) for hit in told["hits"])
+        hits = tuple(_hit(hit) for hit in told["hits"])
         return Answer(str(told["question"]), hits, tuple(map(str, told.get("notes", ()))))
     except (TypeError, KeyError) as error:
         raise ServerTrouble("The answer is not what a halfgig server gives.", "Check its address.") from error

@@ -13,7 +13,7 @@ from halfgig.progress import Progress
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from halfgig.operations.indexing import Indexed
     from halfgig.operations.transcription import Transcription
@@ -25,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("index", help="make sources searchable by what is said in them")
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a path or a URL")
     add_speech_options(parser)
+    parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="to search by; may be given again")
     add_server(parser)
     parser.set_defaults(run=run)
 
@@ -45,13 +46,13 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def _here(arguments: argparse.Namespace, settings: Settings) -> Callable[[str], str]:
     """What indexes a source on this machine, and describes what came of it."""
     settings = speech_settings(arguments, settings)
-    return lambda source: _describe_indexed(_index(source, settings))
+    return lambda source: _describe_indexed(_index(source, arguments.tag, settings))
 
 
 def _remotely(arguments: argparse.Namespace, settings: Settings) -> Callable[[str], str]:
     """What has a server index a source into its own library."""
     client = connect(arguments.server, settings)
-    options = asked(language=arguments.language, model=arguments.model)
+    options = asked(language=arguments.language, model=arguments.model, tags=arguments.tag)
 
     def index(source: str) -> str:
         job = see_through(client, submit(client, "index", source, options))
@@ -61,7 +62,7 @@ def _remotely(arguments: argparse.Namespace, settings: Settings) -> Callable[[st
     return index
 
 
-def _index(source: str, settings: Settings) -> Indexed:
+def _index(source: str, tags: Sequence[str], settings: Settings) -> Indexed:
     from halfgig.operations.indexing import index
 
     progress = Progress()
@@ -70,7 +71,14 @@ def _index(source: str, settings: Settings) -> Indexed:
         progress.total = transcription.duration or None
 
     try:
-        indexed = index(source, settings=settings, on_start=begin, watch=progress.move, report=PullProgress(sys.stderr))
+        indexed = index(
+            source,
+            tags=tags,
+            settings=settings,
+            on_start=begin,
+            watch=progress.move,
+            report=PullProgress(sys.stderr),
+        )
     finally:
         progress.clear()
     tell(*indexed.notes)

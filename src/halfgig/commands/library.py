@@ -48,15 +48,12 @@ def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
     """Remove one source with all that belongs to it, in one transaction; the file of the source stays."""
-    from halfgig.retrieval.sqlite import SqliteIndex
+    from halfgig.operations.library import forget
     from halfgig.store.sqlite import Library, open_library
 
     with open_library(settings.library_path, create=False) as connection:
-        index, library = SqliteIndex(connection), Library(connection)
-        source = find_source(arguments.source, library.sources())
-        with connection:
-            passages = index.remove(source.id)
-            library.remove_source(source.id)
+        source = find_source(arguments.source, Library(connection).sources())
+        passages = forget(connection, source.id) or 0
     print(f"Removed {printable(source.title)} ({passages} passage{'' if passages == 1 else 's'}).")
     return 0
 
@@ -74,5 +71,12 @@ def find_source(name: str, sources: Sequence[StoredSource]) -> StoredSource:
 
 def _describe(source: StoredSource) -> str:
     length = "--:--" if source.duration is None else minutes(source.duration)
-    state = "" if source.state == "ready" else f"  ({source.state}: run halfgig index again)"
-    return f"{source.id[:SHORT_ID]}  {length:>8}  {printable(source.title)}  {printable(source.address)}{state}"
+    tags = "".join(f"  #{printable(tag)}" for tag in source.tags)
+    names = f"{printable(source.title)}  {printable(source.address)}"
+    return f"{source.id[:SHORT_ID]}  {length:>8}  {names}{tags}{_state(source)}"
+
+
+def _state(source: StoredSource) -> str:
+    if source.state == "ready":
+        return ""
+    return "  (motion only)" if source.state == "unheard" else f"  ({source.state}: run halfgig index again)"

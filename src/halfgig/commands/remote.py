@@ -41,7 +41,7 @@ def connect(given: str | None, settings: Settings) -> Client:
 
 def asked(**options: Any) -> dict[str, Any]:
     """The options that were given; the server's settings decide about the others."""
-    return {name: value for name, value in options.items() if value not in (None, False)}
+    return {name: value for name, value in options.items() if value not in (None, False, [])}
 
 
 def submit(client: Client, kind: str, source: str, options: dict[str, Any]) -> RemoteJob:

@@ -8,15 +8,18 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from halfgig.commands.models import PullProgress
-from halfgig.commands.remote import add_server, connect, see_through, submit
+from halfgig.commands.remote import add_server, asked, connect, see_through, submit
 from halfgig.commands.report import describe_report
 from halfgig.commands.standard import given, tell
+from halfgig.errors import LibraryError, SourceError
 from halfgig.motion.table import csv_rows
 from halfgig.progress import Progress
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
+    from halfgig.operations.counting import Counting
     from halfgig.settings import Settings
 
 
@@ -25,6 +28,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("reps", help="count the exercise repetitions in a video")
     parser.add_argument("source", metavar="VIDEO", help="a path, a URL, or - for standard input")
     parser.add_argument("--exercise", default="auto", metavar="NAME", help="squat, push-up, ... (default: auto)")
+    parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="to search by; may be given again")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
     form.add_argument("--csv", action="store_true", help="print a row for each repetition")
@@ -60,12 +64,26 @@ def _count_here(arguments: argparse.Namespace, settings: Settings) -> dict[str, 
     )
     progress.total = counting.info.duration
     try:
-        return as_json(counting.run())
+        report = as_json(counting.run())
     finally:
         progress.clear()
+    if arguments.source != "-":
+        tell(_file(counting, report, arguments.tag, settings))
+    return report
+
+
+def _file(counting: Counting, report: dict[str, Any], tags: Sequence[str], settings: Settings) -> str:
+    """Make the repetitions searchable; what is counted is told all the same where that fails, and why."""
+    from halfgig.operations.counting import file_counted
+
+    try:
+        file_counted(counting, report, settings, tags)
+    except (LibraryError, SourceError) as error:
+        return f"These repetitions cannot be searched: {error}"
+    return ""
 
 
 def _count_remotely(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     client = connect(arguments.server, settings)
-    job = submit(client, "reps", arguments.source, {"exercise": arguments.exercise})
+    job = submit(client, "reps", arguments.source, asked(exercise=arguments.exercise, tags=arguments.tag))
     return client.result_json(see_through(client, job).id)

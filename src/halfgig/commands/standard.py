@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from contextlib import contextmanager
@@ -122,6 +123,16 @@ def _written(place: str) -> Iterator[None]:
     except OSError as error:
         detail = f"{place} cannot be written: {error.strerror or error}."
         raise BadRequest(detail, "Choose another place with -o.") from error
+
+
+def seconds(text: str) -> float:
+    """Seconds of a time as people write it: 90, 1:30 or 1:02:03.5. ValueError for what is none."""
+    total = 0.0
+    for part in text.split(":"):
+        total = 60 * total + float(part)
+    if not 0 <= total < math.inf:
+        raise ValueError(text)
+    return total
 
 
 def printable(text: str) -> str:

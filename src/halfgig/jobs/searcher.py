@@ -9,8 +9,12 @@ from halfgig.jobs.embedder import embedder_command
 from halfgig.jobs.library import LibraryThread
 from halfgig.jobs.remote import NoMeaning, RemoteEmbedder, lend_freely
 from halfgig.operations.admission import threads
+from halfgig.operations.searching import find_alike
 from halfgig.records import Answer
 from halfgig.retrieval import query
+from halfgig.retrieval.events import EventIndex
+from halfgig.retrieval.moments import MOTION
+from halfgig.retrieval.reading import read_question
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question
 from halfgig.store.sqlite import Library
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     import apsw
 
     from halfgig.jobs.remote import Lend
+    from halfgig.records import Query, Seconds
     from halfgig.retrieval.index import EmbeddingModel
     from halfgig.retrieval.query import Meaning
     from halfgig.settings import Settings
@@ -32,16 +37,22 @@ class Searcher:
     def __init__(self, library: LibraryThread, embedder: RemoteEmbedder) -> None:
         self.library, self.embedder = library, embedder
 
-    async def search(self, question: str, k: int = 5, *, keyword_only: bool = False) -> Answer:
-        """The k best moments. BadRequest where the question holds no word or k is out of range, LibraryError where
+    async def search(self, asked: Query) -> Answer:
+        """The best moments. BadRequest where the question holds no word or k is out of range, LibraryError where
         the library cannot be read.
         """
-        model = await self.library.ask(lambda connection: find_model(connection, question))
-        meaning, why = (None, "") if model is None or keyword_only else await self._find_meaning(model, question)
-        answer = await self.library.ask(lambda connection: find_hits(connection, question, meaning, k))
-        if answer is None or (model is None and not answer.hits):
-            return Answer(question.strip(), (), (NOTHING_INDEXED,))
+        parse_question(asked.text)  # what makes no sense is refused, whether there is a library or not
+        read = await self.library.ask(lambda connection: read_by_index(connection, asked.text))
+        meaning, why = await self._find_meaning(*read) if read and _wants_meaning(asked) else (None, "")
+        answer = await self.library.ask(lambda connection: find_hits(connection, asked, meaning))
+        if answer is None or (read is None and not answer.hits):
+            return Answer(asked.text.strip(), (), (NOTHING_INDEXED,))
         return replace(answer, notes=(*answer.notes, why)) if why else answer
+
+    async def search_alike(self, source: str, at: Seconds, asked: Query) -> Answer:
+        """The moments that mean most nearly what is said at a second of a source. NotFound where nothing is."""
+        answer = await self.library.ask(lambda connection: find_alike(connection, source, at, asked))
+        return Answer("", (), (NOTHING_INDEXED,)) if answer is None else answer
 
     async def close(self) -> None:
         """Stop the embedder and close the library."""
@@ -50,7 +61,7 @@ class Searcher:
 
     async def _find_meaning(self, model: EmbeddingModel, question: str) -> tuple[Meaning | None, str]:
         try:
-            return await self.embedder.meaning(model, question.strip()), ""
+            return await self.embedder.meaning(model, question), ""
         except NoMeaning as why:
             return None, str(why)
 
@@ -62,12 +73,16 @@ def open_searcher(settings: Settings, lend: Lend = lend_freely) -> Searcher:
     return Searcher(LibraryThread(settings.library_path), embedder)
 
 
-def find_model(connection: apsw.Connection, question: str) -> EmbeddingModel | None:
-    """The model of the index, None where nothing is indexed. BadRequest where the question holds no word."""
-    parse_question(question)
-    return SqliteIndex(connection).model
+def _wants_meaning(asked: Query) -> bool:
+    return not asked.keyword_only and asked.scope.kind != MOTION
 
 
-def find_hits(connection: apsw.Connection, question: str, meaning: Meaning | None, k: int) -> Answer:
+def read_by_index(connection: apsw.Connection, text: str) -> tuple[EmbeddingModel, str] | None:
+    """The model of the index and the question without its slips; None where nothing is indexed."""
+    index = SqliteIndex(connection)
+    return (index.model, read_question(text, index).meant) if index.model else None
+
+
+def find_hits(connection: apsw.Connection, asked: Query, meaning: Meaning | None) -> Answer:
     """The answer, by keyword where there is no meaning."""
-    return query.search(question, SqliteIndex(connection), meaning, Library(connection).shown, k)
+    return query.search(asked, SqliteIndex(connection), meaning, Library(connection), EventIndex(connection))

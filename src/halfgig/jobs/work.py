@@ -12,6 +12,7 @@ from halfgig.motion.report import as_json, rep_json
 from halfgig.operations.admission import speech_cost
 from halfgig.operations.counting import AUTO, Past, PoseModels, prepare_count
 from halfgig.operations.indexing import file_transcript
+from halfgig.operations.library import file_report
 from halfgig.operations.speech_models import SpeechModels
 from halfgig.operations.transcription import transcribe
 from halfgig.records import StoredSource
@@ -80,7 +81,13 @@ def do_index(work: Work) -> None:
         work.attempt.checkpoint({"whole": result})
     work.tools.speech.close_recognizer()
     work.telling.enter("indexing")
-    filed = file_transcript(_stored(work, result), _alive(work), settings=work.settings, report=work.telling.beat)
+    filed = file_transcript(
+        _stored(work, result),
+        _alive(work),
+        tags=work.options.get("tags", ()),
+        settings=work.settings,
+        report=work.telling.beat,
+    )
     trim()
     work.attempt.succeed({**result, "source_id": filed.source.id, "passages": filed.passages})
 
@@ -174,14 +181,14 @@ def still_holds(twin: Job, content: str, settings: Settings) -> bool:
 
 
 def _stored(work: Work, facts: Mapping[str, Any]) -> StoredSource:
-    """The source as the library is to know it."""
+    """The source as the library is to know it; of a report only its duration is told."""
     return StoredSource(
         id=work.fingerprint,
         address=work.address,
         title=work.source.title,
         duration=facts["duration"],
-        language=facts["language"],
-        model=facts["model"],
+        language=facts.get("language"),
+        model=facts.get("model", ""),
         added_at="",
         state="recognizing",
         attempt=0,
@@ -218,7 +225,10 @@ def do_reps(work: Work) -> None:
     work.admitted(counting.choice.model, counting.choice.needs, counting.choice.peak)
     work.telling.enter("counting")
     report = counting.run()
-    work.attempt.succeed(as_json(report), reps=keeper.rest(report))
+    result = as_json(report)
+    known = _stored(work, {"duration": counting.info.duration})
+    file_report(known, result, tags=work.options.get("tags", ()), settings=work.settings)
+    work.attempt.succeed(result, reps=keeper.rest(report))
 
 
 def _poses(attempt: Attempt) -> Iterator[PoseAt]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from halfgig import pipelines
 from halfgig.errors import MissingStream
-from halfgig.media.source import open_source
+from halfgig.media.source import fingerprint, open_source
 from halfgig.memory.allocator import trim
 from halfgig.models.store import ModelStore
 from halfgig.motion.exercises import exercise_named
 from halfgig.motion.poses import PoseTracker
 from halfgig.operations.admission import admit_reps, log_memory, threads
+from halfgig.operations.library import file_report
 from halfgig.operations.transcription import ignore, look_into
-from halfgig.records import DecodeLog, SourceInfo
+from halfgig.records import DecodeLog, SourceInfo, StoredSource
 from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import IO
 
     from halfgig.models.pull import Listener
@@ -131,6 +132,23 @@ def prepare_count(
     if info is not UNKNOWN and not info.video:
         raise MissingStream(f"{source.title} has no moving picture.", "Give a video; sound alone can be transcribed.")
     return Counting(source, info, wanted, admit_reps(settings, info), settings, watch, report)
+
+
+def file_counted(counting: Counting, report: Mapping[str, Any], settings: Settings, tags: Iterable[str] = ()) -> None:
+    """Put what was counted into the library, where search finds it. Errors: LibraryError; SourceError for a pipe."""
+    source = counting.source
+    known = StoredSource(
+        id=fingerprint(source),
+        address=source.address,
+        title=source.title,
+        duration=counting.info.duration,
+        language=None,
+        model="",
+        added_at="",
+        state="unheard",
+        attempt=0,
+    )
+    file_report(known, report, settings=settings, tags=tags)
 
 
 def count_reps(

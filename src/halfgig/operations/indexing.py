@@ -44,6 +44,7 @@ class Indexed:
 def index(
     given: str | os.PathLike[str],
     *,
+    tags: Iterable[str] = (),
     settings: Settings | None = None,
     on_segment: Callable[[Segment], None] = ignore,
     on_start: Callable[[Transcription], None] = ignore,
@@ -51,6 +52,8 @@ def index(
     report: Listener = ignore,
 ) -> Indexed:
     """Transcribe a path or URL into the library and index its passages; what is there already is left as it is.
+
+    `tags` are given to it besides those that it has.
 
     Killed at any moment, it goes on from the last segment when it is called again. `on_start` hears the transcription
     before it runs, `on_segment` each segment once it is on disk, `watch` the position in seconds.
@@ -63,11 +66,13 @@ def index(
         library = Library(connection)
         known = library.shown(source_id)
         if known:
-            return Indexed(known, SqliteIndex(connection).count(source_id), known=True)
+            library.tag(source_id, tags)
+            return Indexed(library.source(source_id) or known, SqliteIndex(connection).count(source_id), known=True)
         heard = library.heard(source_id)
         transcription = transcribe(origin, settings=settings, resume_at=heard, watch=watch, report=report)
         on_start(transcription)
         source = _write_transcript(library, source_id, transcription, on_segment)
+        library.tag(source_id, tags)
         trim()
         passages = _write_index(connection, library, source, settings, report)
         log_memory("indexed")
@@ -76,7 +81,12 @@ def index(
 
 
 def file_transcript(
-    known: StoredSource, segments: Iterable[Segment], *, settings: Settings, report: Listener = ignore
+    known: StoredSource,
+    segments: Iterable[Segment],
+    *,
+    tags: Iterable[str] = (),
+    settings: Settings,
+    report: Listener = ignore,
 ) -> Indexed:
     """Put a transcript that is whole into the library and index it; content that is there already stays as it is.
 
@@ -88,6 +98,7 @@ def file_transcript(
         source = library.add_source(
             known.id, known.address, known.title, known.model, duration=known.duration, language=known.language
         )
+        library.tag(source.id, tags)
         if source.state == "ready":
             return Indexed(source, SqliteIndex(connection).count(source.id), known=True)
         source = library.restart(source.id, known.model, known.language)
@@ -125,5 +136,6 @@ def _write_index(
     store = ModelStore(settings.models_dir, offline=settings.offline)
     embedder = SentenceEmbedder(store.ensure(EMBEDDER, report=report), EMBEDDER, threads(settings))
     index = SqliteIndex(connection, EmbeddingModel(EMBEDDER, embedder.dim))
+    index.learn(embedder.words)
     embedded = pipelines.embed(library.segments(source.id), embedder, settings.embedding_batch_size)
     return index.replace(source.id, embedded, lambda: library.finish(source))

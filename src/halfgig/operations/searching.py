@@ -5,40 +5,73 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from halfgig.errors import ModelError
+from halfgig.errors import BadRequest, ModelError
 from halfgig.memory import budget
 from halfgig.models.store import ModelStore
 from halfgig.operations.admission import room, threads
+from halfgig.records import Query, Scope
 from halfgig.retrieval import query
+from halfgig.retrieval.events import EventIndex
+from halfgig.retrieval.moments import MOTION
+from halfgig.retrieval.reading import read_question
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
-    from halfgig.records import Answer
+    import apsw
+
+    from halfgig.records import Answer, Seconds
     from halfgig.retrieval.index import Index
     from halfgig.retrieval.query import Meaning
 
 
-def search(question: str, *, k: int = 5, keyword_only: bool = False, settings: Settings | None = None) -> Answer:
+def search(
+    question: str,
+    *,
+    k: int = 5,
+    keyword_only: bool = False,
+    grouped: bool = False,
+    scope: Scope | None = None,
+    settings: Settings | None = None,
+) -> Answer:
     """The k best moments for a question in words; "quoted phrases" must occur. By meaning and by keyword, fused.
 
-    Where the embedding model does not fit or is not there, the answer is by keyword, and its notes say so.
-    Errors: BadRequest for a question without words, LibraryError where nothing has been indexed.
+    With `grouped` the best moments of the k best sources, source by source. Where the embedding model does not fit or
+    is not there, the answer is by keyword, and its notes say so.
+    Errors: BadRequest for a question without words or a scope that means nothing, LibraryError where nothing has been
+    indexed.
     """
-    settings = settings or Settings.from_environment()
+    asked = Query(question, k, keyword_only, grouped, scope or Scope())
+    return find(asked, settings or Settings.from_environment())
+
+
+def find(asked: Query, settings: Settings) -> Answer:
+    """The same, for a query."""
     with open_library(settings.library_path, create=False) as connection:
         index = SqliteIndex(connection)
-        meaning, why = (None, "") if keyword_only else _find_meaning(question, index, settings)
-        answer = query.search(question, index, meaning, Library(connection).shown, k)
+        meaning, why = _find_meaning(asked, index, settings)
+        answer = query.search(asked, index, meaning, Library(connection), EventIndex(connection))
     return replace(answer, notes=(*answer.notes, why)) if why else answer
 
 
-def _find_meaning(question: str, index: Index, settings: Settings) -> tuple[Meaning | None, str]:
+def find_alike(connection: apsw.Connection, source: str, at: Seconds, asked: Query) -> Answer:
+    """The moments that mean most nearly what is said at a second of a source (an id, an address or a title).
+
+    No model is loaded. Errors: NotFound where nothing is said there.
+    """
+    library = Library(connection)
+    (*others, source_id) = library.within(Scope(sources=(source,))) or ()
+    if others:
+        raise BadRequest(f"The library has several sources named {source}.", "Use an id from: halfgig library list")
+    return query.search_alike(source_id, at, asked, SqliteIndex(connection), library)
+
+
+def _find_meaning(asked: Query, index: Index, settings: Settings) -> tuple[Meaning | None, str]:
     """The question's vector by the model that the index was made with; None and the reason where it cannot be had."""
     from halfgig.retrieval.vectors import SentenceEmbedder, meaning_of
 
-    if index.model is None:
+    if index.model is None or asked.keyword_only or asked.scope.kind == MOTION:
         return None, ""
     if budget.cost("search", "minilm").needs > room(settings):
         return None, "The embedding model does not fit into the memory that is left."
@@ -46,4 +79,5 @@ def _find_meaning(question: str, index: Index, settings: Settings) -> tuple[Mean
         folder = ModelStore(settings.models_dir, offline=settings.offline).locate(index.model.name)
     except ModelError as error:
         return None, str(error)
-    return meaning_of(question, SentenceEmbedder(folder, index.model.name, threads(settings))), ""
+    meant = read_question(asked.text, index).meant
+    return meaning_of(meant, SentenceEmbedder(folder, index.model.name, threads(settings))), ""

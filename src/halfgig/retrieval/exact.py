@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from halfgig.retrieval.index import Found, accept, check_vector
-from halfgig.retrieval.words import find_terms
+from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, check_vector
+from halfgig.retrieval.words import find_terms, find_words, one_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from halfgig.records import Floats, Passage, Vector
+    from halfgig.records import Floats, Passage, Seconds, Vector
     from halfgig.retrieval.index import Confirm, Embedded, EmbeddingModel
     from halfgig.retrieval.words import Question
 
@@ -40,14 +40,14 @@ class ExactIndex:
         """Forget the source's passages."""
         return len(self._passages.pop(source_id, []))
 
-    def nearest(self, vector: Floats, k: int, source_id: str | None = None) -> list[Found]:
+    def nearest(self, vector: Floats, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
         """The k passages with the highest cosine."""
         check_vector(vector, self.model)
         asked = np.asarray(vector)
-        found = [Found(owner, passage, _cosine(own, asked)) for owner, passage, own in self._all(source_id)]
+        found = [Found(owner, passage, _cosine(own, asked)) for owner, passage, own in self._within(bounds)]
         return sorted(found, key=lambda one: -one.score)[:k]
 
-    def matching(self, question: Question, k: int, source_id: str | None = None) -> list[Found]:
+    def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
         """The k passages with the highest bm25 (k1 1.2, b 0.75, as FTS5 has it)."""
         rows = [(owner, passage, [term.stem for term in find_terms(passage.text)]) for owner, passage, _ in self._all()]
         asked = [*question.phrases, *question.words]
@@ -57,9 +57,35 @@ class ExactIndex:
         found = [
             Found(owner, passage, sum(map(_saturated, row, rarity, [len(stems) / mean] * len(row))))
             for (owner, passage, stems), row in zip(rows, counts, strict=True)
-            if owner == (source_id or owner) and _answers(row, len(question.phrases))
+            if bounds.hold(owner, passage) and _answers(row, len(question.phrases))
         ]
         return sorted(found, key=lambda one: -one.score)[:k]
+
+    def vector_at(self, source_id: str, at: Seconds) -> tuple[Passage, Floats] | None:
+        """The passage said at this second of a source, else the next one, and its vector; None after the last."""
+        rows = self._passages.get(source_id, [])
+        return next(((passage, vector) for passage, vector in rows if passage.end > at), None)
+
+    def knows(self, word: str) -> bool:
+        """Whether any passage holds the word, in whatever form."""
+        (stem,) = one_word(word).stems
+        return any(term.stem == stem for _, passage, _ in self._all() for term in find_terms(passage.text))
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Words of the passages that begin with these letters, shortest first."""
+        begun = {word for word in self._words() if word.startswith(prefix)}
+        return sorted(begun, key=lambda word: (len(word), word))[:limit]
+
+    def resembling(self, word: str, limit: int) -> list[str]:
+        """Words of the passages that share runs of three letters with this one, those that share most first."""
+        shared = {other: len(_runs(word) & _runs(other)) for other in self._words()}
+        return sorted((other for other in shared if shared[other]), key=lambda other: -shared[other])[:limit]
+
+    def _words(self) -> set[str]:
+        return {word for _, passage, _ in self._all() for word in find_words(passage.text)}
+
+    def _within(self, bounds: Bounds) -> Iterator[tuple[str, Passage, Vector]]:
+        return (row for row in self._all() if bounds.hold(row[0], row[1]))
 
     def count(self, source_id: str | None = None) -> int:
         """How many passages the source, or the whole index, has."""
@@ -73,6 +99,11 @@ class ExactIndex:
 
 def _cosine(a: Vector, b: Vector) -> float:
     return float(a @ b / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12))
+
+
+def _runs(word: str) -> set[str]:
+    padded = f" {word} "
+    return {padded[place : place + 3] for place in range(len(padded) - 2)}
 
 
 def _occurrences(stems: list[str], run: tuple[str, ...]) -> int:

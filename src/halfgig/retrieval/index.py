@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import TypeAlias
 
-    from halfgig.records import Floats, Passage
+    from halfgig.records import Floats, Passage, Rank, Seconds
     from halfgig.retrieval.words import Question
 
     Embedded: TypeAlias = Iterable[tuple[Passage, Floats]]
@@ -29,11 +29,33 @@ class EmbeddingModel:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A passage an index found, and how well it fits: higher is better, comparable within one ranking only."""
+    """A passage an index found, and how well it fits: higher is better, comparable within one ranking only.
+
+    `kind` is speech or motion; `ranks` say how its score came to be, once rankings are fused.
+    """
 
     source_id: str
     passage: Passage
     score: float
+    kind: str = "speech"
+    ranks: tuple[Rank, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What part of an index is looked at: `sources` by id, None for all; what touches `after` to `before` seconds."""
+
+    sources: tuple[str, ...] | None = None
+    after: Seconds = -math.inf
+    before: Seconds = math.inf
+
+    def hold(self, source_id: str, passage: Passage) -> bool:
+        """Whether a passage lies within."""
+        inside = self.sources is None or source_id in self.sources
+        return inside and passage.end > self.after and passage.start < self.before
+
+
+EVERYWHERE = Bounds()
 
 
 def accept() -> None:
@@ -62,12 +84,28 @@ class Index(Protocol):
         """Forget the source's passages and return how many they were; 0 where it had none."""
         ...
 
-    def nearest(self, vector: Floats, k: int, source_id: str | None = None) -> list[Found]:
-        """The k passages, of one source or of all, nearest to this vector, best first; scores are cosines."""
+    def nearest(self, vector: Floats, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
+        """The k passages within bounds nearest to this vector, best first; scores are cosines."""
         ...
 
-    def matching(self, question: Question, k: int, source_id: str | None = None) -> list[Found]:
+    def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
         """The k passages that hold every phrase of the question, or where it has none any word, best first."""
+        ...
+
+    def vector_at(self, source_id: str, at: Seconds) -> tuple[Passage, Floats] | None:
+        """The passage said at this second of a source, else the next one, and its vector; None after the last."""
+        ...
+
+    def knows(self, word: str) -> bool:
+        """Whether any passage holds the word, in whatever form."""
+        ...
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Words of the passages that begin with these letters, shortest first."""
+        ...
+
+    def resembling(self, word: str, limit: int) -> list[str]:
+        """Words of the passages that share most runs of three letters with this one, best first."""
         ...
 
     def count(self, source_id: str | None = None) -> int:

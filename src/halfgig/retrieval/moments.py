@@ -5,42 +5,53 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from halfgig.records import Passage
+from halfgig.records import Passage, Rank
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Mapping
 
-    from halfgig.records import Seconds
     from halfgig.retrieval.index import Found
 
+SPEECH, MOTION = "speech", "motion"
 RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
+WEIGHTS = {"motion": 2.0}  # what is seen has this one ranking only, and holds every word of the question
 MAX_PASSAGES = 3  # joined into one moment: about two minutes of speech, still one answer to look at
+MAX_GROUPED = 3  # moments of one source where answers are grouped by source
 SURE_OVERLAP = 8  # characters: a shorter common end and beginning counts at word borders only
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A stretch of one source: its joined passages `first` to `last`, and where the best of them starts."""
+    """A stretch of one source: its joined passages `first` to `last`, and what was found best of them."""
 
     source_id: str
     first: int
     last: int
     passage: Passage
-    best: Seconds
-    score: float
+    best: Found
+
+    @property
+    def score(self) -> float:
+        """That of its best passage."""
+        return self.best.score
 
 
-def fuse(*rankings: Iterable[Found]) -> list[Found]:
-    """One ranking out of several: each passage scores the sum of 1 / (60 + its rank) over the rankings it is in."""
-    scores: dict[tuple[str, int], float] = {}
-    found: dict[tuple[str, int], Found] = {}
-    for ranking in rankings:
+def fuse(rankings: Mapping[str, Iterable[Found]]) -> list[Found]:
+    """One ranking out of several: what is found scores the sum of weight / (60 + its rank) over the rankings it is in.
+
+    Each of the found tells in `ranks` which ranking added what.
+    """
+    ranks: dict[tuple[str, str, int], list[Rank]] = {}
+    found: dict[tuple[str, str, int], Found] = {}
+    for name, ranking in rankings.items():
         for rank, one in enumerate(ranking, start=1):
-            key = one.source_id, one.passage.number
-            scores[key] = scores.get(key, 0.0) + 1 / (RANK_OFFSET + rank)
+            key = one.kind, one.source_id, one.passage.number
+            adds = WEIGHTS.get(name, 1.0) / (RANK_OFFSET + rank)
+            ranks.setdefault(key, []).append(Rank(name, rank, one.score, adds))
             found.setdefault(key, one)
-    best = sorted(scores, key=lambda key: (-scores[key], key))
-    return [replace(found[key], score=scores[key]) for key in best]
+    scored = {key: sum(rank.adds for rank in told) for key, told in ranks.items()}
+    best = sorted(scored, key=lambda key: (-scored[key], key))
+    return [replace(found[key], score=scored[key], ranks=tuple(ranks[key])) for key in best]
 
 
 def join_moments(ranked: Iterable[Found], k: int) -> list[Moment]:
@@ -59,20 +70,31 @@ def join_moments(ranked: Iterable[Found], k: int) -> list[Moment]:
     return moments
 
 
+def group_moments(moments: Iterable[Moment], k: int) -> Iterator[Moment]:
+    """Yield the best moments of the k best sources, up to three each, source by source; best first in each."""
+    sources: dict[str, list[Moment]] = {}
+    for moment in moments:
+        if moment.source_id in sources or len(sources) < k:
+            sources.setdefault(moment.source_id, []).append(moment)
+    for found in sources.values():
+        yield from found[:MAX_GROUPED]
+
+
 def _moment(one: Found) -> Moment:
     number = one.passage.number
-    return Moment(one.source_id, number, number, one.passage, one.passage.start, one.score)
+    return Moment(one.source_id, number, number, one.passage, one)
 
 
 def _overlap(moment: Moment, one: Found) -> bool:
     here, there = moment.passage, one.passage
-    return moment.source_id == one.source_id and there.start < here.end and here.start < there.end
+    alike = moment.source_id == one.source_id and moment.best.kind == one.kind
+    return alike and there.start < here.end and here.start < there.end
 
 
 def _joined(moment: Moment, one: Found) -> Moment:
     """The moment with a neighbour joined on; as it was where the other is no neighbour, or it is long enough."""
     number = one.passage.number
-    if moment.last - moment.first + 1 >= MAX_PASSAGES:
+    if moment.last - moment.first + 1 >= MAX_PASSAGES or one.kind != SPEECH:
         return moment
     if number == moment.first - 1:
         return replace(moment, first=number, passage=_join(one.passage, moment.passage))

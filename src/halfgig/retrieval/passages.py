@@ -113,7 +113,12 @@ def _sentences(pieces: Iterable[_Piece]) -> Iterator[list[_Piece]]:
 
 def _ends_sentence(piece: _Piece, weight: int) -> bool:
     soft = piece.closes and weight >= SOFT_SENTENCE
-    return soft or weight >= MAX_SENTENCE or _SENTENCE_END.search(piece.text) is not None
+    return soft or weight >= MAX_SENTENCE or ends_sentence(piece.text)
+
+
+def ends_sentence(text: str) -> bool:
+    """Whether the text ends with a mark that ends a sentence."""
+    return _SENTENCE_END.search(text) is not None
 
 
 def _runs(sentences: Iterable[list[_Piece]]) -> Iterator[list[_Piece]]:
@@ -133,7 +138,7 @@ def _tail(run: Sequence[_Piece]) -> list[_Piece]:
     """What a passage hands on to the next: its last sentences, else segments, that fit, else its last words."""
     near = _last(run, MAX_OVERLAP)
     before = [piece for piece, _ in pairwise(run[near - 1 :])]
-    sentences = [near + n for n, piece in enumerate(before) if _SENTENCE_END.search(piece.text)]
+    sentences = [near + n for n, piece in enumerate(before) if ends_sentence(piece.text)]
     segments = [near + n for n, piece in enumerate(before) if piece.closes]
     first = next(iter([*sentences, *segments]), _last(run, CUT_OVERLAP))
     return list(run[first:])

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from importlib import resources
+import json
 from typing import TYPE_CHECKING, cast
 
-from halfgig.errors import LibraryError
 from halfgig.records import Passage
-from halfgig.retrieval.index import EmbeddingModel, Found, accept, check_model, check_vector
-from halfgig.retrieval.words import TOKENIZER, spaced
+from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, check_vector
+from halfgig.retrieval.tables import BITS_WIDTH, prepare
+from halfgig.retrieval.vocabulary import SqliteVocabulary
+from halfgig.retrieval.words import spaced
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     import apsw
 
-    from halfgig.records import Floats
-    from halfgig.retrieval.index import Confirm, Embedded
+    from halfgig.records import Floats, Seconds
+    from halfgig.retrieval.index import Confirm, Embedded, EmbeddingModel
     from halfgig.retrieval.words import Asked, Question
 
-SCHEMA = 1  # of the index's tables; a file with another was made by another halfgig
 MAX_K = 4096  # of one nearest-vector query, by sqlite-vec
+EXACT = 20_000  # passages that are all compared with, in about 20 ms; of more the signs are compared first
+PICKED = 8  # times as many as are asked for are picked by their signs, and then compared by their cosines
+LEAST_PICKED = 400
 
 # New passages wait here, in a file of this connection alone, until the last has arrived: it needs no lock while they
 # are embedded, and nothing is left of it when the process dies.
@@ -28,6 +33,7 @@ _CLEAR_ARRIVALS = "DELETE FROM temp.arrivals"
 _ARRIVE = "INSERT INTO temp.arrivals VALUES (?, ?, ?, ?, ?, ?)"
 
 _FORGET_VECTORS = "DELETE FROM passage_vectors WHERE id IN (SELECT id FROM passages WHERE source_id = :source_id)"
+_FORGET_BITS = "DELETE FROM passage_bits WHERE id IN (SELECT id FROM passages WHERE source_id = :source_id)"
 _FORGET = (
     "DELETE FROM passage_words WHERE rowid IN (SELECT id FROM passages WHERE source_id = :source_id)",
     "DELETE FROM passages WHERE source_id = :source_id",
@@ -41,16 +47,26 @@ _SETTLE = (
  SELECT p.id, p.source_id, a.vector FROM passages p JOIN temp.arrivals a USING (number)
  WHERE p.source_id = :source_id""",
 )
+_SETTLE_BITS = """INSERT INTO passage_bits (id, bits) SELECT p.id, vec_quantize_binary(a.vector)
+ FROM passages p JOIN temp.arrivals a USING (number) WHERE p.source_id = :source_id"""
 
 _NEAREST = """SELECT p.source_id, p.number, p."start", p."end", p.text, 1 - v.distance AS score
  FROM passage_vectors v JOIN passages p ON p.id = v.id
  WHERE v.vector MATCH :vector AND v.k = :k {within} ORDER BY v.distance, p.id"""
+_NEAREST_BY_BITS = """WITH picked AS MATERIALIZED (
+  SELECT b.id FROM passage_bits b WHERE b.bits MATCH vec_quantize_binary(:vector) AND b.k = :picked {within})
+ SELECT p.source_id, p.number, p."start", p."end", p.text, 1 - vec_distance_cosine(v.vector, :vector) AS score
+ FROM picked JOIN passage_vectors v ON v.id = picked.id JOIN passages p ON p.id = picked.id
+ ORDER BY score DESC, p.id LIMIT :k"""
 _MATCHING = """SELECT p.source_id, p.number, p."start", p."end", p.text, -w.rank AS score
  FROM (SELECT rowid AS id, rank FROM passage_words WHERE passage_words MATCH :expression {within}
  ORDER BY rank LIMIT :k) w JOIN passages p ON p.id = w.id ORDER BY w.rank, p.id"""
-_OF_SOURCE = "AND rowid IN (SELECT id FROM passages WHERE source_id = :source_id)"
-_RECORD = "INSERT INTO index_facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+_WITHIN = "AND {id} IN (SELECT id FROM passages WHERE {condition})"
+_VECTOR_AT = """SELECT p.number, p."start", p."end", p.text, v.vector
+ FROM (SELECT * FROM passages WHERE source_id = :source_id AND "end" > :at ORDER BY number LIMIT 1) p
+ JOIN passage_vectors v ON v.id = p.id"""
 _COUNT = "SELECT count(*) FROM passages WHERE :source_id IS NULL OR source_id = :source_id"
+_COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM passages {where} LIMIT :most)"
 
 
 class SqliteIndex:
@@ -60,27 +76,32 @@ class SqliteIndex:
     BadRequest where the index was made with another model and still holds passages.
     """
 
-    def __init__(self, connection: apsw.Connection, model: EmbeddingModel | None = None) -> None:
+    def __init__(self, connection: apsw.Connection, model: EmbeddingModel | None = None, *, exact: int = EXACT) -> None:
         self._connection = connection
-        self.model = _prepare(connection, model)
+        self._exact = exact
+        self.model = prepare(connection, model)
+        self._vocabulary = SqliteVocabulary(connection)
 
     def replace(self, source_id: str, embedded: Embedded, confirm: Confirm = accept) -> int:
         """Put these passages in the place of all that the source had, in one transaction after the last arrived."""
         self._connection.execute(_OPEN_ARRIVALS)
         self._connection.execute(_CLEAR_ARRIVALS)
+        words: set[str] = set()
         try:
             for passage, vector in embedded:
                 check_vector(vector, self.model)
                 self._connection.execute(_ARRIVE, _arrival(passage, vector))
-            return self._settle(source_id, confirm)
+                words |= self._vocabulary.unknown(passage.text, words)
+            return self._settle(source_id, words, confirm)
         finally:
             self._connection.execute(_CLEAR_ARRIVALS)
 
-    def _settle(self, source_id: str, confirm: Confirm) -> int:
+    def _settle(self, source_id: str, words: set[str], confirm: Confirm) -> int:
         with self._connection:
             self._forget(source_id)
-            for statement in _SETTLE:
+            for statement in (*_SETTLE, _SETTLE_BITS) if self._has_bits else _SETTLE:
                 self._connection.execute(statement, {"source_id": source_id})
+            self._vocabulary.add(words)
             confirm()
         return self.count(source_id)
 
@@ -92,27 +113,80 @@ class SqliteIndex:
         return passages
 
     def _forget(self, source_id: str) -> None:
-        for statement in (_FORGET_VECTORS, *_FORGET) if self.model else _FORGET:
+        statements = [*([_FORGET_BITS] if self._has_bits else []), *([_FORGET_VECTORS] if self.model else []), *_FORGET]
+        for statement in statements:
             self._connection.execute(statement, {"source_id": source_id})
 
-    def nearest(self, vector: Floats, k: int, source_id: str | None = None) -> list[Found]:
-        """The k passages with the highest cosine, found by comparing with every one."""
-        check_vector(vector, self.model)
-        statement = _NEAREST.format(within="" if source_id is None else "AND v.source_id = :source_id")
-        return self._found(statement, vector=_blob(vector), k=min(k, MAX_K), source_id=source_id)
+    def nearest(self, vector: Floats, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
+        """The k passages with the highest cosine.
 
-    def matching(self, question: Question, k: int, source_id: str | None = None) -> list[Found]:
+        Compared with every one up to `exact` of them; of more, those are compared whose signs agree best.
+        """
+        check_vector(vector, self.model)
+        k = min(k, MAX_K)
+        picked = min(max(PICKED * k, LEAST_PICKED), MAX_K)
+        by_bits = self._has_bits and self._are_many(bounds)
+        statement, id = (_NEAREST_BY_BITS, "b.id") if by_bits else (_NEAREST, "v.id")
+        return self._found(statement, bounds, id, vector=_blob(vector), k=k, picked=picked)
+
+    def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
         """The k passages with the highest bm25."""
-        statement = _MATCHING.format(within="" if source_id is None else _OF_SOURCE)
-        return self._found(statement, expression=_expression(question), k=k, source_id=source_id)
+        return self._found(_MATCHING, bounds, "rowid", expression=_expression(question), k=k)
+
+    def vector_at(self, source_id: str, at: Seconds) -> tuple[Passage, Floats] | None:
+        """The passage said at this second of a source, else the next one, and its vector; None after the last."""
+        if self.model is None:
+            return None
+        row = self._connection.execute(_VECTOR_AT, {"source_id": source_id, "at": at}).fetchone()
+        return (Passage(*row[:4]), memoryview(row[4]).cast("f")) if row else None
 
     def count(self, source_id: str | None = None) -> int:
         """How many passages the source, or the whole index, has."""
         return int(self._connection.execute(_COUNT, {"source_id": source_id}).get)
 
-    def _found(self, statement: str, **values: str | int | bytes | None) -> list[Found]:
-        rows = self._connection.execute(statement, values)
+    def learn(self, words: Callable[[], Iterable[str]]) -> None:
+        """Words that the embedding model has whole, and that are therefore no slips; called for once only."""
+        self._vocabulary.learn(words)
+
+    def knows(self, word: str) -> bool:
+        """Whether any passage holds the word, in whatever form, or the embedding model has it whole."""
+        return self._vocabulary.knows(word)
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Words of the passages that begin with these letters, shortest first."""
+        return self._vocabulary.beginning(prefix, limit)
+
+    def resembling(self, word: str, limit: int) -> list[str]:
+        """Words of the passages that share most runs of three letters with this one, best first."""
+        return self._vocabulary.resembling(word, limit)
+
+    @property
+    def _has_bits(self) -> bool:
+        return self.model is not None and self.model.dim % BITS_WIDTH == 0
+
+    def _are_many(self, bounds: Bounds) -> bool:
+        condition = conditions(bounds)
+        statement = _COUNT_UP_TO.format(where=f"WHERE {condition}" if condition else "")
+        return int(self._connection.execute(statement, bound_values(bounds, most=self._exact + 1)).get) > self._exact
+
+    def _found(self, statement: str, bounds: Bounds, id: str, **values: str | int | bytes) -> list[Found]:
+        condition = conditions(bounds)
+        within = _WITHIN.format(id=id, condition=condition) if condition else ""
+        rows = self._connection.execute(statement.format(within=within), bound_values(bounds, **values))
         return [Found(row[0], Passage(*row[1:5]), row[5]) for row in rows]
+
+
+def conditions(bounds: Bounds) -> str:
+    """The SQL condition of rows within bounds; empty where there are none."""
+    of_sources = "source_id IN (SELECT value FROM json_each(:sources))" if bounds.sources is not None else ""
+    timed = (bounds.after, bounds.before) != (EVERYWHERE.after, EVERYWHERE.before)
+    of_time = '"end" > :after AND "start" < :before' if timed else ""
+    return " AND ".join(filter(None, (of_sources, of_time)))
+
+
+def bound_values(bounds: Bounds, **values: str | int | bytes) -> dict[str, str | int | float | bytes | None]:
+    """The values of `conditions`, and others."""
+    return {"sources": json.dumps(bounds.sources), "after": bounds.after, "before": bounds.before, **values}
 
 
 def _arrival(passage: Passage, vector: Floats) -> tuple[int, float, float, str, str, bytes]:
@@ -125,67 +199,10 @@ def _blob(vector: Floats) -> bytes:
 
 def _expression(question: Question) -> str:
     """The question in FTS5's language: every phrase, and for the ranking any word. Stems of words are safe to quote."""
-    anything = " OR ".join(_quoted(run) for run in (*question.phrases, *question.words))
-    return " AND ".join([*(_quoted(run) for run in question.phrases), f"({anything})"])
+    anything = " OR ".join(quoted(run) for run in (*question.phrases, *question.words))
+    return " AND ".join([*(quoted(run) for run in question.phrases), f"({anything})"])
 
 
-def _quoted(run: Asked) -> str:
+def quoted(run: Asked) -> str:
+    """The run as FTS5's language has it, whatever it holds."""
     return '"' + spaced(run.text).replace('"', '""') + '"'
-
-
-def _prepare(connection: apsw.Connection, model: EmbeddingModel | None) -> EmbeddingModel | None:
-    """Make what tables are missing, and return the model the index is of; takes no write lock where all is there."""
-    facts = _facts(connection)
-    if not facts or (model is not None and _recorded(facts) != model):
-        with connection:
-            facts = _facts(connection) or _create(connection)
-            if model is not None:
-                facts |= _adopt(connection, facts, model)
-    _check_schema(facts)
-    return _recorded(facts)
-
-
-def _facts(connection: apsw.Connection) -> dict[str, str]:
-    if not connection.table_exists("main", "index_facts"):
-        return {}
-    return dict(connection.execute("SELECT name, value FROM index_facts"))
-
-
-def _recorded(facts: dict[str, str]) -> EmbeddingModel | None:
-    return EmbeddingModel(facts["model"], int(facts["dim"])) if "model" in facts else None
-
-
-def _create(connection: apsw.Connection) -> dict[str, str]:
-    connection.execute(_schema("sqlite.sql", tokenizer=" ".join(TOKENIZER)))
-    connection.execute(_RECORD, ("schema", str(SCHEMA)))
-    return {"schema": str(SCHEMA)}
-
-
-def _adopt(connection: apsw.Connection, facts: dict[str, str], model: EmbeddingModel) -> dict[str, str]:
-    """Make the table of vectors for this model; an index that holds no passage may change its model."""
-    _check_schema(facts)
-    recorded = _recorded(facts)
-    if recorded == model:  # another process was first
-        return {}
-    if recorded is not None and connection.execute(_COUNT, {"source_id": None}).get:
-        check_model(model, recorded)
-    connection.execute("DROP TABLE IF EXISTS passage_vectors")
-    connection.execute(_schema("sqlite_vectors.sql", dim=str(model.dim)))
-    made = {"model": model.name, "dim": str(model.dim)}
-    connection.executemany(_RECORD, made.items())
-    return made
-
-
-def _check_schema(facts: dict[str, str]) -> None:
-    if facts["schema"] != str(SCHEMA):
-        raise LibraryError(
-            f"The index has schema {facts['schema']}, and this halfgig knows schema {SCHEMA}.",
-            "Upgrade halfgig, or set HALFGIG_DATA to another folder.",
-        )
-
-
-def _schema(name: str, **values: str) -> str:
-    text = (resources.files("halfgig.retrieval") / "schema" / name).read_text("utf-8")
-    for key, value in values.items():
-        text = text.replace(f":{key}", value)
-    return text

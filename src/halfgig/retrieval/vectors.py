@@ -45,6 +45,12 @@ class SentenceEmbedder:
         self._encoder = _open_encoder(folder, threads)
         self.dim = int(self.embed(["dim"]).shape[1])
 
+    def words(self) -> Iterator[str]:
+        """Yield the words of three letters or more that the model has whole, in lower case: none of them is a slip."""
+        for piece in self._tokenizer.get_vocab():
+            if len(piece) >= 3 and piece.isalpha():
+                yield piece.lower()
+
     def embed(self, texts: Sequence[str]) -> Vector:
         """(n, dim) float32, each row of length 1: the mean over the text's wordpieces of the encoder's last layer.
 

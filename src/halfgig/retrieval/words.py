@@ -20,6 +20,7 @@ MAX_WORDS = 64  # of one question; more would say no more, and make a slow query
 
 # The tokenizer of the keyword index, told to FTS5 and used here, so that what is found is what is marked.
 TOKENIZER = ("porter", "unicode61", "remove_diacritics", "2")
+UNSTEMMED = TOKENIZER[1:]
 
 # English words that nearly every passage holds: as keywords they only add noise, and slow the query down.
 _FILLERS = (
@@ -41,22 +42,41 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One thing to look for: a run of words as typed, and their stems in order.
+    """One thing to look for: a run of words as typed, and their stems in order; with `open_end` only its beginning.
 
     A word of Chinese or Japanese is a run of several stems, because it is indexed by character.
     """
 
     text: str = field(compare=False)
     stems: tuple[str, ...]
+    open_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked: the text as typed, its `words` (any may be found), its `phrases` (all must be)."""
+    """What is asked: the text as typed, its words (any may be found), its `phrases` (all must be).
+
+    `choices` has for each word that was typed what may stand for it: itself, or what it was read as. `mended` tells the
+    slips of the pen: as typed, and as read.
+    """
 
     text: str
-    words: tuple[Asked, ...]
+    choices: tuple[tuple[Asked, ...], ...]
     phrases: tuple[Asked, ...] = ()
+    mended: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def words(self) -> tuple[Asked, ...]:
+        """Every word that is looked for."""
+        return _distinct(word for choice in self.choices for word in choice)
+
+    @property
+    def meant(self) -> str:
+        """The text without its slips."""
+        text = self.text
+        for typed, read in self.mended:
+            text = re.sub(rf"\b{re.escape(typed)}\b", lambda _, read=read: read, text)  # type: ignore[misc]
+        return text
 
 
 def parse_question(text: str) -> Question:
@@ -66,28 +86,35 @@ def parse_question(text: str) -> Question:
     loose = " ".join(parts[::2]) if closed else " ".join(parts)
     quoted = parts[1::2] if closed else []
     phrases = [phrase for phrase in map(_phrase, quoted) if phrase.stems]
-    words = _telling(list(_words(loose)), alone=not phrases)
+    words = telling(list(_words(loose)), alone=not phrases)
     if not words and not phrases:
         raise BadRequest("The question holds no word to search for.", "Type a word that was said, or a question.")
-    return Question(text.strip(), _distinct(words), _distinct(phrases))
+    return Question(text.strip(), tuple((word,) for word in _distinct(words)), _distinct(phrases))
 
 
 def _distinct(runs: Iterable[Asked]) -> tuple[Asked, ...]:
     return tuple(islice(dict.fromkeys(runs), MAX_WORDS))
 
 
-def _phrase(text: str) -> Asked:
+def _phrase(text: str, *, open_end: bool = False) -> Asked:
     terms = list(find_terms(text))
-    return Asked(" ".join(text[term.start : term.end] for term in terms), tuple(term.stem for term in terms))
+    typed = " ".join(text[term.start : term.end] for term in terms)
+    return Asked(typed, tuple(term.stem for term in terms), open_end)
+
+
+def one_word(text: str) -> Asked:
+    """A single word to look for."""
+    return _phrase(text)
 
 
 def _words(text: str) -> Iterator[Asked]:
-    """Yield the words; neighbouring characters of a script without spaces are one word."""
+    """Yield the words, characters of a script without spaces that touch being one; an asterisk ends a beginning."""
     terms = list(find_terms(text))
     breaks = [n for n in range(1, len(terms)) if not _one_word(text, terms[n - 1], terms[n])]
     for first, after in pairwise([0, *breaks, len(terms)]):
         if first < after:
-            yield _phrase(text[terms[first].start : terms[after - 1].end])
+            end = terms[after - 1].end
+            yield _phrase(text[terms[first].start : end], open_end=text.startswith("*", end))
 
 
 def _one_word(text: str, left: Term, right: Term) -> bool:
@@ -95,10 +122,10 @@ def _one_word(text: str, left: Term, right: Term) -> bool:
     return touching and all(UNSPACED_CHARACTER.match(text[term.start]) for term in (left, right))
 
 
-def _telling(words: list[Asked], *, alone: bool) -> list[Asked]:
+def telling(words: Sequence[Asked], *, alone: bool) -> list[Asked]:
     """Leave out filler words, unless nothing else is asked."""
-    telling = [word for word in words if word.stems not in _filler_stems()]
-    return telling or (words if alone else [])
+    told = [word for word in words if word.stems not in _filler_stems()]
+    return told or (list(words) if alone else [])
 
 
 @cache
@@ -112,12 +139,23 @@ def find_terms(text: str) -> Iterator[Term]:
     for piece in spaced(text).split(" "):
         place = text.index(piece, place)
         raw = piece.encode("utf-8", "replace")
-        for start, end, stem in cast(
-            "list[tuple[int, int, str]]", _tokenizer()(raw, apsw.FTS5_TOKENIZE_DOCUMENT, None)
-        ):
+        for start, end, stem in _tokens(raw, TOKENIZER):
             first = place + len(raw[:start].decode())
             yield Term(first, first + len(raw[start:end].decode()), stem)
         place += len(piece)
+
+
+def find_words(text: str) -> list[str]:
+    """The words of a text in lower case and without accents, as they are written and not as they are stemmed.
+
+    Left out is what nobody misspells: numbers, what is shorter than three letters, scripts without spaces.
+    """
+    found = (word for _, _, word in _tokens(text.encode("utf-8", "replace"), UNSTEMMED))
+    return [word for word in found if word.isalpha() and len(word) >= 3 and not UNSPACED_CHARACTER.search(word)]
+
+
+def _tokens(raw: bytes, tokenizer: tuple[str, ...]) -> list[tuple[int, int, str]]:
+    return cast("list[tuple[int, int, str]]", _tokenizer(tokenizer)(raw, apsw.FTS5_TOKENIZE_DOCUMENT, None))
 
 
 def spaced(text: str) -> str:
@@ -126,8 +164,8 @@ def spaced(text: str) -> str:
 
 
 @cache
-def _tokenizer() -> apsw.FTS5Tokenizer:
-    name, *arguments = TOKENIZER
+def _tokenizer(tokenizer: tuple[str, ...]) -> apsw.FTS5Tokenizer:
+    name, *arguments = tokenizer
     return apsw.Connection(":memory:").fts5_tokenizer(name, arguments)
 
 
@@ -141,6 +179,12 @@ def mark(text: str, question: Question) -> str:
             marked += [text[place:start], "[[", text[start:end], "]]"]
             place = end
     return "".join([*marked, text[place:]])
+
+
+def find_runs(text: str, question: Question) -> int:
+    """How many of the question's words and phrases a text holds."""
+    terms = list(find_terms(text))
+    return sum(next(_places(terms, run.stems), None) is not None for run in (*question.words, *question.phrases))
 
 
 def _places(terms: Sequence[Term], run: tuple[str, ...]) -> Iterator[tuple[int, int]]:

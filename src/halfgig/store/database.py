@@ -20,8 +20,10 @@ FIRST_WAIT, LONGEST_WAIT, MOST_WAITS = 0.001, 0.05, 206  # seconds, doubled each
 CACHE_KIB = 2_000  # of pages that a connection holds; nothing is memory-mapped, so that memory stays bounded
 MAX_JOURNAL = 16 * 1024 * 1024  # bytes of the write-ahead log that are kept between checkpoints
 
-_PRAGMAS = f"""PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON; PRAGMA cache_size = -{CACHE_KIB};
+# Foreign keys come last: while a schema file makes a table anew, its rows may not take others with them.
+_PRAGMAS = f"""PRAGMA foreign_keys = OFF; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{CACHE_KIB};
 PRAGMA mmap_size = 0; PRAGMA journal_size_limit = {MAX_JOURNAL}"""
+_KEYS_ON = "PRAGMA foreign_keys = ON"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,7 @@ def connect(path: Path, design: Design) -> apsw.Connection:
     try:
         connection.execute(_PRAGMAS)
         _migrate(connection, path, design)
+        connection.execute(_KEYS_ON)
     except BaseException:
         connection.close()
         raise

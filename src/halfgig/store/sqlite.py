@@ -5,27 +5,29 @@ from __future__ import annotations
 import json
 import math
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from halfgig.errors import BadRequest, LibraryError
+from halfgig.errors import BadRequest, LibraryError, NotFound
 from halfgig.records import Segment, StoredSource, Word
 from halfgig.store.database import Design, connect, translated
+from halfgig.store.scope import NAMED, check_tag, source_conditions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     import apsw
 
-    from halfgig.records import Seconds
+    from halfgig.records import Scope, Seconds
 
 DESIGN = Design(
     name="library",
     application_id=0x48414C46,  # "HALF"
     package="halfgig.store",
-    schema=1,
+    schema=2,
     restore="Restore it from a backup, or move it away and index the sources again.",
 )
 
@@ -39,13 +41,21 @@ _TAKE_MODEL = """UPDATE sources SET model = :model, language = :language, state 
  WHERE id = :id AND state != 'ready' AND model != :model"""
 _RESTART = """UPDATE sources SET state = 'recognizing', attempt = attempt + 1, model = :model, language = :language
  WHERE id = :id"""
-_SOURCE = "SELECT id, address, title, duration, language, model, added_at, state, attempt FROM sources"
+_NOTE = """INSERT INTO sources (id, address, title, duration, model, added_at, state)
+ VALUES (:id, :address, :title, :duration, '', :now, 'unheard')
+ ON CONFLICT (id) DO UPDATE SET address = :address, title = :title, duration = coalesce(:duration, duration)"""
+_TAG = "INSERT OR IGNORE INTO tags VALUES (?, ?)"
+_SOURCE = """SELECT id, address, title, duration, language, model, added_at, state, attempt,
+ (SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE source_id = id ORDER BY tag)) FROM sources"""
+_MEANT = "SELECT id FROM sources WHERE {condition}"
 _APPEND = """INSERT INTO segments SELECT :source_id, coalesce(max(number) + 1, 0), :start, :end, :text, :words,
  :tokens, :temperature, :avg_logprob, :compression_ratio, :no_speech_prob FROM segments WHERE source_id = :source_id"""
 _FENCE = "SELECT 1 FROM sources WHERE id = ? AND attempt = ? AND state != 'ready'"
 _ADVANCE = "UPDATE sources SET state = :state, language = coalesce(:language, language) WHERE id = :id"
 _SEGMENTS = """SELECT number, "start", "end", text, words, tokens, temperature, avg_logprob, compression_ratio,
  no_speech_prob FROM segments WHERE source_id = ? AND number > ? ORDER BY number LIMIT 100"""
+_BETWEEN = """SELECT number, "start", "end", text, words, tokens, temperature, avg_logprob, compression_ratio,
+ no_speech_prob FROM segments WHERE source_id = ? AND "end" > ? AND "start" < ? ORDER BY number"""
 _OLDER = """WHERE :before IS NULL OR (added_at, id) < (SELECT added_at, id FROM sources WHERE id = :before)
  ORDER BY added_at DESC, id DESC LIMIT :limit"""
 _HEARD = 'SELECT max("end") FROM segments WHERE source_id = ?'
@@ -130,22 +140,22 @@ class Library:
 
     def sources(self) -> list[StoredSource]:
         """Every source, oldest first."""
-        return [StoredSource(*row) for row in self._connection.execute(f"{_SOURCE} ORDER BY added_at, id")]
+        return [_stored(row) for row in self._connection.execute(f"{_SOURCE} ORDER BY added_at, id")]
 
     def page(self, limit: int, before: str | None = None) -> list[StoredSource]:
         """Sources, newest first; the next page begins `before` the id of the last. Empty where that is not known."""
         rows = self._connection.execute(f"{_SOURCE} {_OLDER}", {"limit": limit, "before": before})
-        return [StoredSource(*row) for row in rows]
+        return [_stored(row) for row in rows]
 
     def source(self, source_id: str) -> StoredSource | None:
         """The source of this id, None where it is not known."""
         row = self._connection.execute(f"{_SOURCE} WHERE id = ?", (source_id,)).fetchone()
-        return StoredSource(*row) if row else None
+        return _stored(row) if row else None
 
-    def shown(self, source_id: str) -> StoredSource | None:
-        """The source of this id if it is ready to be shown in search, else None."""
+    def shown(self, source_id: str, kind: str = "speech") -> StoredSource | None:
+        """The source of this id if it is ready to be shown in search, else None. What is seen in it always is."""
         source = self.source(source_id)
-        return source if source is not None and source.state == "ready" else None
+        return source if source is not None and (kind != "speech" or source.state == "ready") else None
 
     def remove_source(self, source_id: str) -> bool:
         """Forget the source and its segments; False where it was not known."""
@@ -174,6 +184,38 @@ class Library:
     def finish(self, source: StoredSource) -> StoredSource:
         """Say that the index has every passage, and show the source in search: what an index's `confirm` is for."""
         return self._advance(source, "ready")
+
+    def note_source(self, source_id: str, address: str, title: str, duration: Seconds | None) -> StoredSource:
+        """Know a source whose transcript nobody has asked for; one that is known takes the new address and title."""
+        values: dict[str, str | float | None] = {"id": source_id, "duration": duration}
+        values |= {"address": _storable(address), "title": _storable(title)}
+        values["now"] = self._clock().isoformat(timespec="seconds")
+        self._connection.execute(_NOTE, values)
+        return self._known(source_id)
+
+    def tag(self, source_id: str, tags: Iterable[str]) -> None:
+        """Give a source more tags. BadRequest for one that is empty."""
+        rows = [(source_id, check_tag(tag)) for tag in tags]
+        with self._connection:
+            self._connection.executemany(_TAG, rows)
+
+    def within(self, scope: Scope) -> tuple[str, ...] | None:
+        """Ids of the sources that a scope means; None where it means all.
+
+        NotFound for a source that is not known, BadRequest for a day that is none.
+        """
+        condition, values = source_conditions(scope)
+        if not condition:
+            return None
+        for name in scope.sources:
+            if not self._connection.execute(_MEANT.format(condition=NAMED), (json.dumps([name]),)).fetchone():
+                raise NotFound(f"The library has no source named {name}.", "List them: halfgig library list")
+        return tuple(row[0] for row in self._connection.execute(_MEANT.format(condition=condition), values))
+
+    def segments_between(self, source_id: str, start: Seconds, end: Seconds) -> list[Segment]:
+        """The segments that touch this stretch of the source, in order."""
+        rows = self._connection.execute(_BETWEEN, (source_id, start, end))
+        return [_segment(row[1:]) for row in rows]
 
     def segments(self, source_id: str) -> Iterator[Segment]:
         """Yield the source's segments in order; holds a hundred, and no lock between them."""
@@ -204,6 +246,10 @@ class Library:
         if source is None:
             raise LibraryError(f"The library has no source {source_id}.", "List them: halfgig library list")
         return source
+
+
+def _stored(row: tuple[Any, ...]) -> StoredSource:
+    return replace(StoredSource(*row[:9]), tags=tuple(json.loads(row[9])))
 
 
 def _columns(segment: Segment) -> dict[str, str | float]:

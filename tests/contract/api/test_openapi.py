@@ -28,6 +28,7 @@ Site = Any
 
 FULL = 507  # an honest answer to an upload of an exabyte
 EXAMPLES = 25  # requests for each operation and mode
+LONGEST = 60_000  # characters of an address that httpx sends
 CHECKS = [
     status_code_conformance,
     content_type_conformance,
@@ -38,7 +39,7 @@ OPERATIONS = [
     *("GET /", "GET /problems", "GET /healthz", "GET /readyz", "GET /metrics", "GET /jobs", "POST /jobs"),
     *("GET /jobs/{job_id}", "DELETE /jobs/{job_id}", "POST /jobs/{job_id}/cancel", "POST /jobs/{job_id}/retry"),
     *("GET /jobs/{job_id}/result", "GET /jobs/{job_id}/transcript", "GET /jobs/{job_id}/events"),
-    *("GET /search", "GET /sources", "GET /sources/{source_id}", "DELETE /sources/{source_id}"),
+    *("GET /search", "GET /similar", "GET /sources", "GET /sources/{source_id}", "DELETE /sources/{source_id}"),
     "GET /sources/{source_id}/transcript",
     *("OPTIONS /uploads", "POST /uploads", "OPTIONS /uploads/{upload_id}", "HEAD /uploads/{upload_id}"),
     *("GET /uploads/{upload_id}", "PATCH /uploads/{upload_id}", "DELETE /uploads/{upload_id}"),
@@ -46,7 +47,7 @@ OPERATIONS = [
 # Of these, wrong requests are made too: the others have nothing but an id.
 ASKING = (
     *("GET /jobs", "POST /jobs", "GET /jobs/{job_id}/result", "GET /jobs/{job_id}/events", "POST /uploads"),
-    *("GET /search", "GET /sources"),
+    *("GET /search", "GET /similar", "GET /sources"),
 )
 
 
@@ -103,6 +104,7 @@ def test_answers_are_as_the_schema_says(
             if about is not None:
                 case.path_parameters[parameter] = about
         prepared = requests.Request(**case.as_transport_kwargs(base_url="http://localhost:8000")).prepare()
+        hypothesis.assume(len(prepared.url or "") < LONGEST)
         sent = [
             (k.encode("latin-1", "replace"), str(v).encode("latin-1", "replace")) for k, v in prepared.headers.items()
         ]

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig.records import Passage, Segment, Word
+from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.reps import Event
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.store.sqlite import Library, open_library
 
@@ -121,13 +123,90 @@ def test_sources_are_paged_newest_first(site: Site, path: Path) -> None:
     assert site.get("/sources", params={"before": "unknown"}).json()["sources"] == []
 
 
+def test_a_hit_tells_where_it_begins_and_how_it_scores(site: Site, rain: str) -> None:
+    (hit,) = site.get("/search", params={"q": "rainbow", "mode": "keyword"}).json()["hits"]
+    assert (hit["at"], hit["kind"]) == (0.0, "speech")
+    (rank,) = hit["ranks"]
+    assert (rank["ranking"], rank["rank"]) == ("keyword", 1)
+    assert rank["adds"] == pytest.approx(hit["score"])
+
+
+@pytest.mark.parametrize(
+    ("scope", "found"),
+    [
+        ({}, ["b", "a"]),
+        ({"source": "a" * 64}, ["a"]),
+        ({"source": ["aaaa", "Snow.mp4"]}, ["b", "a"]),
+        ({"language": "en"}, ["b", "a"]),
+        ({"language": "de"}, []),
+        ({"tag": "WEATHER"}, ["a"]),
+        ({"since": "2026-01-02"}, ["b"]),
+        ({"until": "2026-01-01"}, ["a"]),
+        ({"after": 4}, []),
+        ({"before": 1}, ["b", "a"]),
+        ({"kind": "motion"}, []),
+        ({"grouped": "true", "k": 1}, ["a"]),
+    ],
+)
+def test_a_search_is_kept_to_a_scope(site: Site, path: Path, scope: dict[str, Any], found: list[str]) -> None:
+    add(path, "a" * 64)
+    add(path, "b" * 64, title="Snow.mp4", day=1)
+    with open_library(path) as connection:
+        Library(connection).tag("a" * 64, ["weather"])
+    told = site.get("/search", params={"q": "rainbow", "mode": "keyword", **scope}).json()
+    assert sorted(hit["source_id"][0] for hit in told["hits"]) == sorted(found)
+
+
+@pytest.mark.parametrize(
+    ("scope", "status"),
+    [
+        ({"source": "nobody"}, 404),
+        ({"since": "2026-02-30"}, 400),
+        ({"since": "yesterday"}, 422),
+        ({"after": -1}, 422),
+        ({"kind": "smell"}, 422),
+        ({"tag": ["x"] * 21}, 422),
+    ],
+)
+def test_a_scope_that_makes_no_sense_is_refused(site: Site, rain: str, scope: dict[str, Any], status: int) -> None:
+    assert site.get("/search", params={"q": "rainbow", **scope}).status_code == status
+
+
+def test_what_is_seen_is_found_too(site: Site, path: Path, rain: str) -> None:
+    with open_library(path) as connection:
+        Library(connection).note_source("c" * 64, "https://example.org/squats.mp4", "Squats", 9.0)
+        EventIndex(connection).replace("c" * 64, [Event(0, 1.0, 3.0, "Squat 1 of 1", "squat first deepest")])
+    (hit,) = site.get("/search", params={"q": "deepest squat", "mode": "keyword"}).json()["hits"]
+    assert (hit["kind"], hit["marked"]) == ("motion", "[[Squat]] 1 of 1")
+    assert hit["link"] == "https://example.org/squats.mp4#t=1"
+    told = site.get(f"/sources/{'c' * 64}").json()
+    assert (told["state"], told["model"]) == ("unheard", "")
+    assert site.get(f"/sources/{'c' * 64}/transcript").headers["halfgig-complete"] == "false"
+    assert site.ask("DELETE", f"/sources/{'c' * 64}").status_code == 204
+    assert site.get("/search", params={"q": "deepest squat", "mode": "keyword"}).json()["hits"] == []
+
+
+def test_moments_like_another_are_found_without_a_model(site: Site, path: Path, rain: str) -> None:
+    add(path, "b" * 64, title="Again.mp4")
+    told = site.get("/similar", params={"to": "Rain.mp4", "at": 1}).json()
+    assert [hit["title"] for hit in told["hits"]] == ["Again.mp4"]
+    assert site.get("/similar", params={"to": rain, "at": 100}).status_code == 404
+    assert site.get("/similar", params={"to": "nobody", "at": 1}).status_code == 404
+    add(path, "d" * 64, title="Again.mp4")
+    assert site.get("/similar", params={"to": "Again.mp4", "at": 1}).status_code == 400
+
+
+def test_nothing_is_like_anything_before_there_is_a_library(site: Site) -> None:
+    assert "Nothing is indexed yet" in site.get("/similar", params={"to": "x", "at": 1}).json()["notes"][0]
+
+
 def test_a_source_is_shown(site: Site, rain: str) -> None:
     told = site.get(f"/sources/{rain}").json()
     assert told.pop("links") == {"self": f"/sources/{rain}", "transcript": f"/sources/{rain}/transcript"}
     assert told.pop("added_at").startswith("2026-01-01")
     assert told == {
         **{"id": rain, "title": "Rain.mp4", "address": "https://example.org/rain.mp4", "duration": 8.0},
-        **{"language": "en", "model": "tiny.en", "state": "ready"},
+        **{"language": "en", "model": "tiny.en", "state": "ready", "tags": []},
     }
 
 

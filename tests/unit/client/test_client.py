@@ -23,7 +23,7 @@ from halfgig.errors import (
     TooLarge,
     Unauthorized,
 )
-from halfgig.records import Answer, Hit
+from halfgig.records import Answer, Hit, Query, Rank, Scope
 
 if TYPE_CHECKING:
     from http.server import BaseHTTPRequestHandler
@@ -302,17 +302,40 @@ def test_an_unfinished_job_has_no_result(client: Client, script: Script) -> None
         list(client.result("a", "txt"))
 
 
-HIT = Hit("a" * 64, "A talk", 61.0, 65.5, "The cat sat.", "The [[cat]] sat.", 0.03, "file:///talk.mp4#t=61")
+RANKS = (Rank("meaning", 1, 0.7, 0.0164), Rank("keyword", 3, 9.1, 0.0159))
+HIT = Hit(
+    "a" * 64,
+    "A talk",
+    61.0,
+    65.5,
+    "The cat sat.",
+    "The [[cat]] sat.",
+    0.03,
+    "file:///talk.mp4#t=61",
+    62.5,
+    "speech",
+    RANKS,
+)
 
 
 def test_a_question_is_asked_as_it_is(client: Client, script: Script) -> None:
     script.then(says(200, {"question": "c?", "hits": [{**asdict(HIT), "more": 1}], "notes": ["By keyword."]}))
-    assert client.search('"a b" & c?', 3, keyword_only=True) == Answer("c?", (HIT,), ("By keyword.",))
-    assert script.asked[0].path == "/search?q=%22a+b%22+%26+c%3F&k=3&mode=keyword"
+    assert client.search(Query('"a b" & c?', 3, keyword_only=True)) == Answer("c?", (HIT,), ("By keyword.",))
+    assert script.asked[0].path == "/search?q=%22a+b%22+%26+c%3F&mode=keyword&k=3"
+
+
+def test_a_scope_is_asked_for_by_its_fields(client: Client, script: Script) -> None:
+    script.then(says(200, {"question": "", "hits": [], "notes": []}))
+    scope = Scope(("a", "b"), ("en",), ("yoga",), "2026-01-01", "2026-02-01", 0.0, 9.5, "motion")
+    client.search_alike("talk.mp4", 90.0, Query("", 2, grouped=True, scope=scope))
+    assert script.asked[0].path == (
+        "/similar?to=talk.mp4&at=90.0&k=2&grouped=true&source=a&source=b&language=en&tag=yoga"
+        "&since=2026-01-01&until=2026-02-01&after=0.0&before=9.5&kind=motion"
+    )
 
 
 @pytest.mark.parametrize("told", [{}, [], {"question": "c?", "hits": [{}]}, {"question": "c?", "hits": [7]}])
 def test_an_answer_that_is_none_is_told(client: Client, script: Script, told: object) -> None:
     script.then(says(200, told))
     with pytest.raises(ServerTrouble, match="not what a halfgig server gives"):
-        client.search("cat", 3)
+        client.search(Query("cat", 3))

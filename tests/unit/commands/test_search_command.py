@@ -76,6 +76,55 @@ def test_without_its_model_it_says_so_and_searches_by_keyword(
     assert "**cat**" in printed.out
 
 
+@pytest.mark.parametrize(
+    ("options", "titles"),
+    [
+        ([], ["Talk a", "Talk b"]),
+        (["--source", "bbbb"], ["Talk b"]),
+        (["--source", "Talk a", "--source", "bbbb"], ["Talk a", "Talk b"]),
+        (["--tag", "yoga"], ["Talk b"]),
+        (["--language", "de"], []),
+        (["--since", "2100-01-01"], []),
+        (["--until", "2100-01-01"], ["Talk a", "Talk b"]),
+        (["--after", "0:09"], []),
+        (["--before", "2"], ["Talk a", "Talk b"]),
+        (["--kind", "motion"], []),
+        (["--grouped", "-k", "1"], ["Talk a"]),
+    ],
+)
+def test_a_search_is_kept_to_a_scope(
+    filled: Settings, options: list[str], titles: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with open_library(filled.library_path) as connection:
+        Library(connection).tag("bbbb" * 16, [" Yoga"])
+    assert call(filled, "search", "cat", "--keyword-only", "--json", *options) == 0
+    assert [hit["title"] for hit in json.loads(capsys.readouterr().out)["hits"]] == titles
+
+
+def test_groups_and_reasons_are_told(filled: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(filled, "search", "cat", "--keyword-only", "--grouped", "--explain") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "Talk a"
+    assert lines[2].startswith("  [00:01-00:09]  score 0.0164")
+    assert lines[4].startswith("    keyword #1 (")
+    assert lines[4].endswith("): +0.0164")
+
+
+def test_what_resembles_a_moment_is_found(filled: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    assert call(filled, "search", "--like", "/talks/a.mp4@0:03") == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("Talk b  [00:01-00:09]")
+    assert printed.err == ""
+    assert call(filled, "search", "--like", "aaaa@3", "--source", "aaaa") == 0
+    assert capsys.readouterr().out == "Nothing resembles it.\n"
+
+
+@pytest.mark.parametrize("words", [[], ["cat", "--like", "a@1"], ["--like", "a"], ["--like", "a@b"], ["--like", "@1"]])
+def test_what_is_neither_a_question_nor_a_moment_is_refused(filled: Settings, words: list[str]) -> None:
+    with pytest.raises(BadRequest):
+        call(filled, "search", *words)
+
+
 def test_nothing_found_is_said(filled: Settings, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(filled, "search", "zebra", "--keyword-only") == 0
     assert capsys.readouterr().out == "Nothing found for: zebra\n"
@@ -89,14 +138,14 @@ def test_searching_before_indexing_says_what_to_do(settings: Settings) -> None:
 
 def test_found_words_shine_on_a_terminal_and_control_characters_do_not_reach_it() -> None:
     hit = replace(HIT, title="evil\x1b[2Jtitle")
-    told = search.describe_answer(Answer("cat", (hit,)), color=True, width=80)
+    told = search.describe_answer(Answer("cat", (hit,)), search.Look(color=True, width=80))
     assert "evil [2Jtitle  [01:01-1:02:05]  score 0.0328" in told
     assert "The \x1b[1;4mcat\x1b[0m sat." in told
 
 
 def test_a_mark_over_two_lines_is_a_mark() -> None:
     hit = Hit("a", "A", 0, 1, "", "word " * 4 + "[[a long phrase]] more", 1.0, "")
-    told = search.describe_answer(Answer("q", (hit,)), color=False, width=32)
+    told = search.describe_answer(Answer("q", (hit,)), search.Look(color=False, width=32))
     assert "[[" not in told
     assert told.count("**") == 2
 

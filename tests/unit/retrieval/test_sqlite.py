@@ -86,7 +86,8 @@ def test_nothing_is_left_of_removed_passages(connection: apsw.Connection) -> Non
     for _ in range(3):
         index.replace("a", rows(100))
     index.remove("a")
-    for table in ("passages", "passage_words", "passage_vectors", "passage_vectors_chunks", "passage_words_docsize"):
+    tables = ("passages", "passage_words", "passage_vectors", "passage_vectors_chunks", "passage_words_docsize")
+    for table in tables:
         assert connection.execute(f"SELECT count(*) FROM {table}").get == 0, table
     assert connection.execute("SELECT count(*) FROM temp.arrivals").get == 0
     connection.execute("INSERT INTO passage_words (passage_words) VALUES ('integrity-check')")
@@ -134,3 +135,27 @@ def test_a_source_that_is_removed_while_it_is_embedded_leaves_nothing(connection
     with pytest.raises(LibraryError, match="removed"):
         index.replace("a", removed_meanwhile(), lambda: library.finish(source))
     assert index.count() == 0
+
+
+def test_an_index_of_schema_1_gets_what_it_has_not(path: Path) -> None:
+    """Its vocabulary and the signs of its vectors are made when it is opened."""
+    with open_library(path) as connection:
+        index = SqliteIndex(connection, EmbeddingModel("toy", 8))
+        index.replace("a", rows(3, dim=8))
+        connection.execute(
+            "DROP TABLE vocabulary; DROP TABLE vocabulary_trigrams; DROP TABLE lexicon; DROP TABLE passage_bits;"
+            "DROP TABLE events; DROP TABLE event_words; UPDATE index_facts SET value = '1' WHERE name = 'schema'"
+        )
+    with open_library(path) as connection:
+        index = SqliteIndex(connection, exact=0)
+        assert index.resembling("helo", 5) == ["hello"]
+        assert len(index.nearest(np.ones(8, np.float32), 9)) == 3
+
+
+def test_words_are_learnt_once(connection: apsw.Connection) -> None:
+    index = SqliteIndex(connection, TOY)
+    assert not index.knows("crustacean")
+    index.learn(lambda: ["crustacean"])
+    index.learn(lambda: pytest.fail("they are known"))
+    assert SqliteIndex(connection).knows("crustacean")
+    assert SqliteIndex(connection).resembling("crustacena", 5) == []

@@ -2,13 +2,14 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, datetime
+from importlib import resources
 from typing import TYPE_CHECKING
 
 import apsw
 import pytest
 
-from halfgig.errors import BadRequest, LibraryError
-from halfgig.records import Segment, Word
+from halfgig.errors import BadRequest, LibraryError, NotFound
+from halfgig.records import Scope, Segment, Word
 from halfgig.store.sqlite import DESIGN, Library, open_library
 
 if TYPE_CHECKING:
@@ -277,3 +278,93 @@ def test_a_library_that_cannot_be_written_is_an_error(library: Library, path: Pa
 def test_errors_of_other_parts_pass_unchanged(path: Path, kind: type[Exception]) -> None:
     with pytest.raises(kind, match="theirs"), open_library(path):
         raise kind("theirs")
+
+
+def test_a_library_of_schema_1_keeps_its_sources_and_segments(path: Path) -> None:
+    path.parent.mkdir()
+    with apsw.Connection(str(path)) as connection:
+        schema = resources.files("halfgig.store") / "schema" / "sqlite_0001.sql"
+        connection.execute(schema.read_text("utf-8"))
+        connection.pragma("application_id", DESIGN.application_id)
+        connection.pragma("user_version", 1)
+        connection.execute(
+            "INSERT INTO sources VALUES (?, '/a.mp4', 'A', 9.0, 'en', 'tiny.en', '2026-01-01', 'ready', 1)", (ID,)
+        )
+        connection.execute("INSERT INTO segments VALUES (?, 0, 0.0, 1.0, 'a', '[]', '[]', 0, 0, 0, 0)", (ID,))
+    connection.close()
+    with open_library(path) as connection:
+        library = Library(connection)
+        assert [source.title for source in library.sources()] == ["A"]
+        assert [segment.text for segment in library.segments(ID)] == ["a"]
+        assert connection.pragma("foreign_key_check") is None
+        library.remove_source(ID)
+        assert connection.execute("SELECT count(*) FROM segments").get == 0
+
+
+def test_a_source_of_which_only_the_motion_is_known_can_be_heard_later(library: Library) -> None:
+    noted = library.note_source(ID, "/a.mp4", "A", 60.0)
+    assert (noted.state, noted.model) == ("unheard", "")
+    assert library.shown(ID) is None
+    assert library.shown(ID, "motion") == noted
+    source = add(library)
+    assert (source.state, source.model) == ("recognizing", "tiny.en")
+    fill(library, source)
+    library.finish(library.close_transcript(source, "en"))
+    again = library.note_source(ID, "/b.mp4", "B", None)
+    assert (again.state, again.address, again.duration, again.language) == ("ready", "/b.mp4", 60.0, "en")
+
+
+def test_tags_are_added_and_leave_with_their_source(library: Library) -> None:
+    add(library)
+    library.tag(ID, ["Yoga ", "yoga", "morning"])
+    library.tag(ID, ["evening"])
+    source = library.source(ID)
+    assert source is not None
+    assert source.tags == ("evening", "morning", "yoga")
+    library.remove_source(ID)
+    add(library)
+    assert library.sources()[0].tags == ()
+    for wrong in (" ", "x" * 65):
+        with pytest.raises(BadRequest, match="no tag"):
+            library.tag(ID, [wrong])
+
+
+def test_a_scope_means_the_sources_that_fit_all_its_fields(library: Library) -> None:
+    for letter, language in (("a", "en"), ("b", "de"), ("c", None)):
+        library.close_transcript(add(library, letter * 64), language)
+    library.tag("a" * 64, ["yoga"])
+    library.tag("b" * 64, ["yoga", "run"])
+    ids = {letter: letter * 64 for letter in "abc"}
+    for scope, meant in (
+        (Scope(), None),
+        (Scope(after=3.0, kind="speech"), None),
+        (Scope(languages=("en",)), "a"),
+        (Scope(languages=("en", "de")), "ab"),
+        (Scope(tags=("YOGA",)), "ab"),
+        (Scope(tags=("yoga",), languages=("de",)), "b"),
+        (Scope(sources=("aaaa", "/talks/cc.mp4")), "ac"),
+        (Scope(sources=("A talk",)), "abc"),
+        (Scope(since="2026-01-02", until="2026-01-02"), "abc"),
+        (Scope(since="2026-01-03"), ""),
+        (Scope(until="2026-01-01"), ""),
+    ):
+        assert library.within(scope) == (None if meant is None else tuple(ids[letter] for letter in meant)), scope
+
+
+@pytest.mark.parametrize("name", ["aaa", "%%%%", "____", "A Talk", ""])
+def test_a_source_that_is_not_known_is_no_scope(library: Library, name: str) -> None:
+    add(library)
+    with pytest.raises(NotFound, match="no source named"):
+        library.within(Scope(sources=(name,)))
+
+
+@pytest.mark.parametrize("day", ["2026-13-01", "soon", "2026-1-1"])
+def test_a_day_that_is_none_is_refused(library: Library, day: str) -> None:
+    with pytest.raises(BadRequest, match="no day"):
+        library.within(Scope(since=day))
+
+
+def test_segments_that_touch_a_stretch(library: Library) -> None:
+    fill(library, add(library), 5)
+    assert [segment.start for segment in library.segments_between(ID, 1.0, 2.5)] == [1.0, 2.0]
+    assert library.segments_between(ID, 9.0, 10.0) == []

@@ -18,3 +18,33 @@ CREATE TABLE IF NOT EXISTS passages (
 CREATE VIRTUAL TABLE IF NOT EXISTS passage_words USING fts5 (
     text, content = '', contentless_delete = 1, tokenize = ':tokenizer'
 );
+
+-- What is seen and not said: sets and repetitions. `words` is everything that an event may be asked for by.
+CREATE TABLE IF NOT EXISTS events (
+    id INTEGER PRIMARY KEY,
+    source_id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    "start" REAL NOT NULL,
+    "end" REAL NOT NULL,
+    text TEXT NOT NULL,
+    words TEXT NOT NULL,
+    UNIQUE (source_id, number)
+) STRICT;
+
+CREATE VIRTUAL TABLE IF NOT EXISTS event_words USING fts5 (
+    words, content = '', contentless_delete = 1, tokenize = ':tokenizer'
+);
+
+-- Words as they are written, for beginnings and slips of the pen. What is removed leaves its words until a vacuum.
+CREATE TABLE IF NOT EXISTS vocabulary (
+    id INTEGER PRIMARY KEY,
+    word TEXT NOT NULL UNIQUE
+) STRICT;
+
+-- Each between two spaces, so that the first and the last letters count as well.
+CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary_trigrams USING fts5 (
+    word, content = '', detail = 'none', tokenize = 'trigram'
+);
+
+-- Words that the embedding model has whole: these are no slips, even where no passage holds them.
+CREATE TABLE IF NOT EXISTS lexicon (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
