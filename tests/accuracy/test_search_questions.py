@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from benchmarks import questions
 from tokenizers import Tokenizer
 
 from halfgig.records import Passage, Query, Segment
@@ -75,6 +76,7 @@ def indexed(
     with open_library(tmp_path_factory.mktemp("library") / "library.db") as connection:
         library = Library(connection)
         index = SqliteIndex(connection, EmbeddingModel(embedder.model, embedder.dim))
+        index.learn(embedder.words)
         source = library.add_source("a" * 64, "/long10.flac", "Many readers", "reference")
         for _ in library.append_segments(source, read_srt(shared_data / "speech" / "long10_multispk.srt")):
             pass
@@ -149,3 +151,13 @@ def test_the_longest_passage_fits_the_window(model_store: Path, shared_data: Pat
 def test_passages_are_embedded_as_they_come(embedder: SentenceEmbedder) -> None:
     passages = [Passage(n, n, n + 1, f"passage number {n}") for n in range(7)]
     assert [passage.number for passage, _ in embed_passages(iter(passages), embedder, 5)] == list(range(7))
+
+
+def test_both_rankings_together_find_more_than_either(embedder: SentenceEmbedder, shared_data: Path) -> None:
+    """Measured: fused 0.96 among five and MRR 0.86; by meaning 0.85, by keyword 0.58; with slips 0.86 among five."""
+    figures = questions.measure(embedder)
+    assert figures["both_recall_5"] >= 0.95
+    for part in ("keyword", "meaning"):
+        assert figures["both_with_terms_mrr"] > figures[f"{part}_with_terms_mrr"]
+    assert figures["slips_recall_5"] >= 0.85
+    assert figures["share_no_word"] >= 0.5

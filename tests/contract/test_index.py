@@ -264,6 +264,17 @@ class TestIndex:
         index.replace("talk", embedded())
         assert numbers(index, question) == found
 
+    def test_it_tells_how_much_of_the_question_each_holds(self, index: Index) -> None:
+        index.replace("talk", embedded((*TALK, *(f"Filling number {n}." for n in range(8)))))
+        for question, least, most in (
+            ("rainbow bridge", 0.65, 1.0),
+            ("rainbow zebra", 0.2, 0.6),
+            ("rainbow zebra giraffe okapi", 0.1, 0.3),
+            ('"rainbow as a bridge"', 0.65, 1.0),
+        ):
+            (found,) = index.matching(parse_question(question), 9)
+            assert least <= found.share <= most, question
+
     @given(text=st.text(max_size=60))
     @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=200, deadline=None)
     def test_no_question_breaks_it(self, index: Index, text: str) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, check_vector
+from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, best_possible, check_vector, rarity
 from halfgig.retrieval.words import find_terms, find_words, one_word
 
 if TYPE_CHECKING:
@@ -53,13 +53,15 @@ class ExactIndex:
         asked = [*question.phrases, *question.words]
         counts = [[_occurrences(stems, run.stems) for run in asked] for _, _, stems in rows]
         mean = sum(len(stems) for _, _, stems in rows) / max(len(rows), 1)
-        rarity = [_rarity(sum(1 for row in counts if row[n]), len(rows)) for n in range(len(asked))]
+        weights = [rarity(sum(1 for row in counts if row[n]), len(rows)) for n in range(len(asked))]
+        whole = best_possible(question, dict(zip(asked, weights, strict=True)).__getitem__)
         found = [
-            Found(owner, passage, sum(map(_saturated, row, rarity, [len(stems) / mean] * len(row))))
+            Found(owner, passage, sum(map(_saturated, row, weights, [len(stems) / mean] * len(row))))
             for (owner, passage, stems), row in zip(rows, counts, strict=True)
             if bounds.hold(owner, passage) and _answers(row, len(question.phrases))
         ]
-        return sorted(found, key=lambda one: -one.score)[:k]
+        best = sorted(found, key=lambda one: -one.score)[:k]
+        return [replace(one, share=min(one.score / whole, 1.0)) for one in best]
 
     def vector_at(self, source_id: str, at: Seconds) -> tuple[Passage, Floats] | None:
         """The passage said at this second of a source, else the next one, and its vector; None after the last."""
@@ -110,12 +112,8 @@ def _occurrences(stems: list[str], run: tuple[str, ...]) -> int:
     return Counter(zip(*(stems[n:] for n in range(len(run))), strict=False))[run]
 
 
-def _rarity(passages: int, of: int) -> float:
-    return max(math.log((of - passages + 0.5) / (passages + 0.5)), 1e-6)
-
-
-def _saturated(count: int, rarity: float, length: float) -> float:
-    return rarity * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length))
+def _saturated(count: int, weight: float, length: float) -> float:
+    return weight * count * 2.2 / (count + 1.2 * (0.25 + 0.75 * length))
 
 
 def _answers(counts: list[int], phrases: int) -> bool:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from halfgig.records import Floats, Passage, Rank, Seconds
-    from halfgig.retrieval.words import Question
+    from halfgig.retrieval.words import Asked, Question
 
     Embedded: TypeAlias = Iterable[tuple[Passage, Floats]]
     Confirm: TypeAlias = Callable[[], object]
@@ -31,13 +31,15 @@ class EmbeddingModel:
 class Found:
     """A passage an index found, and how well it fits: higher is better, comparable within one ranking only.
 
-    `kind` is speech or motion; `ranks` say how its score came to be, once rankings are fused.
+    `kind` is speech or motion. `share` is how much of what was asked it holds, in [0, 1], rare words counting for more.
+    `ranks` say how its score came to be, once rankings are fused.
     """
 
     source_id: str
     passage: Passage
     score: float
     kind: str = "speech"
+    share: float = 1.0
     ranks: tuple[Rank, ...] = ()
 
 
@@ -97,7 +99,7 @@ class Index(Protocol):
         ...
 
     def knows(self, word: str) -> bool:
-        """Whether any passage holds the word, in whatever form."""
+        """Whether any passage holds the word, in whatever form, or it is known to be no slip."""
         ...
 
     def beginning(self, prefix: str, limit: int) -> list[str]:
@@ -105,7 +107,9 @@ class Index(Protocol):
         ...
 
     def resembling(self, word: str, limit: int) -> list[str]:
-        """Words of the passages that share most runs of three letters with this one, best first."""
+        """Words that share runs of three letters with this one, best first: of the passages, then others that are none
+        of them and no slips.
+        """
         ...
 
     def count(self, source_id: str | None = None) -> int:
@@ -132,3 +136,14 @@ def check_vector(vector: Floats, model: EmbeddingModel | None) -> None:
             f"The index holds finite float32 vectors of {model.dim} numbers; this one is of shape {view.shape}.",
             "Embed with the model the index was made with.",
         )
+
+
+def rarity(holding: int, of: int) -> float:
+    """The weight of a word that so many of all passages hold: inverse document frequency, as FTS5's bm25 has it."""
+    return max(math.log(max(of - holding + 0.5, 0.5) / (holding + 0.5)), 1e-6)
+
+
+def best_possible(question: Question, weigh: Callable[[Asked], float]) -> float:
+    """About the bm25 of a passage of the usual length that holds each phrase and word of the question once."""
+    words = sum(max(map(weigh, choice)) for choice in question.choices)
+    return words + sum(map(weigh, question.phrases))

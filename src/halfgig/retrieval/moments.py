@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from halfgig.retrieval.index import Found
 
 SPEECH, MOTION = "speech", "motion"
-RANK_OFFSET = 60  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009)
-WEIGHTS = {"motion": 2.0}  # what is seen has this one ranking only, and holds every word of the question
+RANK_OFFSET = 20  # of reciprocal rank fusion (Cormack, Clarke and Buettcher, SIGIR 2009, with 60); decision 0110
+WEIGHTS = {"keyword": 0.5, "motion": 1.5}  # what is seen has this one ranking only, and holds every word asked for
 MAX_PASSAGES = 3  # joined into one moment: about two minutes of speech, still one answer to look at
 MAX_GROUPED = 3  # moments of one source where answers are grouped by source
 SURE_OVERLAP = 8  # characters: a shorter common end and beginning counts at word borders only
@@ -37,8 +37,9 @@ class Moment:
 
 
 def fuse(rankings: Mapping[str, Iterable[Found]]) -> list[Found]:
-    """One ranking out of several: what is found scores the sum of weight / (60 + its rank) over the rankings it is in.
+    """One ranking out of several: the sum of weight * share / (20 + rank) over the rankings that something is in.
 
+    The share is how much of the question it holds: the best of those that hold one word in five is no good answer.
     Each of the found tells in `ranks` which ranking added what.
     """
     ranks: dict[tuple[str, str, int], list[Rank]] = {}
@@ -46,7 +47,7 @@ def fuse(rankings: Mapping[str, Iterable[Found]]) -> list[Found]:
     for name, ranking in rankings.items():
         for rank, one in enumerate(ranking, start=1):
             key = one.kind, one.source_id, one.passage.number
-            adds = WEIGHTS.get(name, 1.0) / (RANK_OFFSET + rank)
+            adds = one.share * WEIGHTS.get(name, 1.0) / (RANK_OFFSET + rank)
             ranks.setdefault(key, []).append(Rank(name, rank, one.score, adds))
             found.setdefault(key, one)
     scored = {key: sum(rank.adds for rank in told) for key, told in ranks.items()}

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 LEAST = 4  # letters: a shorter word is one slip away from too many others
-LONG = 8  # letters: so long a word may hold two slips
+LONG = 12  # letters: so long a word may hold two slips; shorter ones that differ by two are mostly other words
 MOST_MEANT = 3  # words that are equally near are all looked for, up to these
 
 
@@ -39,12 +39,20 @@ def slips_between(a: str, b: str, most: int) -> int:
     return min(row[-1], most + 1)
 
 
+def _is_form(word: str, other: str) -> bool:
+    return abs(len(word) - len(other)) == 1 and (word.startswith(other) or other.startswith(word))
+
+
 def likely_meant(word: str, candidates: Iterable[str]) -> list[str]:
     """The candidates nearest to the word, up to three, of which the first is likeliest; none where all are too far.
 
     Among equals those with the same first letter come first, since that is seldom mistaken, then those given earlier.
+    What is a candidate with one more letter or less at its end is another form of it (steely, steel), and no slip.
     """
     most = allowed(word)
-    measured = ((slips_between(word, other, most), other[:1] != word[:1], other) for other in candidates)
+    others = [other for other in candidates if abs(len(other) - len(word)) <= most]
+    if any(_is_form(word, other) for other in others):
+        return []
+    measured = ((slips_between(word, other, most), other[:1] != word[:1], other) for other in others)
     near = sorted((one for one in measured if one[0] <= most), key=lambda one: one[:2])
     return [other for _, _, other in takewhile(lambda one: one[:2] == near[0][:2], near)][:MOST_MEANT]

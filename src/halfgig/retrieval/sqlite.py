@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from halfgig.records import Passage
-from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, check_vector
+from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, best_possible, check_vector, rarity
 from halfgig.retrieval.tables import BITS_WIDTH, prepare
 from halfgig.retrieval.vocabulary import SqliteVocabulary
 from halfgig.retrieval.words import spaced
@@ -24,6 +25,8 @@ MAX_K = 4096  # of one nearest-vector query, by sqlite-vec
 EXACT = 20_000  # passages that are all compared with, in about 20 ms; of more the signs are compared first
 PICKED = 8  # times as many as are asked for are picked by their signs, and then compared by their cosines
 LEAST_PICKED = 400
+
+SAMPLE = 20_000  # passages that tell how rare a word is
 
 # New passages wait here, in a file of this connection alone, until the last has arrived: it needs no lock while they
 # are embedded, and nothing is left of it when the process dies.
@@ -65,6 +68,8 @@ _WITHIN = "AND {id} IN (SELECT id FROM passages WHERE {condition})"
 _VECTOR_AT = """SELECT p.number, p."start", p."end", p.text, v.vector
  FROM (SELECT * FROM passages WHERE source_id = :source_id AND "end" > :at ORDER BY number LIMIT 1) p
  JOIN passage_vectors v ON v.id = p.id"""
+_LAST = "SELECT coalesce(max(id), 0) FROM passages"
+_HOLDING = "SELECT count(*) FROM passage_words WHERE passage_words MATCH :run AND rowid > :before"
 _COUNT = "SELECT count(*) FROM passages WHERE :source_id IS NULL OR source_id = :source_id"
 _COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM passages {where} LIMIT :most)"
 
@@ -131,7 +136,15 @@ class SqliteIndex:
 
     def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
         """The k passages with the highest bm25."""
-        return self._found(_MATCHING, bounds, "rowid", expression=_expression(question), k=k)
+        found = self._found(_MATCHING, bounds, "rowid", expression=_expression(question), k=k)
+        whole = best_possible(question, self._rarity) if found else 1.0
+        return [replace(one, share=min(one.score / whole, 1.0)) for one in found]
+
+    def _rarity(self, run: Asked) -> float:
+        """The weight that bm25 gives to a run of words, by the latest passages."""
+        last = self._connection.execute(_LAST).get
+        holding = self._connection.execute(_HOLDING, {"run": quoted(run), "before": last - SAMPLE}).get
+        return rarity(holding, min(last, SAMPLE))
 
     def vector_at(self, source_id: str, at: Seconds) -> tuple[Passage, Floats] | None:
         """The passage said at this second of a source, else the next one, and its vector; None after the last."""
@@ -157,7 +170,7 @@ class SqliteIndex:
         return self._vocabulary.beginning(prefix, limit)
 
     def resembling(self, word: str, limit: int) -> list[str]:
-        """Words of the passages that share most runs of three letters with this one, best first."""
+        """Words that share most runs of three letters with this one: those of passages, then those that were learnt."""
         return self._vocabulary.resembling(word, limit)
 
     @property

@@ -46,8 +46,9 @@ class SentenceEmbedder:
         self.dim = int(self.embed(["dim"]).shape[1])
 
     def words(self) -> Iterator[str]:
-        """Yield the words of three letters or more that the model has whole, in lower case: none of them is a slip."""
-        for piece in self._tokenizer.get_vocab():
+        """Yield the words of three letters or more that the model has whole, in lower case, the commonest first."""
+        places = self._tokenizer.get_vocab()
+        for piece in sorted(places, key=places.__getitem__):
             if len(piece) >= 3 and piece.isalpha():
                 yield piece.lower()
 

@@ -24,9 +24,15 @@ def numbers(ranked: list[Found]) -> list[int]:
 def test_reciprocal_rank_fusion_adds_over_rankings() -> None:
     fused = fuse({"meaning": [found(1), found(2), found(3)], "keyword": [found(3, 0.5), found(4)]})
     assert numbers(fused) == [3, 1, 2, 4]
-    assert fused[0].score == pytest.approx(1 / 63 + 1 / 61)
-    assert fused[1].score == pytest.approx(1 / 61)
-    assert fused[0].ranks == (Rank("meaning", 3, 1.0, 1 / 63), Rank("keyword", 1, 0.5, 1 / 61))
+    assert fused[0].score == pytest.approx(1 / 23 + 0.5 / 21)
+    assert fused[1].score == pytest.approx(1 / 21)
+    assert fused[0].ranks == (Rank("meaning", 3, 1.0, 1 / 23), Rank("keyword", 1, 0.5, 0.5 / 21))
+
+
+def test_what_holds_little_of_the_question_adds_little() -> None:
+    fused = fuse({"meaning": [found(1), found(2)], "keyword": [replace(found(2), share=0.01), found(3)]})
+    assert numbers(fused) == [1, 2, 3]
+    assert fused[1].score == pytest.approx(1 / 22 + 0.005 / 21)
 
 
 def test_what_is_seen_counts_as_much_as_what_is_found_in_both_ways_and_comes_first() -> None:

@@ -41,13 +41,19 @@ def test_giving_up_early_changes_nothing_below(a: str, b: str, most: int) -> Non
 
 
 def test_short_words_hold_no_slip_and_long_ones_two() -> None:
-    assert [allowed(word) for word in ("cat", "cats", "lobster", "lobsters")] == [0, 1, 1, 2]
+    assert [allowed(word) for word in ("cat", "cats", "crustaceans", "perseverance")] == [0, 1, 1, 2]
     assert likely_meant("cot", ["cat"]) == []
     assert likely_meant("crustaecan", ["crustacean"]) == ["crustacean"]
+    assert likely_meant("persuveranse", ["perseverance"]) == ["perseverance"]
+
+
+def test_another_form_of_a_word_is_no_slip() -> None:
+    assert likely_meant("steely", ["steel", "stealy"]) == []
+    assert likely_meant("lobste", ["lobster"]) == []
 
 
 def test_the_nearest_are_meant_and_of_those_the_ones_with_the_same_first_letter() -> None:
-    assert likely_meant("lobstr", ["mobster", "lobster", "lobsters", "lobstrs"]) == ["lobster", "lobstrs"]
+    assert likely_meant("lobstr", ["mobstr", "lobster", "lobsters", "lobsta"]) == ["lobster", "lobsta"]
     assert likely_meant("bost", ["lost", "most", "cost"]) == ["lost", "most", "cost"]
     assert len(likely_meant("bost", ["lost", "most", "cost", "post"])) == MOST_MEANT
     assert likely_meant("zebra", ["lobster"]) == likely_meant("zebra", []) == []

@@ -36,15 +36,15 @@ CREATE VIRTUAL TABLE IF NOT EXISTS event_words USING fts5 (
 );
 
 -- Words as they are written, for beginnings and slips of the pen. What is removed leaves its words until a vacuum.
+-- `place` is where a word stands among those that the embedding model has whole, which begin with the commonest: these
+-- are no slips, even where no passage holds them.
 CREATE TABLE IF NOT EXISTS vocabulary (
     id INTEGER PRIMARY KEY,
-    word TEXT NOT NULL UNIQUE
+    word TEXT NOT NULL UNIQUE,
+    place INTEGER
 ) STRICT;
 
 -- Each between two spaces, so that the first and the last letters count as well.
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary_trigrams USING fts5 (
-    word, content = '', detail = 'none', tokenize = 'trigram'
+    word, content = '', tokenize = 'trigram'
 );
-
--- Words that the embedding model has whole: these are no slips, even where no passage holds them.
-CREATE TABLE IF NOT EXISTS lexicon (word TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
