@@ -13,6 +13,7 @@ import re
 import struct
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, chain, islice, repeat
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import av
@@ -20,7 +21,6 @@ import av
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from fractions import Fraction
-    from pathlib import Path
 
     from av.packet import Packet
     from av.stream import Stream
@@ -160,25 +160,27 @@ class ShortMp4(io.RawIOBase):
         track = self._tracks.get(stream.id)
         if track is None or last is None:
             return
-        blocks = Blocks(self._file)
         known = next((one for one in islice(track.samples(self._file), track.kept) if one.at == last.pos), None)
         if known is None or last.dts is None or last.pts is None:
             log.truncated = True
             return
         earlier, shown = last.dts - known.dts, last.pts - known.pts
-        for sample in track.samples(self._file, track.kept):
-            data = blocks.read(sample.at, sample.size) if sample.size <= MAX_SAMPLE else b""
-            if data:
-                yield _packet(stream, data, sample, earlier, shown)
-            if len(data) < sample.size:
-                log.corrupt_packets += bool(data)
-                log.truncated = True
+        with Path(self.name).open("rb", buffering=0) as file:
+            blocks = Blocks(file)
+            for sample in track.samples(self._file, track.kept):
+                data = blocks.read(sample.at, sample.size) if sample.size <= MAX_SAMPLE else b""
+                if data:
+                    yield _packet(stream, data, sample, earlier, shown)
+                if len(data) < sample.size:
+                    log.corrupt_packets += bool(data)
+                    log.truncated = True
 
 
 class Blocks:
     """A file read in whole blocks, one held: going forward, each page is read once, and then its cache given up.
 
     What is cached of a file counts in the working set of a container once it was read twice, though nobody needs it.
+    The file must be opened for this alone: reading elsewhere between two blocks would look as if pages were read twice.
     """
 
     def __init__(self, file: IO[bytes]) -> None:
@@ -202,7 +204,8 @@ class Blocks:
 
     def _drop_cache(self) -> None:
         if self._block and hasattr(os, "posix_fadvise"):  # macOS has none
-            os.posix_fadvise(self._file.fileno(), self._number * BLOCK, BLOCK, os.POSIX_FADV_DONTNEED)
+            end = (self._number + 1) * BLOCK  # from the beginning on: of a large page none is dropped before its end
+            os.posix_fadvise(self._file.fileno(), 0, end, os.POSIX_FADV_DONTNEED)
 
 
 def shorten(path: Path) -> ShortMp4 | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import subprocess
 import sys
 from contextlib import suppress
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from av.packet import Packet
+
+    from halfgig.memory.jail import Run
 
 UNEVEN = np.cumsum(np.random.default_rng(3).uniform(0.01, 0.08, 150)).tolist()
 WRITINGS: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = {
@@ -205,3 +208,34 @@ def test_an_hour_of_samples_holds_no_more_than_a_minute(studio: Any, tmp_path: P
         [sys.executable, "-c", READ, str(minute), str(hour)], capture_output=True, text=True, check=True
     )
     assert int(answer.stdout) < 1_000_000  # bytes; FFmpeg's index of this file has 5 million
+
+
+@pytest.mark.cgroup
+def test_what_was_read_does_not_stay_in_the_working_set(tmp_path: Path, run_in_cgroup: Callable[..., Run]) -> None:
+    path = tmp_path / "noise.mp4"
+    write_noise(path, seconds=900)
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)  # the pages are to be read by the command
+    done = run_in_cgroup([sys.executable, "-c", READ, str(path), str(path)])
+    assert done.ok, done.stderr
+    assert path.stat().st_size > 40_000_000
+    assert done.peak - done.peak_held < 16_000_000
+
+
+def write_noise(path: Path, seconds: int) -> None:
+    """Pictures that cannot be compressed, the same ten seconds again and again."""
+    random = np.random.default_rng(5)
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=30, options={"g": "30", "bf": "0"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        pictures = (av.VideoFrame.from_ndarray(random.integers(0, 255, (64, 64, 3), np.uint8)) for _ in range(300))
+        packets = [packet for picture in pictures for packet in stream.encode(picture)] + stream.encode(None)
+        for number in range(seconds // 10):
+            for place, packet in enumerate(packets):
+                again = av.Packet(bytes(packet))
+                again.stream, again.time_base = stream, packet.time_base
+                again.dts = again.pts = (300 * number + place) * round(1 / (30 * packet.time_base))
+                out.mux(again)
