@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from halfgig.operations.upkeep import check
 from halfgig.records import Query
 from halfgig.retrieval.index import Bounds, EmbeddingModel
 from halfgig.retrieval.query import search
@@ -72,7 +73,7 @@ def start_indexer(path: Path, talks: list[str]) -> subprocess.Popen[str]:
 
 def check_whole(connection: apsw.Connection) -> int:
     """Every source that is shown is shown whole, nothing belongs to nobody; returns how many are shown."""
-    assert connection.execute("PRAGMA integrity_check").get == "ok"
+    assert list(check(connection)) == []
     library, index = Library(connection), SqliteIndex(connection, TOY)
     shown = [source for source in library.sources() if library.shown(source.id)]
     for source in shown:

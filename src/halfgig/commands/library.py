@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import contextmanager
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halfgig.commands.standard import printable
-from halfgig.errors import BadRequest
+from halfgig.commands.standard import open_output, printable
+from halfgig.errors import MIB, BadRequest, LibraryError
 from halfgig.progress import minutes
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from halfgig.records import StoredSource
     from halfgig.settings import Settings
@@ -23,14 +26,29 @@ LEAST_ID = 4  # characters of an id that may name a source
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `library` to the command line."""
-    parser = subparsers.add_parser("library", help="list or remove indexed sources")
-    actions = parser.add_subparsers(dest="action", required=True, metavar="list|remove")
+    parser = subparsers.add_parser("library", help="list or remove indexed sources, and keep their file in order")
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     listing = actions.add_parser("list", help="list the sources")
     listing.add_argument("--json", action="store_true", help="print one JSON array")
     listing.set_defaults(run=run_list)
     removal = actions.add_parser("remove", help="forget a source, its transcript and its index")
     removal.add_argument("source", help="its id or the beginning of it, its address, or its title")
     removal.set_defaults(run=run_remove)
+    checking = actions.add_parser(
+        "check", help="look for damage, and for an index that does not agree with its sources"
+    )
+    checking.set_defaults(run=run_check)
+    vacuuming = actions.add_parser("vacuum", help="give back the room of what was removed")
+    vacuuming.set_defaults(run=run_vacuum)
+    backup = actions.add_parser("backup", help="copy the library to a file, while others use it")
+    backup.add_argument("file", type=Path)
+    backup.set_defaults(run=run_backup)
+    export = actions.add_parser("export", help="write everything as lines of JSON, vectors included")
+    export.add_argument("-o", "--output", metavar="FILE", help="instead of standard output")
+    export.set_defaults(run=run_export)
+    load = actions.add_parser("import", help="read what export has written; a source takes the place of itself")
+    load.add_argument("file", help="a path, or - for standard input")
+    load.set_defaults(run=run_import)
 
 
 def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -56,6 +74,78 @@ def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
         passages = forget(connection, source.id) or 0
     print(f"Removed {printable(source.title)} ({passages} passage{'' if passages == 1 else 's'}).")
     return 0
+
+
+def run_check(_: argparse.Namespace, settings: Settings) -> int:
+    """Print what is wrong, a line each. LibraryError where anything is."""
+    from halfgig.operations.upkeep import check
+    from halfgig.store.sqlite import open_library
+
+    with open_library(settings.library_path, create=False) as connection:
+        faults = list(check(connection))
+    for fault in faults:
+        print(fault)
+    if faults:
+        raise LibraryError("The library is damaged.", "Restore it from a backup, or index its sources again.")
+    print("The library is in order.")
+    return 0
+
+
+def run_vacuum(_: argparse.Namespace, settings: Settings) -> int:
+    """Make the file as small as it can be, and tell by how much."""
+    from halfgig.operations.upkeep import vacuum
+    from halfgig.store.sqlite import open_library
+
+    with open_library(settings.library_path, create=False) as connection:
+        before, after = vacuum(connection)
+    print(f"The library has {after / MIB:.1f} MB; it had {before / MIB:.1f} MB.")
+    return 0
+
+
+def run_backup(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Copy the library as it is now."""
+    from halfgig.operations.upkeep import back_up
+    from halfgig.store.sqlite import open_library
+
+    with open_library(settings.library_path, create=False) as connection:
+        back_up(connection, arguments.file)
+    print(f"Copied to {printable(str(arguments.file))}.")
+    return 0
+
+
+def run_export(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Write the lines."""
+    from halfgig.operations.dump import dump
+    from halfgig.store.sqlite import open_library
+
+    with open_library(settings.library_path, create=False) as connection, open_output(arguments.output) as write:
+        for line in dump(connection):
+            write(line)
+    return 0
+
+
+def run_import(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Read lines into the library, which is made where there is none."""
+    from halfgig.operations.dump import load
+    from halfgig.store.sqlite import open_library
+
+    with _lines(arguments.file) as lines, open_library(settings.library_path) as connection:
+        count = load(connection, lines)
+    print(f"Imported {count} source{'' if count == 1 else 's'}.")
+    return 0
+
+
+@contextmanager
+def _lines(file: str) -> Iterator[Iterable[str]]:
+    if file == "-":
+        yield sys.stdin
+        return
+    try:
+        opened = Path(file).open(encoding="utf-8")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise BadRequest(f"{file} cannot be read ({error.strerror}).", "Check the path.") from error
+    with opened:
+        yield opened
 
 
 def find_source(name: str, sources: Sequence[StoredSource]) -> StoredSource:

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from halfgig.records import Passage
 from halfgig.retrieval.index import EVERYWHERE, Bounds, Found
 from halfgig.retrieval.moments import MOTION
+from halfgig.retrieval.reps import Event
 from halfgig.retrieval.sqlite import bound_values, conditions, quoted
 from halfgig.retrieval.tables import prepare
 from halfgig.retrieval.vocabulary import SqliteVocabulary
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     import apsw
 
-    from halfgig.retrieval.reps import Event
     from halfgig.retrieval.words import Question
 
 MOST_WORDS = 8  # of a question; whoever asks for more asks for what is said
@@ -26,6 +26,7 @@ _FORGET = (
 )
 _ADD = """INSERT INTO events (source_id, number, "start", "end", text, words) VALUES (?, ?, ?, ?, ?, ?)"""
 _ADD_WORDS = "INSERT INTO event_words (rowid, words) SELECT id, words FROM events WHERE source_id = ?"
+_EVENTS = 'SELECT number, "start", "end", text, words FROM events WHERE source_id = ? ORDER BY number'
 _COUNT = "SELECT count(*) FROM events WHERE :source_id IS NULL OR source_id = :source_id"
 # All hold every word that is asked for: the fewer others one has, the better it fits.
 _MATCHING = """SELECT e.source_id, e.number, e."start", e."end", e.text, -w.rank
@@ -50,6 +51,10 @@ class EventIndex:
             self._connection.execute(_ADD_WORDS, (source_id,))
             self._vocabulary.add(self._vocabulary.unknown(" ".join({row[-1] for row in rows}), set()))
         return len(rows)
+
+    def events(self, source_id: str) -> Iterator[Event]:
+        """Yield the source's events, in order."""
+        return (Event(*row) for row in self._connection.execute(_EVENTS, (source_id,)))
 
     def remove(self, source_id: str) -> int:
         """Forget the source's events, and return how many they were."""

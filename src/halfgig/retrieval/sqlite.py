@@ -13,7 +13,7 @@ from halfgig.retrieval.vocabulary import SqliteVocabulary
 from halfgig.retrieval.words import spaced
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     import apsw
 
@@ -68,6 +68,8 @@ _WITHIN = "AND {id} IN (SELECT id FROM passages WHERE {condition})"
 _VECTOR_AT = """SELECT p.number, p."start", p."end", p.text, v.vector
  FROM (SELECT * FROM passages WHERE source_id = :source_id AND "end" > :at ORDER BY number LIMIT 1) p
  JOIN passage_vectors v ON v.id = p.id"""
+_EMBEDDED = """SELECT p.number, p."start", p."end", p.text, v.vector
+ FROM passages p JOIN passage_vectors v ON v.id = p.id WHERE p.source_id = ? ORDER BY p.number"""
 _LAST = "SELECT coalesce(max(id), 0) FROM passages"
 _HOLDING = "SELECT count(*) FROM passage_words WHERE passage_words MATCH :run AND rowid > :before"
 _COUNT = "SELECT count(*) FROM passages WHERE :source_id IS NULL OR source_id = :source_id"
@@ -153,6 +155,12 @@ class SqliteIndex:
         row = self._connection.execute(_VECTOR_AT, {"source_id": source_id, "at": at}).fetchone()
         return (Passage(*row[:4]), memoryview(row[4]).cast("f")) if row else None
 
+    def embedded(self, source_id: str) -> Iterator[tuple[Passage, Floats]]:
+        """Yield the source's passages with their vectors, in order."""
+        if self.model is not None:
+            for row in self._connection.execute(_EMBEDDED, (source_id,)):
+                yield Passage(*row[:4]), memoryview(row[4]).cast("f")
+
     def count(self, source_id: str | None = None) -> int:
         """How many passages the source, or the whole index, has."""
         return int(self._connection.execute(_COUNT, {"source_id": source_id}).get)
@@ -160,6 +168,10 @@ class SqliteIndex:
     def learn(self, words: Callable[[], Iterable[str]]) -> None:
         """Words that the embedding model has whole, and that are therefore no slips; called for once only."""
         self._vocabulary.learn(words)
+
+    def learnt(self) -> list[str]:
+        """What was learnt, in its order."""
+        return self._vocabulary.learnt()
 
     def knows(self, word: str) -> bool:
         """Whether any passage holds the word, in whatever form, or the embedding model has it whole."""

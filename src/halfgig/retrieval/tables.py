@@ -5,19 +5,27 @@ from __future__ import annotations
 from importlib import resources
 from typing import TYPE_CHECKING
 
+import apsw
+
 from halfgig.errors import LibraryError
 from halfgig.retrieval.index import EmbeddingModel, check_model
 from halfgig.retrieval.vocabulary import SqliteVocabulary
 from halfgig.retrieval.words import TOKENIZER
 
 if TYPE_CHECKING:
-    import apsw
+    from collections.abc import Iterator
 
 SCHEMA = 2  # of the index's tables; a file with a later one was made by a later halfgig
 BITS_WIDTH = 8  # signs are kept by the byte: a vector of another length has none
 _RECORD = "INSERT INTO index_facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
 _ANY = "SELECT EXISTS (SELECT 1 FROM passages)"
 _SIGNS = "INSERT INTO passage_bits (id, bits) SELECT id, vec_quantize_binary(vector) FROM passage_vectors"
+
+_CHECK_WORDS = "INSERT INTO {table} ({table}) VALUES ('integrity-check')"
+_OPTIMIZE = "INSERT INTO {table} ({table}) VALUES ('optimize')"
+_APART = """SELECT (SELECT count(*) FROM (SELECT {column} FROM {part} EXCEPT SELECT id FROM {whole}))
+ + (SELECT count(*) FROM (SELECT id FROM {whole} EXCEPT SELECT {column} FROM {part}))"""
+_GAPS = "SELECT source_id FROM passages GROUP BY source_id HAVING max(number) + 1 != count(*) OR min(number) != 0"
 
 
 def prepare(connection: apsw.Connection, model: EmbeddingModel | None) -> EmbeddingModel | None:
@@ -74,6 +82,43 @@ def _adopt(connection: apsw.Connection, facts: dict[str, str], model: EmbeddingM
     made = {"model": model.name, "dim": str(model.dim)}
     connection.executemany(_RECORD, made.items())
     return made
+
+
+def find_faults(connection: apsw.Connection) -> Iterator[str]:
+    """Yield what in the tables does not agree; nothing where all is well."""
+    for table in ("passage_words", "event_words", "vocabulary_trigrams"):
+        try:
+            connection.execute(_CHECK_WORDS.format(table=table))
+        except apsw.CorruptError as error:
+            yield f"{table} is damaged ({error})"
+    for part, column, whole in _parts(recorded(_facts(connection))):
+        (apart,) = connection.execute(_APART.format(part=part, column=column, whole=whole)).fetchall()[0]
+        if apart:
+            yield f"{part} and {whole} differ in {apart} row{'' if apart == 1 else 's'}"
+    for (source_id,) in connection.execute(_GAPS):
+        yield f"passages of {source_id} are missing"
+
+
+def _parts(model: EmbeddingModel | None) -> Iterator[tuple[str, str, str]]:
+    """Yield tables whose rows are those of another: the table, its column of ids, the other."""
+    yield "passage_words_docsize", "id", "passages"
+    yield "event_words_docsize", "id", "events"
+    yield "vocabulary_trigrams_docsize", "id", "vocabulary"
+    if model is not None:
+        yield "passage_vectors", "id", "passages"
+        if model.dim % BITS_WIDTH == 0:
+            yield "passage_bits", "id", "passages"
+
+
+def compact(connection: apsw.Connection) -> None:
+    """Make the index as small as it can be, in a transaction of the caller's: no words and signs of what is gone."""
+    model = recorded(_facts(connection))
+    SqliteVocabulary(connection).gather()
+    for table in ("passage_words", "event_words", "vocabulary_trigrams"):
+        connection.execute(_OPTIMIZE.format(table=table))
+    if model is not None and model.dim % BITS_WIDTH == 0:
+        connection.execute("DROP TABLE passage_bits")
+        _make_bits(connection, model)
 
 
 def _make_bits(connection: apsw.Connection, model: EmbeddingModel) -> None:

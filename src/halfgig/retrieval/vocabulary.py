@@ -31,7 +31,7 @@ _RESEMBLING = """SELECT v.word, v.place FROM (
   SELECT rowid AS id, rank FROM vocabulary_trigrams WHERE vocabulary_trigrams MATCH ? ORDER BY rank LIMIT ?) t
  JOIN vocabulary v ON v.id = t.id ORDER BY t.rank"""
 _TEXTS = "SELECT text FROM passages UNION ALL SELECT words FROM events"
-_LEARNT_WORDS = "SELECT word, place FROM vocabulary WHERE place IS NOT NULL"
+_LEARNT_WORDS = "SELECT word, place FROM vocabulary WHERE place IS NOT NULL ORDER BY place"
 
 
 class SqliteVocabulary:
@@ -58,6 +58,11 @@ class SqliteVocabulary:
         with self._connection:
             self._take_in(((word, place) for place, word in enumerate(words())))
             self._connection.execute(_SAY_LEARNT)
+
+    def learnt(self) -> list[str]:
+        """The words that were learnt, in their order."""
+        words = self._connection.execute(_LEARNT_WORDS)
+        return [word for word, _ in words]
 
     def gather(self) -> None:
         """Begin anew, from all texts that there are, and what was learnt."""

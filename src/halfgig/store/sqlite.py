@@ -41,6 +41,8 @@ _TAKE_MODEL = """UPDATE sources SET model = :model, language = :language, state 
  WHERE id = :id AND state != 'ready' AND model != :model"""
 _RESTART = """UPDATE sources SET state = 'recognizing', attempt = attempt + 1, model = :model, language = :language
  WHERE id = :id"""
+_RESTORE = """INSERT INTO sources (id, address, title, duration, language, model, added_at, state, attempt)
+ VALUES (:id, :address, :title, :duration, :language, :model, :added_at, :state, :attempt)"""
 _NOTE = """INSERT INTO sources (id, address, title, duration, model, added_at, state)
  VALUES (:id, :address, :title, :duration, '', :now, 'unheard')
  ON CONFLICT (id) DO UPDATE SET address = :address, title = :title, duration = coalesce(:duration, duration)"""
@@ -192,6 +194,17 @@ class Library:
         values["now"] = self._clock().isoformat(timespec="seconds")
         self._connection.execute(_NOTE, values)
         return self._known(source_id)
+
+    def restore(self, source: StoredSource, segments: Iterable[Segment]) -> None:
+        """Put a source with its segments and tags in the place of what was known of it, exactly as they are told."""
+        values = {"id": source.id, "address": source.address, "title": source.title, "duration": source.duration}
+        values |= {"language": source.language, "model": source.model, "added_at": source.added_at}
+        with self._connection:
+            self.remove_source(source.id)
+            self._connection.execute(_RESTORE, {**values, "state": source.state, "attempt": source.attempt})
+            for segment in segments:
+                self._connection.execute(_APPEND, {"source_id": source.id, **_columns(segment)})
+            self._connection.executemany(_TAG, ((source.id, tag) for tag in source.tags))
 
     def tag(self, source_id: str, tags: Iterable[str]) -> None:
         """Give a source more tags. BadRequest for one that is empty."""

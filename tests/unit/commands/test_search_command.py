@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from halfgig.commands import library, search
-from halfgig.errors import BadRequest
+from halfgig.errors import BadRequest, LibraryError
 from halfgig.records import Answer, Hit, Passage, StoredSource
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -186,3 +186,25 @@ def test_an_ambiguous_name_is_refused() -> None:
     sources = [StoredSource(n * 64, "", "Same", None, None, "m", "t", "ready", 1) for n in "ab"]
     with pytest.raises(BadRequest, match="2 sources"):
         library.find_source("Same", sources)
+
+
+def test_the_library_is_checked_vacuumed_copied_exported_and_imported(
+    filled: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines, copy = tmp_path / "lines.jsonl", tmp_path / "copy.db"
+    assert call(filled, "library", "check") == 0
+    assert call(filled, "library", "vacuum") == 0
+    assert call(filled, "library", "backup", str(copy)) == 0
+    assert call(filled, "library", "export", "-o", str(lines)) == 0
+    other = Settings(data_dir=tmp_path / "other")
+    assert call(other, "library", "import", str(lines)) == 0
+    assert "Imported 3 sources" in capsys.readouterr().out
+    assert call(other, "library", "export") == 0
+    assert capsys.readouterr().out == lines.read_text()
+    with pytest.raises(BadRequest, match="cannot be read"):
+        call(other, "library", "import", str(tmp_path / "nothing"))
+    with open_library(copy) as connection:
+        connection.execute("DELETE FROM passages")
+    with pytest.raises(LibraryError, match="damaged"):
+        call(Settings(data_dir=tmp_path, library=copy), "library", "check")
+    assert "passage_vectors and passages differ in 2 rows" in capsys.readouterr().out

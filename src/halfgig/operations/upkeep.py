@@ -1,0 +1,72 @@
+"""The library file kept in order: checked, vacuumed, and copied while others use it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+import apsw
+
+from halfgig.errors import BadRequest
+from halfgig.retrieval.tables import compact, find_faults, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from halfgig.records import Bytes
+
+_HOMELESS = """SELECT DISTINCT source_id FROM (SELECT source_id FROM passages UNION SELECT source_id FROM events)
+ WHERE source_id NOT IN (SELECT id FROM sources)"""
+
+
+def check(connection: apsw.Connection) -> Iterator[str]:
+    """Yield what is wrong with the file, its index, and the agreement of the two; nothing where all is well."""
+    yield from (told for (told,) in connection.execute("PRAGMA integrity_check") if told != "ok")
+    yield from (f"a row of {row[0]} refers to no source" for row in connection.execute("PRAGMA foreign_key_check"))
+    prepare(connection, None)
+    yield from find_faults(connection)
+    yield from (
+        f"passages or events belong to no source: {source_id}" for (source_id,) in connection.execute(_HOMELESS)
+    )
+
+
+def vacuum(connection: apsw.Connection) -> tuple[Bytes, Bytes]:
+    """Give back the room of what was removed, on disk and in the index; returns the sizes before and after.
+
+    Others wait meanwhile.
+    """
+    prepare(connection, None)
+    before = _size(connection)
+    with connection:
+        compact(connection)
+    connection.execute("VACUUM")
+    connection.pragma("wal_checkpoint", "TRUNCATE")
+    return before, _size(connection)
+
+
+def _size(connection: apsw.Connection) -> Bytes:
+    return int(connection.pragma("page_count")) * int(connection.pragma("page_size"))
+
+
+def back_up(connection: apsw.Connection, target: Path) -> None:
+    """Copy the library as it is at this moment; others read and write meanwhile. BadRequest where the target exists.
+
+    The copy takes its name when it is whole.
+    """
+    if target.exists():
+        raise BadRequest(f"{target} is there already.", "Name a file that is not.")
+    draft = target.with_name(f".halfgig-{uuid4().hex}")
+    try:
+        copy = apsw.Connection(str(draft))
+        try:
+            with copy.backup("main", connection, "main") as backup:
+                backup.step(-1)
+            copy.pragma("journal_mode", "delete")
+        finally:
+            copy.close()
+        draft.rename(target)
+    except (apsw.CantOpenError, OSError) as error:
+        raise BadRequest(f"{target} cannot be written ({error}).", "Name a file in a folder that can be.") from error
+    finally:
+        draft.unlink(missing_ok=True)
