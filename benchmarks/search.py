@@ -67,7 +67,7 @@ def _indexing(path: Path, size: int) -> dict[str, float]:
         index = SqliteIndex(connection, EmbeddingModel("made", DIM))
         with _timed() as building:
             for first in range(0, size, SOURCE):
-                index.replace(f"{first:064x}", _made(min(SOURCE, size - first), seed=first))
+                index.replace(f"{first:064x}", made_passages(min(SOURCE, size - first), seed=first))
     with open_library(path) as connection:
         times = list(_ask(SqliteIndex(connection)))
     return {
@@ -106,7 +106,7 @@ class _Shelf:
         return []
 
 
-def _made(count: int, seed: int) -> Iterator[tuple[Passage, Vector]]:
+def made_passages(count: int, seed: int) -> Iterator[tuple[Passage, Vector]]:
     rng = np.random.default_rng(seed)
     for number in range(count):
         vector = rng.standard_normal(DIM).astype(np.float32)

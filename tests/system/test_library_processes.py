@@ -65,6 +65,25 @@ with open_library(Path(sys.argv[1])) as connection:
 """
 
 
+# Forgets the talks named by its arguments, over and over, as `halfgig library remove` does.
+REMOVER = """
+import sys, time
+from pathlib import Path
+from halfgig.operations.library import forget
+from halfgig.store.sqlite import open_library
+
+print("begun", flush=True)
+with open_library(Path(sys.argv[1])) as connection:
+    for talk in sys.argv[2:]:
+        time.sleep(0.01)
+        forget(connection, talk)
+"""
+
+
+def start_remover(path: Path, talks: list[str]) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", REMOVER, str(path), *talks], stdout=subprocess.PIPE, text=True)
+
+
 def start_indexer(path: Path, talks: list[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-c", INDEXER, str(path), *talks], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -96,12 +115,13 @@ def check_whole(connection: apsw.Connection) -> int:
 def test_kill_9_at_any_moment_leaves_whole_sources_and_the_rest_goes_on(tmp_path: Path) -> None:
     path, talks = tmp_path / "library.db", [f"talk{n}" for n in range(12)]
     moments = random.Random(5)
-    for _ in range(10):
-        with start_indexer(path, talks) as indexer:
-            assert indexer.stdout is not None
-            indexer.stdout.readline()
-            time.sleep(moments.uniform(0, 0.25))
-            indexer.kill()
+    for moment in range(30):
+        start, longest = (start_remover, 0.05) if moment % 3 == 2 else (start_indexer, 0.25)
+        with start(path, moments.sample(talks, len(talks))) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            time.sleep(moments.uniform(0, longest))
+            process.kill()
         with open_library(path) as connection:
             check_whole(connection)
     with start_indexer(path, talks) as indexer:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 from halfgig.records import Passage
@@ -27,6 +28,7 @@ PICKED = 8  # times as many as are asked for are picked by their signs, and then
 LEAST_PICKED = 400
 
 SAMPLE = 20_000  # passages that tell how rare a word is
+COMMON = rarity(SAMPLE // 3, SAMPLE)  # a word of this weight or less is in every third passage
 
 # New passages wait here, in a file of this connection alone, until the last has arrived: it needs no lock while they
 # are embedded, and nothing is left of it when the process dies.
@@ -137,10 +139,21 @@ class SqliteIndex:
         return self._found(statement, bounds, id, vector=_blob(vector), k=k, picked=picked)
 
     def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
-        """The k passages with the highest bm25."""
-        found = self._found(_MATCHING, bounds, "rowid", expression=_expression(question), k=k)
-        whole = best_possible(question, self._rarity) if found else 1.0
+        """The k passages with the highest bm25; of a large index, by the words that not every third of them holds."""
+        weigh = cache(self._rarity)
+        expression = _expression(self._telling(question, weigh))
+        found = self._found(_MATCHING, bounds, "rowid", expression=expression, k=k)
+        whole = best_possible(question, weigh) if found else 1.0
         return [replace(one, share=min(one.score / whole, 1.0)) for one in found]
+
+    def _telling(self, question: Question, weigh: Callable[[Asked], float]) -> Question:
+        """The question without its commonest words, which cost most and tell least; the rarest stays in any case."""
+        if not question.choices or self._connection.execute(_LAST).get <= SAMPLE:
+            return question
+        weights = [max(map(weigh, choice)) for choice in question.choices]
+        least = min(COMMON, max(weights))
+        kept = (choice for choice, weight in zip(question.choices, weights, strict=True) if weight >= least)
+        return replace(question, choices=tuple(kept))
 
     def _rarity(self, run: Asked) -> float:
         """The weight that bm25 gives to a run of words, by the latest passages."""
