@@ -72,6 +72,11 @@ class Services:
         """The same, for another thread than the event loop's."""
         return self.queue.ask_now(lambda queue: queue.uses(upload_id))
 
+    def works_now(self, job_id: str) -> bool:
+        """Whether there is such a job, and it has not ended; for another thread than the event loop's."""
+        job = self.queue.ask_now(lambda queue: queue.outline(job_id))
+        return job is not None and not job.state.final
+
     def supervising(self) -> bool:
         """Whether the supervisor is at work."""
         return self.supervision is not None and not self.supervision.done()

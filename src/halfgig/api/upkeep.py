@@ -1,4 +1,4 @@
-"""What runs beside the routes: the supervisor, the end of each job, and the deletion of old uploads."""
+"""What runs beside the routes: the supervisor, the end of each job, and the deletion of what is not needed any more."""
 
 from __future__ import annotations
 
@@ -76,26 +76,44 @@ async def delivering(services: Services) -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def cleaning(services: Services) -> AsyncIterator[None]:
-    """Delete uploads that are past their time, now and then, until the block ends."""
-    sweeper = asyncio.create_task(_sweep(services), name="upload-sweeper")
+    """Delete uploads that are past their time, and what ended jobs have left, at once and now and then."""
+    sweeper = asyncio.create_task(_sweep(services), name="sweeper")
+    sweeper.add_done_callback(tell_crash)
     try:
         yield
     finally:
         sweeper.cancel()
-        with suppress(asyncio.CancelledError):
-            await sweeper
+        await asyncio.wait([sweeper])
 
 
 async def _sweep(services: Services) -> None:
     while True:
-        try:
-            gone = await run_in_threadpool(services.uploads.expire, services.uses_now)
-        except (HalfgigError, OSError) as error:
-            log.warning("uploads not swept", extra={"facts": {"detail": str(error)}})
-        else:
-            if gone:
-                log.info("uploads expired", extra={"facts": {"uploads": len(gone)}})
+        await _swept("uploads", partial(services.uploads.expire, services.uses_now))
+        await _swept("fetched", partial(remove_fetched, services))
         await asyncio.sleep(SWEEP)
+
+
+async def _swept(what: str, sweep: Callable[[], list[str]]) -> None:
+    try:
+        gone = await run_in_threadpool(sweep)
+    except (HalfgigError, OSError) as error:
+        log.warning("%s not swept", what, extra={"facts": {"detail": str(error)}})
+    else:
+        if gone:
+            log.info("%s swept", what, extra={"facts": {"removed": len(gone)}})
+
+
+def remove_fetched(services: Services) -> list[str]:
+    """Remove what was fetched for jobs that have ended or are gone, and say for which; blocking.
+
+    A worker removes it itself, and `see_to_end` what a killed one left, unless the server was killed as well.
+    """
+    folder = services.settings.fetched_dir
+    there = sorted(folder.iterdir()) if folder.exists() else []
+    ended = [one for one in there if not services.works_now(one.name)]  # asked afterwards: a folder follows its job
+    for one in ended:
+        shutil.rmtree(one, ignore_errors=True)
+    return [one.name for one in ended]
 
 
 async def see_to_end(services: Services, job: Job) -> None:

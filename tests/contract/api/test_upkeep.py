@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
-from halfgig.api.upkeep import see_to_end
+from halfgig.api.upkeep import remove_fetched, see_to_end
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 
 def test_what_was_fetched_for_a_job_goes_when_it_ends(site: Any, ended_job: Callable[..., Any]) -> None:
@@ -19,3 +21,26 @@ def test_what_was_fetched_for_a_job_goes_when_it_ends(site: Any, ended_job: Call
     assert not folder.exists()
     assert other.exists()
     site.run(see_to_end(site.services, job))
+
+
+def test_what_a_killed_server_left_of_ended_jobs_goes(
+    site: Any, make_job: Callable[..., Any], started_job: Callable[..., Any], ended_job: Any
+) -> None:
+    kept = {make_job().id, started_job().id}
+    fetched = site.services.settings.fetched_dir
+    for name in (*kept, ended_job().id, "of-a-job-that-was-deleted"):
+        (fetched / name).mkdir(parents=True)
+        (fetched / name / "source.mp4.part").write_bytes(b"half")
+    assert len(remove_fetched(site.services)) == 2
+    assert {folder.name for folder in fetched.iterdir()} == kept
+
+
+def test_a_server_sweeps_when_it_starts(open_site: Any, tmp_path: Path) -> None:
+    left = tmp_path / "fetched" / "left"
+    left.mkdir(parents=True)
+    with open_site() as site:
+        for _ in range(200):
+            if not left.exists():
+                break
+            site.run(asyncio.sleep(0.01))
+        assert not left.exists()
