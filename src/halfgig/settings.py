@@ -123,7 +123,9 @@ class Settings:
     max_event_streams: int = _row("MAX_EVENT_STREAMS", 100, "streams", "who may watch jobs at the same time", least=1)
     log_format: str = _row("LOG_FORMAT", "auto", "name", "json or text; auto is text on a terminal, else json")
 
-    disk_quota_mb: float | None = _row("DISK_QUOTA_MB", None, "MB", "what all uploads together may take", least=0)
+    disk_quota_mb: float | None = _row(
+        "DISK_QUOTA_MB", None, "MB", "what uploads and what is fetched may take together", least=0
+    )
     upload_expiry_seconds: float = _row(
         "UPLOAD_EXPIRY_SECONDS", 86_400, "seconds", "delete uploads that are broken off, or unused, after this", least=1
     )

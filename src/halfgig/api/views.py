@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from halfgig.media.shown import kept_url
 
 if TYPE_CHECKING:
     from halfgig.jobs.job import Job
@@ -107,11 +108,8 @@ def links(job: Job) -> dict[str, str]:
 
 
 def shown_source(source: dict[str, Any]) -> dict[str, Any]:
-    """The source without the name and password that its URL may hold."""
-    if "url" not in source:
-        return source
-    parts = urlsplit(source["url"])
-    return {**source, "url": parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()}
+    """The source without the name, the password and the rights that its URL may hold."""
+    return {**source, "url": kept_url(source["url"])} if "url" in source else source
 
 
 def iso(seconds: float) -> str:

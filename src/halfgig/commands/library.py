@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from halfgig.commands.standard import open_output, printable
 from halfgig.errors import MIB, BadRequest, LibraryError
+from halfgig.media.shown import kept_url
 from halfgig.progress import minutes
 
 if TYPE_CHECKING:
@@ -150,7 +151,7 @@ def _lines(file: str) -> Iterator[Iterable[str]]:
 
 def find_source(name: str, sources: Sequence[StoredSource]) -> StoredSource:
     """The source a person means; BadRequest where it is none or several."""
-    named = [source for source in sources if name in (source.id, source.address, source.title)]
+    named = [one for one in sources if name in (one.id, one.title) or one.address in (name, kept_url(name))]
     if not named and len(name) >= LEAST_ID:
         named = [source for source in sources if source.id.startswith(name.lower())]
     if len(named) != 1:

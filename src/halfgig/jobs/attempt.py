@@ -107,6 +107,14 @@ class Attempt:
         with self._table.reading():
             return int(self._connection.execute(_COUNT, (self.job.id, type)).get)
 
+    def start_over(self, fingerprint: str, why: str) -> None:
+        """Drop all that earlier attempts made, and note why: `fingerprint` stands for other content than theirs."""
+        with self._fenced() as job:
+            self._forget()
+            self._connection.execute(_UNTELL, (job.id,))
+            self._table.tell(job.id, "note", {"text": why})
+            self._table.update(replace(job, fingerprint=fingerprint, degraded=(), notes=(why,)))
+
     def twin(self, fingerprint: str) -> Job | None:
         """A job that has done the same work on the same content, by the same options."""
         job = self.job

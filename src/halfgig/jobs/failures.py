@@ -6,8 +6,9 @@ import signal
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from halfgig.errors import MIB, DoesNotFit, HalfgigError, LibraryError, slug
+from halfgig.errors import MIB, DoesNotFit, HalfgigError, LibraryError, StorageFull, slug
 from halfgig.jobs.job import Failure, Reason
+from halfgig.media.shown import told_text
 
 if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
@@ -22,16 +23,16 @@ def of_error(error: BaseException) -> Failure:
     if isinstance(error, DoesNotFit):
         return replace(_of_ours(error, Reason.DOES_NOT_FIT), needs=error.needs)
     if isinstance(error, HalfgigError):
-        again = error.retryable or isinstance(error, LibraryError)
+        again = error.retryable or isinstance(error, (LibraryError, StorageFull))  # a disk may have room again
         return _of_ours(error, Reason.UNAVAILABLE if again else Reason.REFUSED)
     if isinstance(error, MemoryError) or any(words in str(error).lower() for words in STARVED):
         return Failure(Reason.OUT_OF_MEMORY, "The worker was refused the memory that it asked for.", SMALLER, 507)
-    detail = f"The worker met an error that nobody foresaw: {type(error).__name__}: {error}."
+    detail = f"The worker met an error that nobody foresaw: {type(error).__name__}: {told_text(str(error))}."
     return Failure(Reason.UNEXPECTED, detail, "Report it with the log of the server and halfgig doctor.", 500)
 
 
 def _of_ours(error: HalfgigError, reason: Reason) -> Failure:
-    return Failure(reason, error.detail, error.remedy, error.status, error=slug(type(error)))
+    return Failure(reason, told_text(error.detail), error.remedy, error.status, error=slug(type(error)))
 
 
 @dataclass(frozen=True, slots=True)

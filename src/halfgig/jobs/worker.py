@@ -15,11 +15,13 @@ from halfgig.errors import MIB, HalfgigError, SourceError
 from halfgig.jobs.attempt import Attempt, Fenced
 from halfgig.jobs.child import become_child
 from halfgig.jobs.failures import of_error
+from halfgig.jobs.fetching import Fetching
 from halfgig.jobs.job import Reason
 from halfgig.jobs.table import JobTable
 from halfgig.jobs.telling import Telling
 from halfgig.jobs.wire import LASTING, Order
 from halfgig.media.obtain import obtain
+from halfgig.media.shown import kept_url, told_text
 from halfgig.media.source import fingerprint, open_source
 from halfgig.settings import Settings
 from halfgig.store.upload import DATA
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Source
 
 log = logging.getLogger("halfgig")
+
+CHANGED = "The content at the address has changed since an earlier attempt, and the work has begun anew."
 
 
 class Worker:
@@ -75,8 +79,7 @@ class Worker:
         settings = with_less(settings, order.less)
         self._telling.enter("fetching")
         with obtained(attempt.job, settings, self._telling.beat) as source:
-            content = attempt.job.fingerprint or fingerprint(source)
-            attempt.describe(fingerprint=content)
+            content = recognize(attempt, source, self._telling.beat)
             if self._was_done_before(attempt, content):
                 return
             self._telling.enter("loading")
@@ -95,11 +98,27 @@ class Worker:
         self._wire.send({"admitted": {"variant": variant, "needs": needs, "peak": peak}})
 
 
+def recognize(attempt: Attempt, source: Source, beat: Callable[..., None]) -> str:
+    """The fingerprint of the source, recorded; `beat` is called while it is read.
+
+    An upload is what it was. What is behind a URL may be other content than an earlier attempt has seen: then what was
+    made of that is dropped. Where the server tells no version, no other job's content is taken for the same.
+    """
+    job = attempt.job
+    known = job.source.get("sha256") or (job.fingerprint if "upload" in job.source else None)
+    content: str = known or fingerprint(source, beat, doubt=job.id)
+    if job.fingerprint not in (None, content):
+        attempt.start_over(content, CHANGED)
+    else:
+        attempt.describe(fingerprint=content)
+    return content
+
+
 @contextmanager
 def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterator[Source]:
     """The job's source for the length of the block; what was fetched for it is removed afterwards.
 
-    `beat` is called while it is fetched.
+    `beat` is called while it is fetched. Errors: as of `obtain`, and StorageFull past the room for what is fetched.
     """
     if "upload" in job.source:
         path = settings.data_dir / "uploads" / job.source["upload"] / DATA
@@ -109,22 +128,37 @@ def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterato
         return
     folder = settings.fetched_dir / job.id
     wanted = "motion" if job.kind == "reps" else "speech"
-    with obtain(job.source["url"], folder, wanted, settings, beat) as obtained:
+    with obtain(job.source["url"], folder, wanted, settings, Fetching(settings, folder, beat)) as obtained:
         source = obtained.source
         yield replace(source, title=job.source.get("title") or source.title)
 
 
 def address_of(job: Job, source: Source) -> str:
-    """Where the source can be found after the job; empty where it is not kept."""
+    """Where the source can be found after the job, without what lets in only its owner; empty where it is not kept."""
     if "url" in job.source:
-        return str(job.source["url"])
+        return kept_url(job.source["url"])
     return source.address if job.keep_source else ""
+
+
+class Discreet(logging.Formatter):
+    """Leaves out of URLs what only their owner knows, also in tracebacks."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The record as one text."""
+        return told_text(super().format(record))
+
+
+def log_discreetly() -> None:
+    """Log to standard error, which the supervisor reads."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(Discreet("%(asctime)s %(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def main() -> None:
     """Serve the parent until it closes the wire."""
     wire = become_child(int(sys.argv[1]))
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    log_discreetly()
     try:
         settings = Settings.from_environment()
         with JobTable(settings.data_dir / "jobs.db") as table:

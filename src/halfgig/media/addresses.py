@@ -181,7 +181,7 @@ def check_url(url: str, allowed: AllowList) -> Target:
     Errors: SourceError for other schemes and what is no URL, Forbidden for an address that is not public.
     """
     parts = _split(url)
-    host = _ascii_host(parts.hostname or "", url)
+    host = _ascii_host(parts.hostname or "")
     port = parts.port or PORTS[parts.scheme]
     if address := literal(host):
         refuse_address(host, port, address, allowed)
@@ -203,22 +203,22 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         in_order = False
     if not in_order:
-        raise SourceError(f"{url} is not a valid address.", GIVE_HTTP)
+        raise SourceError("This is not a valid address.", GIVE_HTTP)  # not repeated: who knows what is a password in it
     if parts.scheme not in PORTS:
         raise SourceError(f"{parts.scheme or 'Such'} addresses are not read.", GIVE_HTTP)
     return parts
 
 
-def _ascii_host(host: str, url: str) -> str:
+def _ascii_host(host: str) -> str:
     """The host as DNS knows it: other scripts become ASCII, and a final dot goes. Errors: SourceError."""
     try:
         host = host.encode("idna").decode().lower().rstrip(".") if not host.isascii() else host.rstrip(".")
     except UnicodeError:
         host = ""
     if not host:
-        raise SourceError(f"{url} names no host.", GIVE_HTTP)
+        raise SourceError("The address names no host.", GIVE_HTTP)
     if not _HOST.fullmatch(host) and (literal(host) is None or "%" in host):
-        raise SourceError(f"{url} names no valid host.", GIVE_HTTP)
+        raise SourceError("The address names no valid host.", GIVE_HTTP)
     return host
 
 

@@ -24,6 +24,8 @@ from halfgig.media.ranges import (
     check_status,
     facts_told,
 )
+from halfgig.media.shown import told_url
+from halfgig.media.watch import unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from halfgig.media.ranges import RemoteFacts
+    from halfgig.media.watch import Watch
     from halfgig.records import Bytes, Seconds
     from halfgig.settings import Settings
 
@@ -45,18 +48,20 @@ def open_remote(
     *,
     title: str = "",
     folder: Path | None = None,
+    watch: Watch = unwatched,
     sleep: Callable[[Seconds], None] = time.sleep,
 ) -> RemoteStream:
     """The file at an http(s) URL as a seekable binary stream; the caller closes it.
 
     A server that gives no ranges is read to the end at once, into an unnamed file in `folder` (by default where the
-    system keeps such files). `title` is what errors call it. With GUARD_ADDRESSES every hop must be public or allowed.
+    system keeps such files). `title` is what errors call it. `watch` hears of each piece, and how much is stored; what
+    it raises ends the reading. With GUARD_ADDRESSES every hop must be public or allowed.
     Errors: Forbidden, Refused and other SourceErrors, Unreachable, TooLarge past MAX_FILE_SIZE_MB, StorageFull.
     """
     limit = None if settings.max_file_size_mb is None else int(settings.max_file_size_mb * MIB)
-    wanted = _Wanted(address, title or address, limit, folder, sleep)
+    wanted = _Wanted(address, title or told_url(address), limit, folder, watch, sleep)
     client = Client(allow_list(settings), parse_proxy(settings.proxy_url))
-    patience = Patience(wanted.title, OPENING_PAUSES, sleep, hurried=True)
+    patience = Patience(wanted.title, OPENING_PAUSES, sleep, watch, hurried=True)
     while True:
         try:
             return _open(client, wanted)
@@ -70,19 +75,20 @@ def open_remote(
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """One file to open: its URL, its name for people, the most bytes it may have, where it may be stored."""
+    """One file to open: its URL, its name for people, the most bytes of it, where it may be stored, who watches."""
 
     address: str
     title: str
     limit: Bytes | None
     folder: Path | None
+    watch: Watch
     sleep: Callable[[Seconds], None]
 
 
 def _open(client: Client, wanted: _Wanted) -> RemoteStream:
     answer, facts = _ask(client, wanted, {"Range": f"bytes=0-{LEAST_ASKED - 1}"})
     if facts.ranges:
-        return RemoteFile(client, facts, answer, title=wanted.title, sleep=wanted.sleep)
+        return RemoteFile(client, facts, answer, title=wanted.title, sleep=wanted.sleep, watch=wanted.watch)
     if answer.status == PARTIAL:  # of a file whose size is not told: the whole of it then
         client.close()
         answer, facts = _ask(client, wanted, {})
@@ -154,17 +160,19 @@ def _length(file: IO[bytes]) -> Bytes:
 
 
 def _spool(answer: HTTPResponse, wanted: _Wanted) -> IO[bytes]:
-    """All of the answer in an unnamed file. Errors: BrokenOff, TooLarge, StorageFull."""
+    """All of the answer in an unnamed file. Errors: BrokenOff, TooLarge, StorageFull, and what the watch raises."""
     file = tempfile.TemporaryFile(dir=wanted.folder)  # noqa: SIM115  # the caller closes it
     try:
         size, told = 0, answer.headers.get("Content-Length", "")
+        total = int(told) if told.isdecimal() else None
         while piece := _piece(answer):
             size += len(piece)
             _refuse_past(MAX_UNTOLD if wanted.limit is None else wanted.limit, size, wanted.title)
+            wanted.watch(size, total)
             _store(file, piece)
             if size // SYNC_EVERY > (size - len(piece)) // SYNC_EVERY:
                 _sync(file)
-        if told.isdecimal() and size < int(told):
+        if total is not None and size < total:
             raise BrokenOff("its server broke off the answer")
     except BaseException:
         file.close()

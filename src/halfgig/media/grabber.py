@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import json
 import os
-import re
 import shutil
 import signal
 import sys
@@ -22,6 +21,7 @@ from halfgig.errors import MIB, HalfgigError, SourceError, TooLarge
 from halfgig.media.addresses import EVERYTHING, AllowList, check_url
 from halfgig.media.connection import parse_proxy
 from halfgig.media.guard import Guard
+from halfgig.media.shown import told_url
 from halfgig.media.sitefailures import PLAYLIST, SiteFailure, failure_of, shortened, site_failure
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Grabber:
 
     def __init__(self, request: Request, out: IO[str]) -> None:
         self._request, self._out = request, out
-        self._title = re.sub("//[^/@]*@", "//", request.url)
+        self._title = told_url(request.url)
         self._limit = request.size or MAX_UNTOLD
         self._told = 0.0
 
@@ -124,8 +124,8 @@ class Grabber:
         return site_failure(self._title, str(error) or type(error).__name__)
 
     def _grab(self, ydl: Any) -> dict[str, Any]:
-        info = single(ydl.extract_info(self._request.url, download=False), self._request.url)
-        self._title = info.get("title") or self._request.url
+        info = single(ydl.extract_info(self._request.url, download=False), self._title)
+        self._title = info.get("title") or self._title
         self._refuse(info)
         ydl.params.update(wanted_captions(info, self._request.captions))
         info = ydl.process_ie_result(info, download=True)
@@ -234,15 +234,15 @@ def open_ytdlp(options: dict[str, Any]) -> Any:
     return yt_dlp.YoutubeDL({name: value for name, value in options.items() if value is not None})
 
 
-def single(info: Info | None, url: str) -> Info:
-    """The one video that a page holds. Errors: SourceError for none, and for a playlist."""
+def single(info: Info | None, title: str) -> Info:
+    """The one video that a page called `title` holds. Errors: SourceError for none, and for a playlist."""
     if info is not None and info.get("_type") in {"playlist", "multi_video"}:
         entries = [entry for entry in info.get("entries") or () if entry]
         if len(entries) > 1:
-            raise SourceError(f"{info.get('title') or url} is a playlist.", PLAYLIST)
+            raise SourceError(f"{info.get('title') or title} is a playlist.", PLAYLIST)
         info = entries[0] if entries else None
     if info is None:
-        raise SourceError(f"{url} holds no video.", "Check the address in a browser.")
+        raise SourceError(f"{title} holds no video.", "Check the address in a browser.")
     return info
 
 

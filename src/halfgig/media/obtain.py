@@ -11,14 +11,15 @@ from urllib.parse import urlsplit
 
 from halfgig.media.addresses import allow_list, check_url
 from halfgig.media.ranges import Refused
-from halfgig.media.sites import grab, unwatched
+from halfgig.media.sites import grab
 from halfgig.media.source import Page, open_source
+from halfgig.media.watch import unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from halfgig.media.sites import Watch
+    from halfgig.media.watch import Watch
     from halfgig.records import Source
     from halfgig.settings import Settings
 
@@ -48,8 +49,9 @@ def obtain(
 ) -> Iterator[Obtained]:
     """What is behind a URL, for the length of the block; `folder` is made for it, and removed afterwards.
 
-    A file is streamed and not stored. Of a page or a playlist the video is fetched by yt-dlp, as `grab` does with
-    `wanted`, `watch` and `captions`. This is for workers: whatever the settings say, addresses are guarded.
+    A file is streamed, and stored only where its server gives no ranges. Of a page or a playlist the video is fetched
+    by yt-dlp, as `grab` does with `wanted` and `captions`. `watch` hears that it lives, and how much is stored; what it
+    raises ends the fetching. This is for workers: whatever the settings say, addresses are guarded.
     Errors: as of `open_source` and `grab`.
     """
     settings = replace(settings, guard_addresses=True)
@@ -68,7 +70,7 @@ def obtain(
 
 def _obtain(url: str, folder: Path, wanted: str, settings: Settings, watch: Watch, *, captions: bool) -> Obtained:
     try:
-        return Obtained(open_source(url, settings, folder))
+        return Obtained(open_source(url, settings, folder, watch=watch))
     except Page:
         pass
     except Refused as error:  # some sites show their pages to browsers only

@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from halfgig.errors import MIB, SourceError, Unreachable
 from halfgig.media.connection import BrokenOff, reason
+from halfgig.media.watch import unwatched
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from http.client import HTTPResponse
 
     from halfgig.media.connection import Client
+    from halfgig.media.watch import Watch
     from halfgig.records import Bytes, Seconds
 
 BUFFER = 256 * 1024  # bytes that are held
@@ -109,16 +111,19 @@ class Patience:
     """How often a broken connection is mended before it is given up.
 
     `pauses` are the seconds before each further try. `hurried` gives up at once where nothing answers in time.
+    `watch` hears of each break.
     """
 
     title: str
     pauses: tuple[Seconds, ...]
     sleep: Callable[[Seconds], None]
+    watch: Watch = unwatched
     hurried: bool = False
     lost: int = 0
 
     def lose(self, error: BrokenOff | Unreachable) -> None:
         """Wait before another try. Errors: Unreachable after the last."""
+        self.watch(None, None)
         late = self.hurried and isinstance(error.__cause__, TimeoutError)
         if isinstance(error, Unreachable) and self.hurried:
             raise error
@@ -157,8 +162,9 @@ class RemoteStream(io.RawIOBase):
 class RemoteFile(RemoteStream):
     """A file that is read over HTTP in ranges, through one buffer of `BUFFER` bytes; nothing of it is stored.
 
-    A break is mended from where it happened. Errors: Unreachable where it cannot be, SourceError where the file
-    is no longer the one that was opened.
+    A break is mended from where it happened. `watch` hears that it lives, also while nothing comes of it: much may be
+    read before there is a sound or a picture. Errors: Unreachable where a break cannot be mended, SourceError where the
+    file is no longer the one that was opened.
     """
 
     def __init__(
@@ -169,11 +175,12 @@ class RemoteFile(RemoteStream):
         *,
         title: str,
         sleep: Callable[[Seconds], None],
+        watch: Watch = unwatched,
     ) -> None:
-        self.facts, self._client, self._title = facts, client, title
+        self.facts, self._client, self._title, self._watch = facts, client, title, watch
         self._size = cast("int", facts.size)
         self._url = facts.final
-        self._patience = Patience(title, READING_PAUSES, sleep)
+        self._patience = Patience(title, READING_PAUSES, sleep, watch)
         self._position = 0
         self._buffer, self._start, self._held = bytearray(BUFFER), 0, 0  # bytes [start, start + held) of the file
         self._asked = LEAST_ASKED
@@ -250,6 +257,7 @@ class RemoteFile(RemoteStream):
                 got = answer.readinto(view[: min(size, BUFFER)])
         except (OSError, HTTPException) as error:
             raise BrokenOff(reason(error)) from error
+        self._watch(None, None)
         self._hurry(got, time.monotonic() - began)
         if not got:
             raise BrokenOff("its server broke off the answer")

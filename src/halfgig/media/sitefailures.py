@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 
 from halfgig.errors import Forbidden, HalfgigError, SourceError, StorageFull, TooLarge, Unreachable
+from halfgig.media.shown import told_text
 
 COOKIES = "Set YTDLP_COOKIES to a file with the cookies of an account that may see it, or download it and upload it."
 ELSEWHERE = "Download it where it can be seen, and upload the file."
@@ -133,10 +134,11 @@ def site_failure(title: str, message: str) -> SiteFailure:
 
 
 def shortened(message: str) -> str:
-    """The message without yt-dlp's prefixes, advice and colours, in one line of at most 200 characters."""
+    """The message without yt-dlp's prefixes, advice, colours and queries, in one line of at most 200 characters."""
     plain = re.sub(
         r"\x1b\[[0-9;]*m|^ERROR: |; (please report this issue|try ).*|\(caused by .*", "", message, flags=re.DOTALL
     )
     plain = re.sub(r"\s+Use --.*|\s+See\s+https://.*|\s+For more information.*", "", plain, flags=re.DOTALL)
     plain = " ".join(re.sub(r"^\[[\w:.+-]+\]\s+", "", plain.strip()).split()).rstrip(". ")
+    plain = told_text(plain)
     return plain if len(plain) <= 200 else plain[:199] + "…"

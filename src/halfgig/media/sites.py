@@ -11,19 +11,20 @@ from collections import deque
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from halfgig.errors import MIB, SourceError, Unreachable
 from halfgig.media.grabber import SILENCE, Request
+from halfgig.media.shown import told_text, told_url
 from halfgig.media.sitefailures import SiteFailure
+from halfgig.media.watch import unwatched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
-    from halfgig.records import Bytes, Seconds
+    from halfgig.media.watch import Watch
+    from halfgig.records import Seconds
     from halfgig.settings import Settings
-
-Watch: TypeAlias = "Callable[[Bytes | None, Bytes | None], None]"  # bytes that are here, and of how many; None: unknown
 
 LAST_WORDS = 5  # lines that explain a process that crashed
 
@@ -36,10 +37,6 @@ class Grabbed:
     title: str
     duration: Seconds | None
     captions: Path | None
-
-
-def unwatched(got: Bytes | None, total: Bytes | None) -> None:
-    """Hear nothing."""
 
 
 def grab(
@@ -70,7 +67,7 @@ def grab(
                 raise SiteFailure(**failure).error()
             progress = message.get("progress", {})
             watch(progress.get("got"), progress.get("total"))
-        raise _ended(url, process.wait(), last)
+        raise _ended(told_url(url), process.wait(), last)
 
 
 def _request(url: str, folder: Path, wanted: str, settings: Settings, *, captions: bool) -> Request:
@@ -135,5 +132,5 @@ def _ended(url: str, code: int, last: Iterable[str]) -> SourceError:
     """The error for a process that ended without an answer."""
     if code == -signal.SIGALRM:
         return Unreachable(f"{url} gave no sign of life for {SILENCE} s.", "Try again later.")
-    said = "; ".join(last) or f"code {code}"
+    said = told_text("; ".join(last)) or f"code {code}"
     return SourceError(f"yt-dlp ended unexpectedly while it read {url} ({said}).", "A newer yt-dlp may help.")

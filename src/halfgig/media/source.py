@@ -17,15 +17,16 @@ from halfgig.media.fetch import open_remote
 from halfgig.media.pipe import Pipe
 from halfgig.media.ranges import facts_of
 from halfgig.media.streams import choose_audio, choose_video, describe_audio, describe_video, moving, rotations
+from halfgig.media.watch import unwatched
 from halfgig.records import Bytes, Seconds, Source, SourceInfo
 
 if TYPE_CHECKING:
-    from io import BytesIO
-
     from av.container import InputContainer
 
+    from halfgig.media.watch import Watch
     from halfgig.settings import Settings
 
+PIECE = 256 * 1024  # bytes that are hashed at a time
 HEAD = 1024  # bytes in which text, web pages and playlists are recognised
 GIVE_MEDIA = "Give an audio or video file such as mp4, mkv, webm, mov, mp3, wav, flac or ogg."
 
@@ -51,12 +52,13 @@ def open_source(
     folder: Path | None = None,
     *,
     title: str = "",
+    watch: Watch = unwatched,
 ) -> Source:
     """A Source for a path, a `file:` or http(s) URL, or a readable binary stream; a Source is returned as it is.
 
     A URL is connected to and read by ranges. Where its server gives none, it is stored in `folder` until the stream
-    is closed. Nothing is decoded. With GUARD_ADDRESSES no URL may lead into a private network. A path is called
-    `title` where that is given, else by its name.
+    is closed; `watch` hears of each piece that is read. Nothing is decoded. With GUARD_ADDRESSES no URL may lead into a
+    private network. A path is called `title` where that is given, else by its name.
     Errors: SourceError for what is missing, empty, no regular file, of another URL scheme or plainly not media;
     TooLarge past MAX_FILE_SIZE_MB; for a URL also Forbidden, Unreachable, StorageFull.
     """
@@ -68,7 +70,7 @@ def open_source(
     if isinstance(given, os.PathLike):
         return _from_path(Path(text), settings, title)
     if is_remote(text):
-        return _from_address(text, settings, folder)
+        return _from_address(text, settings, folder, watch)
     if text[:5].lower() == "file:":
         return _from_path(Path(_path_of(text)), settings, title)
     if scheme := re.match(r"([A-Za-z][A-Za-z0-9+.-]*)://", text):
@@ -76,10 +78,10 @@ def open_source(
     return _from_path(Path(text), settings, title)
 
 
-def _from_address(address: str, settings: Settings, folder: Path | None) -> Source:
+def _from_address(address: str, settings: Settings, folder: Path | None, watch: Watch) -> Source:
     target = check_url(address, allow_list(settings))
     title = unquote(urlsplit(address).path.rstrip("/").rpartition("/")[2]) or target.host
-    stream = open_remote(address, settings, title=title, folder=folder)
+    stream = open_remote(address, settings, title=title, folder=folder, watch=watch)
     try:
         refuse_mistakes(stream.read(HEAD), title)
     except SourceError:
@@ -218,23 +220,34 @@ def refuse_long(title: str, seconds: Seconds | None, settings: Settings) -> None
         )
 
 
-def fingerprint(source: Source) -> str:
+def fingerprint(source: Source, watch: Watch = unwatched, *, doubt: str = "") -> str:
     """SHA-256 (hex) of a file's bytes; of a URL, of its address with the version and size that its server tells.
 
     A server that tells no version (neither ETag nor date of change) and gives no ranges has sent it all: its bytes
-    count then. Errors: SourceError for a pipe, which cannot be read twice, and for what cannot be read.
+    count then. Of one that gives ranges, `doubt` stands for the version: there may be other content each time. `watch`
+    hears of each piece that is read. Errors: SourceError for a pipe, which cannot be read twice, and for what cannot be
+    read.
     """
     stream = source.stream
     if stream is not None and not stream.seekable():
         raise SourceError("What comes through a pipe cannot be recognised again.", "Save it to a file first.")
     facts = facts_of(stream)
     if facts is not None and (facts.ranges or facts.version):
-        return hashlib.sha256(f"{facts.address}\n{facts.version}\n{facts.size}".encode()).hexdigest()
+        told = f"{facts.address}\n{facts.version or doubt}\n{facts.size}"
+        return hashlib.sha256(told.encode()).hexdigest()
     if stream is not None:
         stream.seek(0)
-        return hashlib.file_digest(cast("BytesIO", stream), "sha256").hexdigest()
+        return _digest(stream, watch)
     try:
         with Path(source.address).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+            return _digest(file, watch)
     except OSError as error:
         raise SourceError(f"{source.title} cannot be read: {error.strerror}.", "Check the path.") from error
+
+
+def _digest(file: IO[bytes], watch: Watch) -> str:
+    total = hashlib.sha256()
+    while piece := file.read(PIECE):
+        total.update(piece)
+        watch(None, None)
+    return total.hexdigest()

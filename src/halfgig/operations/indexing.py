@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from halfgig import pipelines
 from halfgig.errors import HalfgigError
+from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.memory.allocator import trim
 from halfgig.models.store import ModelStore
@@ -116,7 +117,7 @@ def _write_transcript(
     origin = transcription.source
     duration = transcription.info.duration if transcription.info else None
     model = transcription.settings.whisper_model
-    source = library.add_source(source_id, origin.address, origin.title, model, duration=duration)
+    source = library.add_source(source_id, kept_url(origin.address), origin.title, model, duration=duration)
     if source.state != "recognizing":
         return source
     try:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import errno
 import math
+import os
 import shutil
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig.errors import MIB, StorageFull
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from halfgig.records import Bytes
 
@@ -104,6 +105,17 @@ class Room:
 def free_space(folder: Path) -> Bytes:
     """Bytes that we may still write on the disk of `folder`."""
     return shutil.disk_usage(folder).free
+
+
+def held(folder: Path, but: Path | None = None) -> Bytes:
+    """Bytes of all files in `folder`, those in its folder `but` left out; what goes meanwhile is not counted."""
+    total = 0
+    for place, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if Path(place, name) != but]
+        for name in names:
+            with suppress(FileNotFoundError):
+                total += Path(place, name).stat().st_size
+    return total
 
 
 @contextmanager

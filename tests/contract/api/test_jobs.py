@@ -229,6 +229,11 @@ def test_a_password_in_an_address_is_not_shown(site: Site) -> None:
         site.post("/jobs", json={**WISH, "source": source}).json()["source"]["url"]
         == "https://example.org:8443/a.mp4?x=1"
     )
+    signed = {"url": "https://example.org/a.mp4?x=1&X-Amz-Signature=secret"}
+    told = site.post("/jobs", json={**WISH, "source": signed}).json()
+    assert told["source"]["url"] == "https://example.org/a.mp4"
+    assert "secret" not in site.get("/jobs").text
+    assert site.queue(lambda queue: queue.get(told["id"])).source == signed  # it is fetched by that
 
 
 FILE = {"file": ("Talk.mp4", b"sound and picture", "video/mp4")}

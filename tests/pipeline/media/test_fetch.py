@@ -22,7 +22,7 @@ from halfgig.errors import BadRequest, Forbidden, SourceError, StorageFull, TooL
 from halfgig.media import connection, fetch, ranges
 from halfgig.media.fetch import SpooledFile, open_remote
 from halfgig.media.ranges import MAX_WAIT, READING_PAUSES, RemoteFile
-from halfgig.media.source import fingerprint, open_source
+from halfgig.media.source import PIECE, fingerprint, open_source
 from halfgig.settings import Settings
 
 if TYPE_CHECKING:
@@ -351,6 +351,46 @@ def test_what_is_stored_is_on_disk_soon(serve: Any, tmp_path: Path, monkeypatch:
     assert max(steps) < 200_000 + ranges.BUFFER
 
 
+@pytest.mark.parametrize(("answer", "total"), [(whole, len(CONTENT)), (in_chunks, None)])
+def test_who_watches_hears_of_each_piece_that_is_stored(
+    serve: Any, answer: Callable[[Any], None], total: int | None
+) -> None:
+    heard: list[tuple[int | None, int | None]] = []
+    with opened(serve(answer).address, watch=lambda *told: heard.append(told)):
+        pass
+    stored = [got or 0 for got, _ in heard]
+    assert max(after - before for before, after in pairwise([0, *stored])) <= ranges.BUFFER
+    assert (stored[-1], {of for _, of in heard}) == (len(CONTENT), {total})
+
+
+def test_who_watches_may_end_it_and_nothing_is_left(serve: Any, tmp_path: Path) -> None:
+    def watch(got: int | None, _: int | None) -> None:
+        if got and got > 1_000_000:
+            raise StorageFull("There is no room.")
+
+    with pytest.raises(StorageFull, match="no room"):
+        opened(serve(whole).address, watch=watch, folder=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_watches_hears_of_ranges_and_of_breaks(serve: Any) -> None:
+    heard: list[tuple[int | None, int | None]] = []
+
+    def breaking(request: Any) -> None:
+        request.give(CONTENT, only=50_000 if len(web.asked) % 2 else None)
+
+    web = serve(breaking)
+    with opened(web.address, watch=lambda *told: heard.append(told)) as file:
+        assert drain(file) == WHOLE
+    assert set(heard) == {(None, None)}
+    assert len(heard) > len(CONTENT) // ranges.BUFFER + len(web.asked) // 2
+
+    heard.clear()
+    with pytest.raises(Unreachable):
+        opened(serve(lambda request: request.send(503)).address, watch=lambda *told: heard.append(told))
+    assert len(heard) == 1 + len(fetch.OPENING_PAUSES)
+
+
 def test_a_drop_without_ranges_begins_again(serve: Any, tmp_path: Path) -> None:
     def breaking(request: Any) -> None:
         if len(web.asked) == 1:
@@ -384,6 +424,24 @@ def test_a_source_without_a_version_is_known_by_its_bytes(serve: Any, studio: An
     content = studio.write(tmp_path / "a.wav", studio.sound()).read_bytes()
     source = open_source(f"{serve(lambda request: request.send(200, content)).address}/a.wav", DEFAULTS)
     assert fingerprint(source) == hashlib.sha256(content).hexdigest()
+
+
+def test_who_watches_hears_of_each_piece_that_is_hashed(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(CONTENT)
+    heard: list[tuple[int | None, int | None]] = []
+    source = open_source(tmp_path / "a", DEFAULTS)
+    assert fingerprint(source, lambda *told: heard.append(told)) == WHOLE
+    assert len(heard) == -(-len(CONTENT) // PIECE)
+
+
+def test_a_doubt_stands_for_a_version_that_is_not_told(serve: Any) -> None:
+    plain = open_source(serve(lambda request: request.give(CONTENT, etag="")).address, DEFAULTS)
+    assert len({fingerprint(plain), fingerprint(plain, doubt="one"), fingerprint(plain, doubt="two")}) == 3
+    assert fingerprint(plain, doubt="one") == fingerprint(plain, doubt="one")
+    versioned = open_source(serve(lambda request: request.give(CONTENT)).address, DEFAULTS)
+    stored = open_source(serve(whole).address, DEFAULTS)
+    for sure in (versioned, stored):
+        assert fingerprint(sure) == fingerprint(sure, doubt="one")
 
 
 def test_a_source_from_a_server_that_fails_now_and_then(serve: Any, studio: Any, tmp_path: Path) -> None:

@@ -185,6 +185,14 @@ def test_a_process_that_dies_is_told(
         grab("https://example.org/a", tmp_path, "speech", LOCAL)
 
 
+def test_what_an_address_gives_its_owner_is_not_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://me:secret@example.org/a?sig=secret"
+    made(monkeypatch, f"import sys; sys.stdin.readline(); raise SystemExit('cannot read {url}')")
+    with pytest.raises(SourceError, match=r"it read https://example\.org/a ") as caught:
+        grab(url, tmp_path, "speech", LOCAL)
+    assert "secret" not in str(caught.value)
+
+
 MEASURE = """
     import resource, sys
     from pathlib import Path

@@ -208,3 +208,9 @@ def test_the_library_is_checked_vacuumed_copied_exported_and_imported(
     with pytest.raises(LibraryError, match="damaged"):
         call(Settings(data_dir=tmp_path, library=copy), "library", "check")
     assert "passage_vectors and passages differ in 2 rows" in capsys.readouterr().out
+
+
+def test_a_source_is_found_by_the_address_that_it_was_given_by() -> None:
+    kept = StoredSource("a" * 64, "https://example.org/a.mp4", "A", None, None, "m", "t", "ready", 1)
+    for name in (kept.address, "https://me:secret@example.org/a.mp4", "https://example.org/a.mp4?token=secret"):
+        assert library.find_source(name, [kept]) is kept

@@ -125,3 +125,28 @@ def test_a_twin_that_was_deleted_is_not_taken_over(queue: JobQueue, begin: Calla
     now = queue.get(second.job.id)
     assert now is not None
     assert now.state is State.RUNNING
+
+
+def test_what_was_made_of_other_content_is_dropped_with_a_word(queue: JobQueue, begin: Callable[[], Attempt]) -> None:
+    attempt = begin()
+    attempt.describe(fingerprint="old", degraded=["tiny.en instead of base"], notes=["2 corrupt packets skipped"])
+    attempt.checkpoint({"position": 0.1}, segments=[HELLO], reps=[{"number": 1}], batch=b"poses")
+    attempt.start_over("new", "It has changed.")
+    assert attempt.checkpointed() is None
+    assert (list(attempt.batches()), list(attempt.segments()), attempt.count("rep")) == ([], [], 0)
+    now = queue.get(attempt.job.id)
+    assert now is not None
+    assert (now.fingerprint, now.degraded, now.notes) == ("new", (), ("It has changed.",))
+    attempt.describe(degraded=["tiny.en instead of base"])
+    events = queue.events(attempt.job.id)
+    assert [event.type for event in events] == ["state", "state", "note", "note"]
+    assert events[2].data == {"text": "It has changed."}
+
+
+def test_only_its_own_attempt_may_start_a_job_over(queue: JobQueue, begin: Callable[[], Attempt]) -> None:
+    attempt = begin()
+    attempt.checkpoint({"position": 0.1}, segments=[HELLO])
+    queue.cancel(attempt.job.id)
+    with pytest.raises(Fenced):
+        attempt.start_over("new", "It has changed.")
+    assert list(attempt.segments()) == [HELLO]

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from halfgig.errors import DoesNotFit, LibraryError, ModelError, SourceError
+from halfgig.errors import DoesNotFit, LibraryError, ModelError, SourceError, StorageFull
 from halfgig.jobs.failures import Death, of_death, of_error
 from halfgig.jobs.job import Reason
 
@@ -21,6 +21,7 @@ def death(code: int, **known: object) -> Death:
         (SourceError("a.mp4 is empty.", "Copy it again."), Reason.REFUSED),
         (ModelError("The hub cannot be reached."), Reason.UNAVAILABLE),
         (LibraryError("The library is in use."), Reason.UNAVAILABLE),
+        (StorageFull("The disk is full."), Reason.UNAVAILABLE),
         (MemoryError(), Reason.OUT_OF_MEMORY),
         (RuntimeError("mkl_malloc: failed to allocate memory"), Reason.OUT_OF_MEMORY),
         (RuntimeError("std::bad_alloc"), Reason.OUT_OF_MEMORY),
@@ -38,6 +39,13 @@ def test_an_error_keeps_its_words_and_figures() -> None:
     assert failure.remedy
     assert failure.error == "does-not-fit"
     assert of_error(KeyError("x")).error == ""
+
+
+@pytest.mark.parametrize("kind", [SourceError, ModelError, ValueError])
+def test_what_an_address_gives_its_owner_is_not_told(kind: type[Exception]) -> None:
+    told = of_error(kind("https://me:secret@a.example/b.mp4?sig=secret was refused.")).detail
+    assert "https://a.example/b.mp4 was refused" in told
+    assert "secret" not in told
 
 
 def test_hunger_is_known_by_the_kernels_count() -> None:

@@ -153,4 +153,5 @@ def test_yt_dlp_is_told_to_work_alone(tmp_path: Path) -> None:
 
 
 def test_a_password_is_not_repeated(tmp_path: Path) -> None:
-    assert grabber(tmp_path)._failure(ValueError("it broke")).detail.startswith("https://example.org/watch could not")
+    failed = grabber(tmp_path)._failure(ValueError("https://cdn.example/a.ts?sig=secret broke"))
+    assert failed.detail.startswith("https://example.org/watch could not be read (https://cdn.example/a.ts broke)")
