@@ -10,10 +10,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def test_what_was_fetched_for_a_job_goes_when_it_ends(site: Any, ended_job: Callable[..., Any]) -> None:
+def test_what_was_fetched_for_a_job_goes_when_it_ends(
+    site: Any, ended_job: Callable[..., Any], make_job: Callable[..., Any]
+) -> None:
     job = ended_job()
     folder = site.services.settings.fetched_dir / job.id
-    other = folder.with_name("other")
+    other = folder.with_name(make_job().id)
     for one in (folder, other):
         one.mkdir(parents=True)
         (one / "source.mp4.part").write_bytes(b"half")
@@ -31,7 +33,7 @@ def test_what_a_killed_server_left_of_ended_jobs_goes(
     for name in (*kept, ended_job().id, "of-a-job-that-was-deleted"):
         (fetched / name).mkdir(parents=True)
         (fetched / name / "source.mp4.part").write_bytes(b"half")
-    assert len(remove_fetched(site.services)) == 2
+    remove_fetched(site.services)
     assert {folder.name for folder in fetched.iterdir()} == kept
 
 
