@@ -100,7 +100,7 @@ SERVER_LIGHT = (
     *("halfgig.retrieval.query", "halfgig.retrieval.sqlite", "halfgig.retrieval.words", "halfgig.store.sqlite"),
 )
 SERVER_MAY = {"apsw"}
-SERVER_HEAVY = HEAVY - SERVER_MAY | {"yt_dlp"}
+SERVER_HEAVY = HEAVY - SERVER_MAY | {"yt_dlp", "tarfile"}
 
 
 def modules() -> list[Path]:

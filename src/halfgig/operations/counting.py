@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from halfgig import pipelines
 from halfgig.errors import MissingStream
+from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.memory.allocator import trim
 from halfgig.models.store import ModelStore
@@ -139,7 +140,7 @@ def file_counted(counting: Counting, report: Mapping[str, Any], settings: Settin
     source = counting.source
     known = StoredSource(
         id=fingerprint(source),
-        address=source.address,
+        address=kept_url(source.address),
         title=source.title,
         duration=counting.info.duration,
         language=None,

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest, ModelError
 from halfgig.memory import budget
-from halfgig.models.store import ModelStore
 from halfgig.operations.admission import room, threads
 from halfgig.records import Query, Scope
 from halfgig.retrieval import query
@@ -69,6 +68,7 @@ def find_alike(connection: apsw.Connection, source: str, at: Seconds, asked: Que
 
 def _find_meaning(asked: Query, index: Index, settings: Settings) -> tuple[Meaning | None, str]:
     """The question's vector by the model that the index was made with; None and the reason where it cannot be had."""
+    from halfgig.models.store import ModelStore  # it brings what fetches and unpacks; a server lives without
     from halfgig.retrieval.vectors import SentenceEmbedder, meaning_of
 
     if index.model is None or asked.keyword_only or asked.scope.kind == MOTION:
