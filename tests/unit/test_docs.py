@@ -29,6 +29,11 @@ def test_lines_fit_a_terminal(path: Path) -> None:
     assert [line for line in lines if len(line) > 140] == []
 
 
+@pytest.mark.parametrize("path", PAGES, ids=page)
+def test_nothing_is_left_of_a_merge(path: Path) -> None:
+    assert re.findall(r"^(?:<{7} |={7}$|>{7} ).*", path.read_text(), re.MULTILINE) == []
+
+
 def test_every_decision_is_in_the_list_by_its_title() -> None:
     listed = re.findall(r"^- \[(.*)\]\((.*)\)$", (DECISIONS / "README.md").read_text(), re.MULTILINE)
     notes = sorted(DECISIONS.glob("0*.md"))
