@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig import __version__
-from halfgig.commands import doctor, index, jobs, library, models, plan, reps, search, serve, transcribe
+from halfgig.commands import doctor, export, index, jobs, library, models, plan, reps, search, serve, transcribe
 from halfgig.commands.standard import printable
 from halfgig.errors import HalfgigError
 from halfgig.memory.allocator import use_one_arena
@@ -21,7 +21,7 @@ from halfgig.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (transcribe, index, search, reps, library, serve, jobs, models, plan, doctor)
+COMMANDS = (transcribe, index, search, reps, library, export, serve, jobs, models, plan, doctor)
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 EXIT_CODES = """exit codes: 2 the command is wrong, 3 the source cannot be read, 4 it has no sound or no picture,

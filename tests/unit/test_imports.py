@@ -53,6 +53,7 @@ PURE = (
     "retrieval/reps.py",
     "retrieval/slips.py",
     "speech/captions.py",
+    "speech/cues.py",
     "speech/mel.py",
     "speech/segments.py",
     "speech/transcript.py",

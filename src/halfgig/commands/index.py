@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from halfgig.commands.models import PullProgress
 from halfgig.commands.remote import add_server, asked, connect, see_through, submit
 from halfgig.commands.standard import add_speech_options, printable, speech_settings, tell
-from halfgig.errors import HalfgigError
+from halfgig.errors import BadRequest, HalfgigError
 from halfgig.progress import Progress
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser("index", help="make sources searchable by what is said in them")
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a path or a URL")
     add_speech_options(parser)
+    parser.add_argument("--captions", metavar="FILE", help="SRT or WebVTT of the one source: it is not heard then")
     parser.add_argument("--tag", action="append", default=[], metavar="TAG", help="to search by; may be given again")
     add_server(parser)
     parser.set_defaults(run=run)
@@ -32,6 +33,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Index each source; one that fails is told and does not keep the others waiting. The exit code is its own."""
+    if arguments.captions and (len(arguments.sources) > 1 or arguments.server is not None):
+        raise BadRequest("Captions are of one source, and indexed here.", "Give one source, without --server.")
     work = _here(arguments, settings) if arguments.server is None else _remotely(arguments, settings)
     code = 0
     for source in arguments.sources:
@@ -46,6 +49,8 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def _here(arguments: argparse.Namespace, settings: Settings) -> Callable[[str], str]:
     """What indexes a source on this machine, and describes what came of it."""
     settings = speech_settings(arguments, settings)
+    if arguments.captions:
+        return lambda source: _describe_indexed(_index_captions(source, arguments, settings))
     return lambda source: _describe_indexed(_index(source, arguments.tag, settings))
 
 
@@ -60,6 +65,13 @@ def _remotely(arguments: argparse.Namespace, settings: Settings) -> Callable[[st
         return describe(job.title, "indexed", result.get("passages", 0), str(result.get("source_id", "")))
 
     return index
+
+
+def _index_captions(source: str, arguments: argparse.Namespace, settings: Settings) -> Indexed:
+    from halfgig.operations.captions import index_captions
+
+    report = PullProgress(sys.stderr)
+    return index_captions(source, arguments.captions, tags=arguments.tag, settings=settings, report=report)
 
 
 def _index(source: str, tags: Sequence[str], settings: Settings) -> Indexed:

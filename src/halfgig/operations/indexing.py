@@ -75,7 +75,7 @@ def index(
         source = _write_transcript(library, source_id, transcription, on_segment)
         library.tag(source_id, tags)
         trim()
-        passages = _write_index(connection, library, source, settings, report)
+        passages = write_index(connection, library, source, settings, report)
         log_memory("indexed")
         notes = (*transcription.notes, transcription.log.summary())
         return Indexed(library.source(source_id) or source, passages, known=False, notes=tuple(filter(None, notes)))
@@ -106,7 +106,7 @@ def file_transcript(
         for _ in library.append_segments(source, segments):
             pass
         source = library.close_transcript(source, known.language)
-        passages = _write_index(connection, library, source, settings, report)
+        passages = write_index(connection, library, source, settings, report)
         return Indexed(library.source(source.id) or source, passages, known=False)
 
 
@@ -130,7 +130,7 @@ def _write_transcript(
     return library.close_transcript(source, transcription.language)
 
 
-def _write_index(
+def write_index(
     connection: apsw.Connection, library: Library, source: StoredSource, settings: Settings, report: Listener
 ) -> int:
     """Passages and vectors, put in place in one transaction; returns how many."""
