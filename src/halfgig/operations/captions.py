@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest, SourceError
+from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.operations.indexing import Indexed, write_index
 from halfgig.operations.transcription import ignore, look_into
@@ -56,7 +57,9 @@ def index_captions(
     with open_library(settings.library_path) as connection:
         library = Library(connection)
         duration = info.duration if info else None
-        library.add_source(source_id, origin.address, origin.title, CAPTIONS, duration=duration, language=language)
+        library.add_source(
+            source_id, kept_url(origin.address), origin.title, CAPTIONS, duration=duration, language=language
+        )
         source = library.restart(source_id, CAPTIONS, language)
         library.tag(source_id, tags)
         for _ in library.append_segments(source, segments):
