@@ -8,11 +8,11 @@ import logging
 import os
 import signal
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig import __version__
-from halfgig.commands import doctor, export, index, jobs, library, models, plan, reps, search, serve, transcribe
 from halfgig.commands.standard import printable
 from halfgig.errors import HalfgigError
 from halfgig.memory.allocator import use_one_arena
@@ -21,7 +21,10 @@ from halfgig.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (transcribe, index, search, reps, library, export, serve, jobs, models, plan, doctor)
+# Modules of `commands`, in the order of the help.
+COMMANDS = (
+    *("transcribe", "index", "search", "reps", "library", "export", "serve", "jobs", "models", "plan", "doctor"),
+)
 INTERRUPTED = 130
 CLOSED_PIPE = 141
 EXIT_CODES = """exit codes: 2 the command is wrong, 3 the source cannot be read, 4 it has no sound or no picture,
@@ -31,7 +34,8 @@ EXIT_CODES = """exit codes: 2 the command is wrong, 3 the source cannot be read,
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
-    parsed = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parsed = _parser(given).parse_args(given)
     _prepare_process()
     logging.basicConfig(level=logging.INFO if parsed.verbose else logging.WARNING, format="%(asctime)s %(message)s")
     try:
@@ -71,7 +75,13 @@ def _prepare_process() -> None:
             signal.signal(number, lambda number, _: sys.exit(128 + number))
 
 
-def _parser() -> argparse.ArgumentParser:
+def _named(arguments: Sequence[str]) -> Sequence[str]:
+    """The command that is named, alone: a server that lives for months need not hold the others. All where none is."""
+    first = next((argument for argument in arguments if not argument.startswith("-")), "")
+    return (first,) if first in COMMANDS else COMMANDS
+
+
+def _parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="halfgig",
         description="Video understanding in half a gigabyte: search what is said, count what is done.",
@@ -81,8 +91,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"halfgig {__version__}")
     parser.add_argument("-v", "--verbose", action="store_true", help="log key points of the work with memory held")
     subparsers = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in COMMANDS:
-        command.add_parser(subparsers)
+    for name in _named(arguments):
+        import_module(f"halfgig.commands.{name}").add_parser(subparsers)
     return parser
 
 

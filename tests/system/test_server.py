@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 PATIENCE = 30.0  # seconds that anything may take on a busy machine
 READY = 2.0  # seconds that it takes on one of its own
 BUSY = 5  # times as long it may take on a shared one
-IDLE = 60_000_000  # bytes
+IDLE = 60 * 1024 * 1024  # bytes: a MB is 1,048,576 bytes here, as in every figure and setting
 HEAVY = ("numpy", "av", "ctranslate2", "tokenizers", "ai_edge_litert", "yt_dlp", "faster_whisper", "h11")
 
 

@@ -34,7 +34,8 @@ def command(monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
         def add_parser(subparsers: Any) -> None:
             subparsers.add_parser("work").set_defaults(run=lambda *_: work())
 
-        monkeypatch.setattr(cli, "COMMANDS", (SimpleNamespace(add_parser=add_parser),))
+        monkeypatch.setattr(cli, "COMMANDS", ("work",))
+        monkeypatch.setattr(cli, "import_module", lambda _: SimpleNamespace(add_parser=add_parser))
         return cli.main(["work"])
 
     return run
@@ -166,3 +167,19 @@ def test_nothing_heavy_is_loaded_before_there_is_work(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {heavy.split()!r} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("arguments", [["frob"], ["frob", "serve"], []])
+def test_who_names_no_command_is_told_them_all(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        cli.main(arguments)
+    told = capsys.readouterr().err
+    assert all(name in told for name in cli.COMMANDS) if arguments else "COMMAND" in told
+
+
+def test_a_command_brings_no_other() -> None:
+    code = "import sys; from halfgig import cli; cli._parser(['-v', 'serve']); print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {name for name in loaded if name.startswith("halfgig.commands.")} == {
+        *("halfgig.commands.serve", "halfgig.commands.standard"),
+    }
