@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
 
 STARTS = 5
-IDLE: Bytes = 60_000_000  # of RSS that an idle server may hold
+IDLE: Bytes = 60 * MIB  # of RSS that an idle server may hold
 READY: Seconds = 2.0  # until it answers
 SETTLED: Seconds = 2.0
 SERVER_SETTINGS = {"HALFGIG_OFFLINE": "1", "LOG_FORMAT": "text"}
@@ -95,7 +95,7 @@ def idle() -> Iterator[Row]:
     starts = [_started() for _ in range(STARTS)]
     ready, held = (median(figures) for figures in zip(*starts, strict=True))
     met = "met" if ready < READY and held < IDLE else "not met"
-    note = f"{held / 1e6:.1f} MB; targets of {READY:g} s and {IDLE / 1e6:g} MB {met}"
+    note = f"{held / MIB:.1f} MB; targets of {READY:g} s and {IDLE / MIB:g} MB {met}"
     yield Row("server", "halfgig serve, idle", seconds=ready, rss=held / MIB, note=note)
 
 

@@ -12,7 +12,7 @@ from halfgig.media.shown import kept_url
 if TYPE_CHECKING:
     from halfgig.jobs.job import Job
 
-BULKY = frozenset({"reps", "attempts", "segments", "text", "words"})  # of a result; /result has them
+BULKY = frozenset({"reps", "attempts", "text", "words"})  # of a result; /result has them
 
 
 class _Open(BaseModel):
