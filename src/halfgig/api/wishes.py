@@ -57,6 +57,7 @@ class SpeechOptions(_Strict):
     model: str | None = Field(default=None, min_length=1, max_length=64, description="tiny, base or tiny.en")
     words: bool = Field(default=False, description="tell the times of words too; it costs time")
     translate: bool = Field(default=False, description="write English, whatever language is spoken")
+    captions: bool = Field(default=False, description="take the captions of a URL's site, where it has some, unheard")
 
 
 Tags: TypeAlias = Annotated[

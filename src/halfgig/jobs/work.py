@@ -10,6 +10,7 @@ from halfgig.motion.pose_batches import pack_poses, unpack_poses
 from halfgig.motion.regions import Region
 from halfgig.motion.report import as_json, rep_json
 from halfgig.operations.admission import speech_cost
+from halfgig.operations.captions import CAPTIONS, read_captions
 from halfgig.operations.counting import AUTO, Past, PoseModels, prepare_count
 from halfgig.operations.indexing import file_transcript
 from halfgig.operations.library import file_report
@@ -21,6 +22,7 @@ from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from halfgig.jobs.attempt import Attempt
     from halfgig.jobs.job import Job
@@ -34,8 +36,9 @@ BATCH = 50  # poses of a checkpoint: five seconds of video, 47 kB
 
 @dataclass(slots=True)
 class Work:
-    """One attempt's surroundings. `admitted` hears the variant that will run, the bytes that it
-    needs, and the peak that is expected of it."""
+    """One attempt's surroundings. `admitted` hears the variant that will run, the bytes that it needs, and the peak
+    that is expected of it; `captions` is a file of them that came with the source, where they were asked for.
+    """
 
     attempt: Attempt
     source: Source
@@ -45,6 +48,7 @@ class Work:
     telling: Telling
     tools: Tools
     admitted: Callable[[str, Bytes, Bytes], None]
+    captions: Path | None = None
 
     @property
     def options(self) -> Mapping[str, Any]:
@@ -97,6 +101,10 @@ def _transcribed(work: Work) -> dict[str, Any]:
     kept = work.attempt.checkpointed() or {}
     if "whole" in kept:
         return dict(kept["whole"])
+    if not kept and work.options.get("captions"):
+        if work.captions is not None:
+            return _captioned(work, work.captions)
+        work.attempt.describe(notes=["The source has no captions, so it was heard."])
     transcription = _prepare(work, kept)
     _admit(work, transcription)
     work.telling.enter("recognizing")
@@ -106,6 +114,21 @@ def _transcribed(work: Work) -> dict[str, Any]:
         work.telling.kept(stretch.seam.position)
     work.attempt.describe(notes=_said(transcription.log.summary()))
     return _facts(work, transcription)
+
+
+def _captioned(work: Work, captions: Path) -> dict[str, Any]:
+    """Take captions for the transcript, in one checkpoint; nothing is heard."""
+    segments = [replace(segment, text=segment.text.strip()) for segment in read_captions(captions)]
+    facts = {
+        "task": "transcribe",
+        "language": work.options.get("language") or work.settings.language,
+        "duration": round(segments[-1].end, 3),
+        "model": CAPTIONS,
+        "segments": len(segments),
+    }
+    work.attempt.checkpoint({"whole": facts}, segments=segments)
+    work.attempt.describe(notes=["The captions of the source were taken; it was not heard."])
+    return facts
 
 
 def _prepare(work: Work, kept: Mapping[str, Any]) -> Transcription:

@@ -28,6 +28,7 @@ from halfgig.store.upload import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from halfgig.jobs.child import Wire
     from halfgig.jobs.job import Job
@@ -78,14 +79,14 @@ class Worker:
         settings = replace(self._settings, memory_limit_mb=max(1, order.lease // MIB))
         settings = with_less(settings, order.less)
         self._telling.enter("fetching")
-        with obtained(attempt.job, settings, self._telling.beat) as source:
+        with obtained(attempt.job, settings, self._telling.beat) as (source, captions):
             content = recognize(attempt, source, self._telling.beat)
             if self._was_done_before(attempt, content):
                 return
             self._telling.enter("loading")
             address = address_of(attempt.job, source)
             admitted = self._admitted
-            do(Work(attempt, source, address, content, settings, self._telling, self._tools, admitted))
+            do(Work(attempt, source, address, content, settings, self._telling, self._tools, admitted, captions))
 
     def _was_done_before(self, attempt: Attempt, content: str) -> bool:
         """End the attempt with the result of a job that did the same; False where there is none that still holds."""
@@ -115,8 +116,9 @@ def recognize(attempt: Attempt, source: Source, beat: Callable[..., None]) -> st
 
 
 @contextmanager
-def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterator[Source]:
-    """The job's source for the length of the block; what was fetched for it is removed afterwards.
+def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterator[tuple[Source, Path | None]]:
+    """The job's source for the length of the block, with the captions that came with it where they were asked for;
+    what was fetched is removed afterwards.
 
     `beat` is called while it is fetched. Errors: as of `obtain`, and StorageFull past the room for what is fetched.
     """
@@ -124,13 +126,16 @@ def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterato
         path = settings.data_dir / "uploads" / job.source["upload"] / DATA
         if not path.exists():
             raise SourceError("What was uploaded is no longer here.", "Upload it again.")
-        yield open_source(path, settings, title=job.source.get("title") or "the upload")
+        yield open_source(path, settings, title=job.source.get("title") or "the upload"), None
         return
     folder = settings.fetched_dir / job.id
     wanted = "motion" if job.kind == "reps" else "speech"
-    with obtain(job.source["url"], folder, wanted, settings, Fetching(settings, folder, beat)) as obtained:
+    settings = replace(settings, language=job.options.get("language") or settings.language)
+    asked = bool(job.options.get("captions"))
+    watch = Fetching(settings, folder, beat)
+    with obtain(job.source["url"], folder, wanted, settings, watch, captions=asked) as obtained:
         source = obtained.source
-        yield replace(source, title=job.source.get("title") or source.title)
+        yield replace(source, title=job.source.get("title") or source.title), obtained.captions
 
 
 def address_of(job: Job, source: Source) -> str:

@@ -7,7 +7,7 @@ import pytest
 from halfgig.jobs import work as work_module
 from halfgig.jobs.attempt import Attempt
 from halfgig.jobs.job import Failure, Reason
-from halfgig.jobs.work import Tools, Work, do_index, still_holds
+from halfgig.jobs.work import Tools, Work, do_index, do_transcript, still_holds
 from halfgig.records import Source, StoredSource
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
@@ -84,3 +84,41 @@ def test_what_was_removed_from_the_library_is_made_again(tmp_path: Path, begin: 
 def test_the_librarys_transcript_is_taken_only_where_nothing_else_is_asked(options: dict[str, Any], same: bool) -> None:
     known = StoredSource("f", "", "a", 1.0, "en", "tiny.en", "", "ready", 1)
     assert work_module._is_what_is_wanted(known, options) is same
+
+
+def captioned(tmp_path: Path, queue: JobQueue, captions: Path | None) -> Work:
+    job, _ = queue.create("transcript", {"url": "https://example.org/watch"}, {"captions": True, "language": "en"})
+    claimed = queue.claim(job.id, "me")
+    assert claimed is not None
+    silent: Any = Silent()
+    settings, tools = Settings(data_dir=tmp_path), Tools(Settings(data_dir=tmp_path), silent.beat)
+    attempt = Attempt(queue, claimed)
+    return Work(attempt, Source("", "a"), "", "f", settings, silent, tools, silent.admitted, captions)
+
+
+def test_captions_that_were_asked_for_are_taken_unheard(tmp_path: Path, queue: JobQueue) -> None:
+    captions = tmp_path / "a.vtt"
+    captions.write_text("WEBVTT\n\n00:01.000 --> 00:02.500\nHello.\n\n00:03.000 --> 00:04.000\nAgain.\n")
+    work = captioned(tmp_path, queue, captions)
+    do_transcript(work)
+    job = queue.get(work.attempt.job.id)
+    assert job is not None
+    assert job.result == {"task": "transcribe", "language": "en", "duration": 4.0, "model": "captions", "segments": 2}
+    assert [(s.start, s.end, s.text) for s in queue.segments(job.id)] == [(1.0, 2.5, "Hello."), (3.0, 4.0, "Again.")]
+    assert job.notes == ("The captions of the source were taken; it was not heard.",)
+
+
+def test_a_source_without_captions_is_heard(tmp_path: Path, queue: JobQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Heard(Exception):
+        pass
+
+    def hear(*_: object) -> Any:
+        raise Heard
+
+    monkeypatch.setattr(work_module, "_prepare", hear)
+    work = captioned(tmp_path, queue, None)
+    with pytest.raises(Heard):
+        do_transcript(work)
+    job = queue.get(work.attempt.job.id)
+    assert job is not None
+    assert job.notes == ("The source has no captions, so it was heard.",)
