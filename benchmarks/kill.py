@@ -1,7 +1,8 @@
 """`python -m benchmarks.kill [--jobs 40] [--kills 100]`: kill -9 at random moments, and look what became of every job.
 
 Server (which is the supervisor too) and workers are killed, during uploads as well. Then every accepted job must have
-ended once, with the same result as in a run that nobody disturbed.
+ended once, with the same result as in a run that nobody disturbed, and no attempt may have done more than one
+checkpoint's work again.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.live import Client, Content, LiveServer
+from benchmarks.traced import FILING, POSE, TRACE, WINDOW, Effort, read_efforts
+from halfgig.jobs.work import BATCH
 from halfgig.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,6 +36,7 @@ ONE_THREAD = {"THREADS": "1", "WORKERS": "1", "HALFGIG_OFFLINE": "1"}
 LEAST_PAUSE, MOST_PAUSE = 0.3, 4.0  # seconds between two kills
 TALK = Path(__file__).parents[1] / "src" / "halfgig" / "demo" / "talk.opus"
 KINDS = ("transcript", "reps", "transcript", "index")
+CHECKPOINT = {WINDOW: 1, POSE: BATCH, FILING: 1}  # units of work that one checkpoint holds
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,11 @@ class Outcome:
     job: dict[str, Any]
     result: bytes
     successes: int
-    resumed: int = 0
+    effort: Effort
+
+    def repeated(self, calm: Outcome) -> dict[str, int]:
+        """Units of work that were begun more than once, by unit."""
+        return {unit: self.effort.begun[unit] - calm.effort.begun[unit] for unit in CHECKPOINT}
 
 
 @dataclass
@@ -108,7 +116,8 @@ def run(wishes: Sequence[Wish], folder: Path, kills: int, seed: int) -> tuple[li
     data = folder / "data"
     data.mkdir(parents=True)
     (data / "models").symlink_to(Settings.from_environment().models_dir)
-    server = LiveServer(data, folder / "server.log", ONE_THREAD)
+    trace = folder / "trace"
+    server = LiveServer(data, folder / "server.log", {**ONE_THREAD, TRACE: str(trace)}, module="benchmarks.traced")
     server.start()
     killer = Killer(server, kills, random.Random(seed))
     thread = threading.Thread(target=killer.run)
@@ -120,7 +129,8 @@ def run(wishes: Sequence[Wish], folder: Path, kills: int, seed: int) -> tuple[li
     finally:
         killer.done.set()
         thread.join()
-    outcomes = [_outcome(client, wish, job) for wish, job in zip(wishes, jobs, strict=True)]
+    efforts = read_efforts(trace)
+    outcomes = [_outcome(client, wish, job, efforts[job["id"]]) for wish, job in zip(wishes, jobs, strict=True)]
     everything = server.json("/jobs?limit=200")["jobs"]
     assert {job["id"] for job in everything} == set(ids), "jobs were lost, or made twice"
     assert server.stop() == 0
@@ -133,13 +143,13 @@ def send(client: Client, wish: Wish) -> str:
     return way(Content(wish.source), wish.kind, wish.options)
 
 
-def _outcome(client: Client, wish: Wish, job: dict[str, Any]) -> Outcome:
+def _outcome(client: Client, wish: Wish, job: dict[str, Any], effort: Effort) -> Outcome:
     form = "json" if wish.kind == "reps" else "verbose_json"
     _, _, result = client.insist("GET", f"/jobs/{job['id']}/result?format={form}")
     _, _, stream = client.insist("GET", f"/jobs/{job['id']}/events")
     told = [json.loads(line[6:]) for line in stream.decode().splitlines() if line.startswith("data: ")]
     successes = sum(one.get("state") == "succeeded" for one in told)
-    return Outcome(wish, job, result, successes)
+    return Outcome(wish, job, result, successes, effort)
 
 
 def compare(calm: Sequence[Outcome], disturbed: Sequence[Outcome]) -> list[str]:
@@ -153,7 +163,20 @@ def compare(calm: Sequence[Outcome], disturbed: Sequence[Outcome]) -> list[str]:
             faults.append(f"{name} succeeded {other.successes} times")
         if one.result != other.result:
             faults.append(f"{name} differs: {one.result[:200]!r} and {other.result[:200]!r}")
+        interruptions = len(other.effort.attempts) - 1
+        for unit, count in other.repeated(one).items():
+            if not 0 <= count <= interruptions * CHECKPOINT[unit]:
+                faults.append(f"{name} began {count} {unit}s again in {interruptions} interruptions")
     return faults
+
+
+def total_repeated(calm: Sequence[Outcome], disturbed: Sequence[Outcome]) -> str:
+    """How much work was done again in all, beside how much there was."""
+    told = []
+    for unit in CHECKPOINT:
+        again = sum(other.repeated(one)[unit] for one, other in zip(calm, disturbed, strict=True))
+        told.append(f"{again} of {sum(one.effort.begun[unit] for one in calm)} {unit}s")
+    return ", ".join(told)
 
 
 def _decoded(path: Path) -> bytes:
@@ -204,6 +227,7 @@ def main() -> None:
     attempts = sum(one.job["attempt"] for one in disturbed)
     print(f"{len(disturbed)} jobs, {killer.killed['server']} kills of the server, {killer.killed['worker']} of workers")
     print(f"{attempts} attempts; undisturbed {between - began:.0f} s, disturbed {ended - between:.0f} s")
+    print(f"begun again: {total_repeated(calm, disturbed)}")
     print(f"longest restart until ready {killer.longest:.1f} s")
     print("\n".join(faults) or "Nothing was lost, nothing ended twice, and every result is the same.")
     sys.exit(bool(faults))

@@ -41,7 +41,7 @@ def free_port() -> int:
 class LiveServer:
     """`halfgig serve` on a data folder; `log` gets what it says. It may be killed and started again.
 
-    `enter` makes of its command one that begins elsewhere, as in a control group.
+    `enter` makes of its command one that begins elsewhere, as in a control group; `module` stands in for halfgig.
     """
 
     data: Path
@@ -50,11 +50,12 @@ class LiveServer:
     enter: Callable[[Sequence[str]], list[str]] = list
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
+    module: str = "halfgig"
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
         environment = {**os.environ, "HALFGIG_DATA": str(self.data), **self.settings}
-        command = [sys.executable, "-m", "halfgig", "serve", "--host", HOST, "--port", str(self.port)]
+        command = [sys.executable, "-m", self.module, "serve", "--host", HOST, "--port", str(self.port)]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(self.enter(command), env=environment, stdout=out, stderr=out)
         self.wait()
