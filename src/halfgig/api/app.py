@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
@@ -12,7 +13,8 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from halfgig import __version__
-from halfgig.api import events, health, index, jobs, library, results, search, uploads
+from halfgig.api import events, health, index, jobs, library, page, results, search, uploads
+from halfgig.api.assets import Assets
 from halfgig.api.auth import Keys, read_keys
 from halfgig.api.hosts import LOOPBACK, Hosts
 from halfgig.api.layers import LastResort, Observed, SafeHeaders
@@ -42,6 +44,7 @@ log = logging.getLogger("halfgig.api")
 
 DESCRIPTION = """Video understanding in half a gigabyte: what is said in a video, made searchable, and the exercise
 repetitions that are done in it, counted. Send a source to POST /jobs, and watch GET /jobs/{id}/events."""
+PAGE = Path(__file__).parents[1] / "page"  # its static files
 EXPOSED = ("Location", "Link", "Retry-After", "X-Request-ID", "Halfgig-Complete", "Content-Disposition")
 TUS_HEADERS = ("Upload-Offset", "Upload-Length", "Upload-Expires", "Tus-Resumable", "Tus-Version", "Tus-Extension")
 
@@ -70,6 +73,7 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     add_handlers(app)
     for module in (index, jobs, results, events, health):
         app.include_router(module.router)
+    app.include_router(page.router(Assets(PAGE)))
     app.include_router(uploads.router(services.uploads, settings, services.uses))
     app.include_router(search.router(services.searching))
     app.include_router(library.router(lambda: services.searching().library))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
 OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", PAGE})  # none of it is anybody's own
+OPEN_BELOW = "/page/"  # the files of the page
 HASHED = "sha256:"
 LEAST_KEY = 8  # characters: shorter ones are guessed
 UNGUESSABLE = 32  # characters of a key that is not guessed at any pace: 128 random bits in hex
@@ -71,6 +72,11 @@ def matches(key: str, hashes: Iterable[str]) -> bool:
     return any([hmac.compare_digest(given, known) for known in hashes])  # noqa: C419  # a list: all are compared
 
 
+def is_open(path: str) -> bool:
+    """May everybody ask for this?"""
+    return path in OPEN or path.startswith(OPEN_BELOW)
+
+
 class Tries:
     """How often each address has sent a wrong key lately; the table is bounded, the oldest goes first."""
 
@@ -110,7 +116,7 @@ class Keys:
         await self.app(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> HalfgigError | None:
-        if not self._hashes or scope["path"] in OPEN:
+        if not self._hashes or is_open(scope["path"]):
             return None
         key, address = sent_key(Headers(scope=scope)), scope["client"][0] if scope.get("client") else ""
         right, wait = bool(key) and matches(key, self._hashes), self._tries.wait(address)

@@ -1,4 +1,4 @@
-"""The first page, for whoever finds the server, and the list of the kinds of problems."""
+"""Where everything is, for a program that finds the server, and the list of the kinds of problems."""
 
 from __future__ import annotations
 
@@ -32,8 +32,7 @@ LINKS = {
 }
 
 
-@router.get("/", summary="Where everything is")
-async def show_index() -> Index:
+def shown_index() -> Index:
     """The name, the version, and the addresses to go on from."""
     return Index(name="halfgig", version=__version__, links={**LINKS, "metrics": "/metrics", "problems": PAGE})
 
