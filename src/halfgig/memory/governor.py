@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 RESERVE = 16 * MIB  # that no lease may take: the server's own growth, sockets, counters that lag behind
 CALM: Seconds = 10.0  # without pressure before the next lease
+DOUBT: Seconds = 60.0  # of pressure without a break, after which one lease is granted all the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class Governor:
         self.reserve = reserve
         self._calm = calm
         self._leases: list[Lease] = []
+        self._pressed_at: Seconds = float("-inf")  # since when, or the last lease that was granted all the same
         self._calm_at: Seconds = float("-inf")
 
     @property
@@ -99,6 +101,7 @@ class Governor:
             return None
         lease = Lease(kind, granted)
         self._leases.append(lease)
+        self._doubt_again(now)
         return lease
 
     def extend(self, lease: Lease, wanted: Bytes, least: Bytes, now: Seconds) -> bool:
@@ -107,9 +110,11 @@ class Governor:
             return False
         own = lease.granted if lease.pid is None else max(lease.granted, self._used(lease.pid))
         granted = min(wanted, self.headroom() + own)
-        if granted >= least:
-            lease.granted = granted
-        return granted >= least
+        if granted < least:
+            return False
+        lease.granted = granted
+        self._doubt_again(now)
+        return True
 
     def lend(self, kind: str, needs: Bytes, now: Seconds) -> AbstractContextManager[Lease] | None:
         """A lease of `needs` bytes that is released at the end of its block; None where it cannot be granted."""
@@ -132,9 +137,20 @@ class Governor:
         self._leases = [other for other in self._leases if other is not lease]
 
     def press(self, now: Seconds) -> None:
-        """Memory is short although the sums say otherwise: grant nothing until this has been over for a while."""
+        """Memory is short although the sums say otherwise: grant nothing until this has been over for a while.
+
+        Pressure that does not end may come from what no lease can help, the page cache of a long upload or another
+        program: then the sums are believed again, for one lease in every minute, so that no job waits for ever.
+        """
+        if now >= self._calm_at:
+            self._pressed_at = now
         self._calm_at = now + self._calm
 
     def is_pressed(self, now: Seconds) -> bool:
         """Whether pressure was seen so lately that nothing is granted."""
-        return now < self._calm_at
+        return now < self._calm_at and now - self._pressed_at < DOUBT
+
+    def _doubt_again(self, now: Seconds) -> None:
+        """A lease was granted: under pressure, the next one waits its time as well."""
+        if now < self._calm_at:
+            self._pressed_at = now

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from halfgig.errors import MIB
-from halfgig.memory.governor import CALM, Governor, Lease, Standing
+from halfgig.memory.governor import CALM, DOUBT, Governor, Lease, Standing
 
 LIMIT, SERVER, RESERVE = 512 * MIB, 60 * MIB, 16 * MIB
 NOW = 1000.0
@@ -113,6 +113,25 @@ def test_under_pressure_nothing_is_granted_until_it_has_been_over_for_a_while() 
     assert governor.grant("work", MIB, MIB, NOW + CALM) is None
     assert governor.lend("work", MIB, NOW + CALM) is None
     assert granted(governor, MIB, now=NOW + 5 + CALM)
+
+
+def test_pressure_that_does_not_end_lets_one_lease_a_minute_pass() -> None:
+    governor = Machine().governor()
+    passed = []
+    for second in range(round(2.5 * DOUBT)):
+        governor.press(NOW + second)
+        if governor.grant("work", MIB, MIB, NOW + second):
+            passed.append(second)
+    assert passed == [DOUBT, 2 * DOUBT]
+
+
+def test_a_holder_that_goes_on_under_long_pressure_counts_as_the_lease_of_that_minute() -> None:
+    governor = Machine().governor()
+    lease = granted(governor, MIB)
+    for second in range(round(DOUBT) + 1):
+        governor.press(NOW + second)
+    assert governor.extend(lease, 2 * MIB, 2 * MIB, NOW + DOUBT)
+    assert governor.grant("work", MIB, MIB, NOW + DOUBT) is None
 
 
 @given(
