@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -163,7 +165,7 @@ def close(*servers: Upstart) -> None:
 
 
 def ask(server: Upstart, method: str, path: str, headers: dict[str, str], body: Any = None) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
     connection.request(method, path, body=body, headers={**TUS, **headers})
     answer = connection.getresponse()
     answer.read()
@@ -189,7 +191,7 @@ def recorded(server: Upstart, address: str) -> int:
 
 def begin_patch(server: Upstart, address: str, data: bytes, at: int = 0, length: int = 1000) -> socket.socket:
     """A PATCH that has sent some of its body."""
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=20)
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=60)
     head = f"PATCH {address} HTTP/1.1\r\nHost: server\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {at}\r\n"
     head += f"Content-Type: application/offset+octet-stream\r\nContent-Length: {length}\r\n\r\n"
     connection.sendall(head.encode() + data)
@@ -197,7 +199,7 @@ def begin_patch(server: Upstart, address: str, data: bytes, at: int = 0, length:
 
 
 def until(condition: Callable[[], bool], pause: float = 0.02) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not condition():
         assert time.monotonic() < deadline, "it did not come to be"
         time.sleep(pause)
@@ -210,15 +212,39 @@ def test_what_came_before_a_connection_broke_is_kept(server: Upstart) -> None:
     until(lambda: recorded(server, address) == 300)
 
 
+@contextmanager
+def trickling(connection: socket.socket) -> Iterator[list[bytes]]:
+    """Send a byte again and again during the block; what was sent."""
+    sent: list[bytes] = []
+    enough = threading.Event()
+
+    def trickle() -> None:
+        while not enough.wait(0.02):
+            connection.sendall(b"x")
+            sent.append(b"x")
+
+    sender = threading.Thread(target=trickle)
+    sender.start()
+    try:
+        yield sent
+    finally:
+        enough.set()
+        sender.join()
+
+
 def test_a_newcomer_waits_for_one_who_sends_and_takes_over_from_one_who_does_not(server: Upstart) -> None:
-    address = create(server, 1000)
-    with begin_patch(server, address, b"x" * 300) as first:
-        headers = {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
-        assert ask(server, "PATCH", address, headers, b"y").status == 423
-        assert ask(server, "DELETE", address, {}).status == 423
-        until(lambda: offset(server, address) == 300)  # HEAD settles it once the first has gone quiet
+    length, headers = 100_000, {"Content-Type": "application/offset+octet-stream"}
+    address = create(server, length)
+    with begin_patch(server, address, b"x" * 300, length=length) as first:
+        until(lambda: written(server, address) == 300)  # the server may take up two connections in either order
+        with trickling(first) as more:
+            assert ask(server, "PATCH", address, {**headers, "Upload-Offset": "0"}, b"y").status == 423
+            assert ask(server, "DELETE", address, {}).status == 423
+        sent = 300 + len(more)
+        until(lambda: offset(server, address) == sent)  # HEAD settles it once the first has gone quiet
         assert first.recv(4096).startswith(b"HTTP/1.1 423 ")
-    assert ask(server, "PATCH", address, {**headers, "Upload-Offset": "300"}, b"y" * 700).status == 204
+    rest = b"y" * (length - sent)
+    assert ask(server, "PATCH", address, {**headers, "Upload-Offset": str(sent)}, rest).status == 204
 
 
 @pytest.mark.parametrize("path", ["/forms", "/uploads"])
@@ -239,7 +265,7 @@ OCTETS = {"Content-Type": "application/offset+octet-stream", "Upload-Defer-Lengt
 def test_a_client_that_asks_first_is_refused_before_it_sends(tmp_path: Path) -> None:
     with serving(tmp_path / "uploads", {"MAX_FILE_SIZE_MB": 1}) as server:
         head = b"POST /forms HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=x\r\n"
-        with socket.create_connection(("127.0.0.1", server.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", server.port), timeout=60) as connection:
             connection.sendall(head + b"Content-Length: 30000000\r\nExpect: 100-continue\r\n\r\n")
             answer = b"".join(iter(lambda: connection.recv(4096), b""))
         assert answer.startswith(b"HTTP/1.1 413 ")
@@ -262,7 +288,7 @@ def test_a_server_that_is_asked_to_stop_keeps_what_came(server: Upstart) -> None
         until(lambda: written(server, address) == 300)
         server.process.send_signal(signal.SIGTERM)
         time.sleep(0.2)
-    server.process.wait(timeout=20)
+    server.process.wait(timeout=60)
     assert recorded(server, address) == 300
 
 
