@@ -8,17 +8,25 @@ import subprocess
 import sys
 import textwrap
 import time
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from halfgig.errors import SourceError, TooLarge, Unreachable
+from halfgig.errors import MIB, SourceError, TooLarge, Unreachable
+from halfgig.jobs.queue import JobQueue
+from halfgig.jobs.wire import Order
+from halfgig.jobs.worker import Worker
 from halfgig.media.obtain import obtain
 from halfgig.media.sites import grab
 from halfgig.settings import Settings
 
 LOCAL = Settings(allowed_hosts="127.0.0.1", guard_addresses=True)
+
+
+CAPTIONS = "WEBVTT\n\n00:00.500 --> 00:01.500\nHello.\n\n00:02.000 --> 00:03.000\nAgain.\n"
 
 
 @pytest.fixture
@@ -36,6 +44,8 @@ def answer(request: Any, folder: Path) -> None:
     pages = {
         "/og": '<title>A talk</title><meta property="og:video" content="{}/talk.mp4">',
         "/tag": '<title>A talk</title><body><video src="talk.mp4"></video></body>',
+        "/captioned": '<title>A talk</title><body><video src="talk.mp4">'
+        '<track kind="captions" srclang="en" src="talk.vtt"></video></body>',
         "/nothing": "<title>A poem</title><body>Roses are red.</body>",
     }
     name = request.path.partition("?")[0]
@@ -45,6 +55,8 @@ def answer(request: Any, folder: Path) -> None:
         request.send(200, page.encode(), Content_Type="text/html")
     elif name.startswith("/status/"):
         request.send(int(name.removeprefix("/status/")))
+    elif name == "/talk.vtt":
+        request.send(200, CAPTIONS.encode(), Content_Type="text/vtt")
     elif path.is_file():
         kind = {".m3u8": "application/vnd.apple.mpegurl", ".ts": "video/mp2t"}.get(path.suffix, "video/mp4")
         request.give(path.read_bytes(), Content_Type=kind)
@@ -61,6 +73,20 @@ def test_a_video_behind_a_page_is_heard(site: Any, studio: Any, tmp_path: Path, 
         assert studio.onsets(studio.hear(obtained.source)) == pytest.approx([0, 1, 2], abs=0.1)
     assert beats
     assert not folder.exists()
+
+
+@pytest.mark.parametrize("language", ["en", "auto"])
+def test_a_job_takes_the_captions_of_a_page(site: Any, tmp_path: Path, language: str) -> None:
+    """The worker itself; nothing is heard, so no model is needed."""
+    told: list[dict[str, Any]] = []
+    with JobQueue(tmp_path / "jobs.db") as queue:
+        source, options = {"url": f"{site.address}/captioned"}, {"captions": True, "language": language}
+        claimed = queue.claim(queue.create("transcript", source, options)[0].id, "me")
+        assert claimed is not None
+        worker = Worker(queue, replace(LOCAL, data_dir=tmp_path), SimpleNamespace(send=told.append))  # type: ignore[arg-type]
+        worker.take(Order(claimed.id, claimed.attempt, 512 * MIB))
+        heard = [segment.text for segment in queue.segments(claimed.id)]
+    assert (told[-1], heard) == ({"done": "succeeded"}, ["Hello.", "Again."])
 
 
 def test_a_file_is_streamed_and_not_stored(site: Any, studio: Any, tmp_path: Path) -> None:
