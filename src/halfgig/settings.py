@@ -193,6 +193,16 @@ class Settings:
         return self.models or self.data_dir / "models"
 
     @property
+    def stills_dir(self) -> Path:
+        """Folder of the small pictures that tell sources by, with a folder for each."""
+        return self.data_dir / "thumbnails"
+
+    @property
+    def poses_dir(self) -> Path:
+        """Folder of what was seen of people, a file for each source that is kept."""
+        return self.data_dir / "poses"
+
+    @property
     def library_path(self) -> Path:
         """The one SQLite file that holds sources, transcripts and the index."""
         return self.library or self.data_dir / "library.db"

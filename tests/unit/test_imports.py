@@ -94,7 +94,7 @@ SERVER_LIGHT = (
     *("halfgig.memory.governor", "halfgig.memory.learned", "halfgig.memory.pressure"),
     *("halfgig.memory.standing", "halfgig.jobs.child", "halfgig.jobs.embedder", "halfgig.jobs.library"),
     *("halfgig.jobs.remote", "halfgig.jobs.searcher", "halfgig.jobs.courier", "halfgig.jobs.posting"),
-    *("halfgig.api.search", "halfgig.api.library"),
+    *("halfgig.api.search", "halfgig.api.library", "halfgig.api.media", "halfgig.api.transcripts"),
     *("halfgig.retrieval.index", "halfgig.retrieval.links", "halfgig.retrieval.moments", "halfgig.retrieval.passages"),
     *("halfgig.retrieval.events", "halfgig.retrieval.reading", "halfgig.operations.library"),
     *("halfgig.operations.searching", "halfgig.store.scope"),

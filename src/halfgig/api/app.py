@@ -13,7 +13,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from halfgig import __version__
-from halfgig.api import events, health, index, jobs, library, page, results, search, uploads
+from halfgig.api import events, health, index, jobs, library, media, page, results, search, transcripts, uploads
 from halfgig.api.assets import Assets
 from halfgig.api.auth import Keys, read_keys
 from halfgig.api.hosts import LOOPBACK, Hosts
@@ -71,12 +71,11 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     app.state.halfgig = services
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
-    for module in (index, jobs, results, events, health):
+    for module in (index, jobs, results, events, health, library, transcripts, media):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(uploads.router(services.uploads, settings, services.uses))
     app.include_router(search.router(services.searching))
-    app.include_router(library.router(lambda: services.searching().library))
     return app
 
 

@@ -45,6 +45,7 @@ class Form(StrEnum):
     VTT = "vtt"
     TSV = "tsv"
     CSV = "csv"
+    MD = "md"
 
 
 MEDIA_TYPES = {
@@ -55,9 +56,10 @@ MEDIA_TYPES = {
     Form.VTT: "text/vtt; charset=utf-8",
     Form.TSV: "text/tab-separated-values; charset=utf-8",
     Form.CSV: "text/csv; charset=utf-8",
+    Form.MD: "text/markdown; charset=utf-8",
 }
 ASKED_BY = {kind.partition(";")[0]: form for form, kind in reversed(MEDIA_TYPES.items())}
-SPEECH = tuple(form for form in Form if form is not Form.CSV)
+SPEECH = tuple(form for form in Form if form not in {Form.CSV, Form.MD})
 MOTION = (Form.JSON, Form.CSV)
 ANSWERS: dict[str, Any] = {
     kind.partition(";")[0]: {"schema": {"type": "string"}}
@@ -209,13 +211,18 @@ def shown_segment(segment: Segment) -> dict[str, Any]:
 
 def whole_json(summary: dict[str, Any], segments: Callable[[], Iterator[Segment]]) -> Iterator[str]:
     """The summary with the text and the segments; they are read twice, so that none is held."""
+    return written_whole(summary, lambda: map(shown_segment, segments()))
+
+
+def written_whole(summary: dict[str, Any], rows: Callable[[], Iterator[dict[str, Any]]]) -> Iterator[str]:
+    """The same, where each segment has become what is told of it."""
     yield _json(summary)[:-1]
     yield ', "text": "'
-    for number, segment in enumerate(segments()):
-        yield (" " if number else "") + _json(segment.text)[1:-1]
+    for number, row in enumerate(rows()):
+        yield (" " if number else "") + _json(row["text"])[1:-1]
     yield '", "segments": ['
-    for number, segment in enumerate(segments()):
-        yield (",\n" if number else "\n") + _json(shown_segment(segment))
+    for number, row in enumerate(rows()):
+        yield (",\n" if number else "\n") + _json(row)
     yield "\n]}\n"
 
 

@@ -19,6 +19,7 @@ from halfgig.store.uploads import UploadStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from halfgig.jobs.library import LibraryThread
     from halfgig.jobs.queue import JobQueue
     from halfgig.memory.governor import Lease
     from halfgig.records import Bytes
@@ -63,6 +64,10 @@ class Services:
         if self.searcher is None:
             self.searcher = open_searcher(self.settings)
         return self.searcher
+
+    def shelf(self) -> LibraryThread:
+        """The library, on its thread."""
+        return self.searching().library
 
     async def uses(self, upload_id: str) -> bool:
         """Whether a job needs this upload."""

@@ -67,12 +67,13 @@ def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
     """Remove one source with all that belongs to it, in one transaction; the file of the source stays."""
-    from halfgig.operations.library import forget
+    from halfgig.operations.library import forget, forget_files
     from halfgig.store.sqlite import Library, open_library
 
     with open_library(settings.library_path, create=False) as connection:
         source = find_source(arguments.source, Library(connection).sources())
         passages = forget(connection, source.id) or 0
+    forget_files(settings, source.id)
     print(f"Removed {printable(source.title)} ({passages} passage{'' if passages == 1 else 's'}).")
     return 0
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import time
 from dataclasses import replace
@@ -14,7 +15,7 @@ from halfgig.jobs.table import OUTLINE, SELECT, JobTable, to_json
 from halfgig.store.ids import new_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from halfgig.records import Bytes, Seconds
@@ -36,6 +37,10 @@ _COUNTS = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
 _UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
 _OLD_WORK = """DELETE FROM {table} WHERE job_id IN (
  SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND finished_at < ?)"""
+_KEPT = """SELECT fingerprint, source ->> 'upload' FROM jobs WHERE state = 'succeeded' AND keep_source
+ AND source ->> 'upload' IS NOT NULL AND fingerprint IN (SELECT value FROM json_each(?)) ORDER BY id"""
+_LET_GO = """UPDATE jobs SET keep_source = 0 WHERE fingerprint = ? AND keep_source
+ AND state NOT IN ('queued', 'running') RETURNING source ->> 'upload'"""
 _USES = """SELECT 1 FROM jobs WHERE source ->> 'upload' = ? AND id != ?
  AND (keep_source OR state IN ('queued', 'running')) LIMIT 1"""
 
@@ -131,6 +136,18 @@ class JobQueue(JobTable):
         """Whether a job, other than the one named `but`, still needs this upload: unfinished, or told to keep it."""
         with self.reading():
             return self.connection.execute(_USES, (upload_id, but)).fetchone() is not None
+
+    def kept(self, fingerprints: Iterable[str]) -> dict[str, str]:
+        """The uploads that jobs were told to keep, by the fingerprint of their content; of several the newest."""
+        with self.reading():
+            rows = self.connection.execute(_KEPT, (json.dumps(list(fingerprints)),))
+            return {str(fingerprint): str(upload) for fingerprint, upload in rows}
+
+    def let_go(self, fingerprint: str) -> list[str]:
+        """Keep no upload with this content any more, and say which were kept; what jobs still work on is."""
+        with self.transaction():
+            rows = self.connection.execute(_LET_GO, (fingerprint,)).fetchall()
+        return sorted({str(upload) for (upload,) in rows if upload is not None})
 
     # --- for the supervisor
 

@@ -250,7 +250,8 @@ def do_reps(work: Work) -> None:
     report = counting.run()
     result = as_json(report)
     known = _stored(work, {"duration": counting.info.duration})
-    file_report(known, result, tags=work.options.get("tags", ()), settings=work.settings)
+    tags, keep = work.options.get("tags", ()), work.attempt.job.keep_source
+    file_report(known, result, tags=tags, settings=work.settings, always=keep)
     work.attempt.succeed(result, reps=keeper.rest(report))
 
 

@@ -23,6 +23,7 @@ from halfgig.jobs.wire import LASTING, Order
 from halfgig.media.obtain import obtain
 from halfgig.media.shown import kept_url, told_text
 from halfgig.media.source import fingerprint, open_source
+from halfgig.operations.stills import keep_stills
 from halfgig.settings import Settings
 from halfgig.store.upload import DATA
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("halfgig")
 
+FILED = frozenset({"index", "reps"})  # kinds whose sources come into the library
 CHANGED = "The content at the address has changed since an earlier attempt, and the work has begun anew."
 
 
@@ -81,6 +83,8 @@ class Worker:
         self._telling.enter("fetching")
         with obtained(attempt.job, settings, self._telling.beat) as (source, captions):
             content = recognize(attempt, source, self._telling.beat)
+            if attempt.job.kind in FILED:
+                keep_stills(source, content, settings, self._telling.beat)
             if self._was_done_before(attempt, content):
                 return
             self._telling.enter("loading")

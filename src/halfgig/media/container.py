@@ -32,6 +32,7 @@ MIN_RATE, MAX_RATE = 1000, 768_000  # Hz; at a few Hz a small file would last fo
 MAX_CHANNELS = 64
 MAX_STREAMS = 64
 MAX_SAMPLES = 4_000_000  # samples that one packet may decode to
+LONGEST_INDEX = 7200  # seconds of an mp4 whose index may be read whole
 MAX_FAILURES = 200  # reads in a row that may fail before the rest is given up
 
 # Demuxers that read one source and nothing that it points to: no playlists, lists of files, subtitles or devices.
@@ -82,12 +83,31 @@ def _open(source: Source) -> AbstractContextManager[InputContainer]:
         return av.open(source.stream, "r", options=_options(""), metadata_errors="replace")
     if short := shorten(Path(source.address)):
         return _open_short(short)
+    return _open_file(source)
+
+
+def _open_file(source: Source) -> InputContainer:
     return av.open(f"file:{source.address}", "r", options=_options("file"), metadata_errors="replace")
 
 
 @contextmanager
 def _open_short(short: ShortMp4) -> Iterator[InputContainer]:
     with short, av.open(short, "r", options=_options(""), metadata_errors="replace") as container:
+        yield container
+
+
+@contextmanager
+def open_whole(source: Source) -> Iterator[InputContainer]:
+    """As `open_container`, for seeking: also a long mp4 has all of its index, if that is not much (11 MB an hour)."""
+    if source.stream is None and (short := shorten(Path(source.address))):
+        with translated(source):
+            with _open_short(short) as container:
+                seconds = stated_duration(container)
+            if seconds is not None and seconds <= LONGEST_INDEX:
+                with _open_file(source) as container:
+                    yield container
+                return
+    with open_container(source) as container:
         yield container
 
 
@@ -235,7 +255,7 @@ def read_packets(container: InputContainer, stream: S, log: DecodeLog) -> Iterat
 
     Reads that fail are counted in `log` and skipped; after `MAX_FAILURES` in a row the rest is given up.
     """
-    _prepare(container, stream)
+    prepare(container, stream)
     file = getattr(container.file, "file", None)
     last: Packet[S] | None = None
     for packet in _demux(container, stream, log):
@@ -275,7 +295,7 @@ def decode_packets(packets: Iterable[Packet[S]], log: DecodeLog) -> Iterator[Any
         yield from frames
 
 
-def _prepare(container: InputContainer, kept: Stream) -> None:
+def prepare(container: InputContainer, kept: Stream) -> None:
     """Read nothing but `kept`, and decode it on one thread, which costs the least memory, within the limits."""
     for stream in container.streams:
         if stream.index != kept.index:

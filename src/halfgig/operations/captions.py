@@ -10,9 +10,9 @@ from halfgig.errors import BadRequest, SourceError
 from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.operations.indexing import Indexed, write_index
+from halfgig.operations.markdown import markdown
 from halfgig.operations.transcription import ignore, look_into
 from halfgig.retrieval.links import link_at
-from halfgig.retrieval.passages import ends_sentence
 from halfgig.settings import Settings
 from halfgig.speech.captions import Facts, render
 from halfgig.speech.cues import read_cues
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 CAPTIONS = "captions"  # what the library calls the model of a transcript that was given
 MOST_CAPTIONS: Bytes = 32 * 1024 * 1024  # a hundred hours have 10
-ENOUGH_WORDS = 60  # of a paragraph, which ends at the next sentence
-MOST_WORDS = 150
 PLAIN = ("srt", "vtt", "txt", "tsv")
 FORMS = (*PLAIN, "md", "jsonl")
 
@@ -103,17 +101,6 @@ def export(connection: apsw.Connection, source: StoredSource, form: str) -> Iter
     return OWN[form](source, segments)
 
 
-def markdown(source: StoredSource, segments: Iterable[Segment]) -> Iterator[str]:
-    """Yield Markdown: the title, and paragraphs that begin with a link to their time."""
-    yield f"# {_escaped(source.title)}\n"
-    for start, text in _paragraphs(segments):
-        minute, second = divmod(int(start), 60)
-        hour, minute = divmod(minute, 60)
-        time = f"{hour}:{minute:02d}:{second:02d}" if hour else f"{minute:02d}:{second:02d}"
-        link = link_at(source.address, start).replace("(", "%28").replace(")", "%29")
-        yield f"\n{f'[{time}](<{link}>)' if link else time} {_escaped(text)}\n"
-
-
 def json_lines(source: StoredSource, segments: Iterable[Segment]) -> Iterator[str]:
     """Yield a line of JSON for each segment: its times, its text, a link, and its words where they have times."""
     for segment in segments:
@@ -124,25 +111,3 @@ def json_lines(source: StoredSource, segments: Iterable[Segment]) -> Iterator[st
 
 
 OWN: dict[str, Callable[[StoredSource, Iterable[Segment]], Iterator[str]]] = {"md": markdown, "jsonl": json_lines}
-
-
-def _paragraphs(segments: Iterable[Segment]) -> Iterator[tuple[float, str]]:
-    run: list[Segment] = []
-    for segment in segments:
-        run.append(segment)
-        words = sum(len(one.text.split()) for one in run)
-        if words >= MOST_WORDS or (words >= ENOUGH_WORDS and ends_sentence(segment.text)):
-            yield _joined(run)
-            run = []
-    if run:
-        yield _joined(run)
-
-
-def _joined(run: list[Segment]) -> tuple[float, str]:
-    return run[0].start, " ".join(" ".join(segment.text.split()) for segment in run)
-
-
-def _escaped(text: str) -> str:
-    return "".join(
-        f"\\{character}" if character in "\\`*_[]<>#|" else character for character in " ".join(text.split())
-    )

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.reps import rep_events
 from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.store.reports import Reports
 from halfgig.store.sqlite import Library, open_library
+from halfgig.store.stills import Stills, is_content
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     import apsw
 
@@ -29,18 +32,49 @@ def forget(connection: apsw.Connection, source_id: str) -> int | None:
     return passages if known else None
 
 
-def file_report(known: StoredSource, report: Mapping[str, Any], *, settings: Settings, tags: Iterable[str] = ()) -> int:
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A source with what a list tells of it: how many passages search finds, and repetitions of which exercise."""
+
+    source: StoredSource
+    passages: int
+    reps: dict[str, int]
+
+
+def entries(connection: apsw.Connection, sources: Sequence[StoredSource]) -> list[Entry]:
+    """The sources, each with its figures."""
+    index, reps = SqliteIndex(connection), Reports(connection).counts(source.id for source in sources)
+    return [Entry(source, index.count(source.id), reps.get(source.id, {})) for source in sources]
+
+
+def forget_files(settings: Settings, source_id: str) -> None:
+    """Delete what is kept of a source beside the library: its stills and its poses."""
+    if is_content(source_id):
+        Stills(settings.stills_dir).remove(source_id)
+        (settings.poses_dir / source_id).unlink(missing_ok=True)
+
+
+def file_report(
+    known: StoredSource,
+    report: Mapping[str, Any],
+    *,
+    settings: Settings,
+    tags: Iterable[str] = (),
+    always: bool = False,
+) -> int:
     """Put the repetitions of a report into the library, in the place of those the source had; returns how many events.
 
-    `report` is as `as_json` of motion has it. A source without any is filed only if it is known. Errors: LibraryError.
+    `report` is as `as_json` of motion has it. A source without any is filed only if it is known, or with
+    `always`. Errors: LibraryError.
     """
     events = list(rep_events(report))
     with open_library(settings.library_path) as connection:
         index, library = EventIndex(connection), Library(connection)
-        if not events and library.source(known.id) is None:
+        if not events and not always and library.source(known.id) is None:
             return 0
         with connection:
             library.note_source(known.id, known.address, known.title, known.duration)
+            Reports(connection).put(known.id, report)
             library.tag(known.id, tags)
             index.replace(known.id, events)
     return len(events)

@@ -27,7 +27,7 @@ DESIGN = Design(
     name="library",
     application_id=0x48414C46,  # "HALF"
     package="halfgig.store",
-    schema=2,
+    schema=3,
     restore="Restore it from a backup, or move it away and index the sources again.",
 )
 
@@ -50,7 +50,8 @@ _TAG = "INSERT OR IGNORE INTO tags VALUES (?, ?)"
 _SOURCE = """SELECT id, address, title, duration, language, model, added_at, state, attempt,
  (SELECT json_group_array(tag) FROM (SELECT tag FROM tags WHERE source_id = id ORDER BY tag)) FROM sources"""
 _MEANT = "SELECT id FROM sources WHERE {condition}"
-_APPEND = """INSERT INTO segments SELECT :source_id, coalesce(max(number) + 1, 0), :start, :end, :text, :words,
+_APPEND = """INSERT INTO segments (source_id, number, "start", "end", text, words, tokens, temperature, avg_logprob,
+ compression_ratio, no_speech_prob) SELECT :source_id, coalesce(max(number) + 1, 0), :start, :end, :text, :words,
  :tokens, :temperature, :avg_logprob, :compression_ratio, :no_speech_prob FROM segments WHERE source_id = :source_id"""
 _FENCE = "SELECT 1 FROM sources WHERE id = ? AND attempt = ? AND state != 'ready'"
 _ADVANCE = "UPDATE sources SET state = :state, language = coalesce(:language, language) WHERE id = :id"
@@ -58,8 +59,9 @@ _SEGMENTS = """SELECT number, "start", "end", text, words, tokens, temperature, 
  no_speech_prob FROM segments WHERE source_id = ? AND number > ? ORDER BY number LIMIT 100"""
 _BETWEEN = """SELECT number, "start", "end", text, words, tokens, temperature, avg_logprob, compression_ratio,
  no_speech_prob FROM segments WHERE source_id = ? AND "end" > ? AND "start" < ? ORDER BY number"""
-_OLDER = """WHERE :before IS NULL OR (added_at, id) < (SELECT added_at, id FROM sources WHERE id = :before)
- ORDER BY added_at DESC, id DESC LIMIT :limit"""
+_OLDER = """WHERE (:before IS NULL OR (added_at, id) < (SELECT added_at, id FROM sources WHERE id = :before))
+ AND (:tag IS NULL OR id IN (SELECT source_id FROM tags WHERE tag = :tag)) ORDER BY
+ added_at DESC, id DESC LIMIT :limit"""
 _HEARD = 'SELECT max("end") FROM segments WHERE source_id = ?'
 
 
@@ -144,9 +146,12 @@ class Library:
         """Every source, oldest first."""
         return [_stored(row) for row in self._connection.execute(f"{_SOURCE} ORDER BY added_at, id")]
 
-    def page(self, limit: int, before: str | None = None) -> list[StoredSource]:
-        """Sources, newest first; the next page begins `before` the id of the last. Empty where that is not known."""
-        rows = self._connection.execute(f"{_SOURCE} {_OLDER}", {"limit": limit, "before": before})
+    def page(self, limit: int, before: str | None = None, tag: str | None = None) -> list[StoredSource]:
+        """Sources, of a tag where one is given, newest first; the next page begins `before` the id of the last.
+
+        Empty where that is not known.
+        """
+        rows = self._connection.execute(f"{_SOURCE} {_OLDER}", {"limit": limit, "before": before, "tag": tag})
         return [_stored(row) for row in rows]
 
     def source(self, source_id: str) -> StoredSource | None:

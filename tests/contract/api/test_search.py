@@ -206,7 +206,8 @@ def test_a_source_is_shown(site: Site, rain: str) -> None:
     assert told.pop("added_at").startswith("2026-01-01")
     assert told == {
         **{"id": rain, "title": "Rain.mp4", "address": "https://example.org/rain.mp4", "duration": 8.0},
-        **{"language": "en", "model": "tiny.en", "state": "ready", "tags": []},
+        **{"language": "en", "model": "tiny.en", "state": "ready", "tags": [], "passages": 1, "reps": {}},
+        **{"thumbnail": None, "media": None},
     }
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from halfgig.commands.export import FORMS as OFFERED
 from halfgig.errors import BadRequest, SourceError
-from halfgig.operations.captions import FORMS, MOST_WORDS, export, markdown, read_captions
+from halfgig.operations.captions import FORMS, export, read_captions
+from halfgig.operations.markdown import MOST_WORDS, markdown
 from halfgig.records import Segment, StoredSource, Word
 from halfgig.speech.cues import read_cues
 from halfgig.store.sqlite import Library, open_library
