@@ -13,9 +13,22 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from halfgig import __version__
-from halfgig.api import events, health, index, jobs, library, media, page, results, search, transcripts, uploads
+from halfgig.api import (
+    events,
+    health,
+    index,
+    jobs,
+    library,
+    media,
+    page,
+    results,
+    search,
+    session,
+    transcripts,
+    uploads,
+)
 from halfgig.api.assets import Assets
-from halfgig.api.auth import Keys, read_keys
+from halfgig.api.auth import Gate, Keys, read_keys
 from halfgig.api.hosts import LOOPBACK, Hosts
 from halfgig.api.layers import LastResort, Observed, SafeHeaders
 from halfgig.api.limits import Bodies, Crowd
@@ -23,6 +36,7 @@ from halfgig.api.lingering import Lingering
 from halfgig.api.problems import add_handlers
 from halfgig.api.schema import openapi
 from halfgig.api.services import Services
+from halfgig.api.sessions import Sessions, server_secret
 from halfgig.api.tally import Tally
 from halfgig.api.upkeep import cleaning, delivering, running
 from halfgig.errors import MIB, LibraryError
@@ -56,7 +70,10 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     secrets that cannot be read, LibraryError where the data folder cannot be used.
     """
     tally = Tally()
-    around = layers(settings, tally)
+    keys = read_keys(settings.api_keys)
+    sessions = open_sessions(settings, keys)
+    gate = Gate(keys, holds=sessions.holds)
+    around = layers(settings, tally, gate)
     AllowList.parse(settings.allowed_hosts)
     read_secret(settings.webhook_secret)
     services = open_services(settings, tally)
@@ -74,14 +91,15 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     for module in (index, jobs, results, events, health, library, transcripts, media):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
+    app.include_router(session.router(gate, sessions))
     app.include_router(uploads.router(services.uploads, settings, services.uses))
     app.include_router(search.router(services.searching))
     return app
 
 
-def layers(settings: Settings, tally: Tally) -> list[Middleware]:
+def layers(settings: Settings, tally: Tally, gate: Gate) -> list[Middleware]:
     """What a request passes before its route, the outermost first."""
-    keys, origins = read_keys(settings.api_keys), listed(settings.cors_origins)
+    origins = listed(settings.cors_origins)
     pages = [cors(origins)] if origins else []
     return [
         Middleware(Observed, tally),
@@ -89,9 +107,9 @@ def layers(settings: Settings, tally: Tally) -> list[Middleware]:
         Middleware(SafeHeaders),
         Middleware(LastResort),
         Middleware(Crowd),
-        Middleware(Hosts, names(settings, keys), frozenset(origins), from_pages=bool(keys)),
+        Middleware(Hosts, names(settings, gate.hashes), frozenset(origins), from_pages=bool(gate.hashes)),
         *pages,
-        Middleware(Keys, keys),
+        Middleware(Keys, gate),
         Middleware(Bodies),
     ]
 
@@ -127,6 +145,13 @@ async def lifespan(_: FastAPI, *, services: Services, supervise: MakeSupervisor 
     finally:
         await services.close()
         log.info("stopped", extra={"facts": {"memory_bytes": rss()}})
+
+
+def open_sessions(settings: Settings, keys: tuple[str, ...]) -> Sessions:
+    """What gives out the page's tokens; without keys there are none, and no secret is made."""
+    with telling_trouble(settings):
+        secret = server_secret(settings.data_dir / "session.key") if keys else b""
+    return Sessions(secret, keys)
 
 
 def open_services(settings: Settings, tally: Tally) -> Services:

@@ -11,9 +11,11 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
+from starlette.requests import cookie_parser
 
+from halfgig.api.hosts import READS, is_own_origin
 from halfgig.api.problems import PAGE, error_response
-from halfgig.errors import BadRequest, Busy, HalfgigError, Unauthorized
+from halfgig.errors import BadRequest, Busy, Forbidden, HalfgigError, Unauthorized
 from halfgig.settings import listed
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", PAGE})  # none of it is anybody's own
 OPEN_BELOW = "/page/"  # the files of the page
+SESSION = "/session"  # where a key is given; it looks at it itself
+COOKIE = "halfgig_session"  # holds the token of a session
+PAGE_SAYS = "halfgig-page"  # the header by which the page names itself
 HASHED = "sha256:"
 LEAST_KEY = 8  # characters: shorter ones are guessed
 UNGUESSABLE = 32  # characters of a key that is not guessed at any pace: 128 random bits in hex
@@ -74,7 +79,7 @@ def matches(key: str, hashes: Iterable[str]) -> bool:
 
 def is_open(path: str) -> bool:
     """May everybody ask for this?"""
-    return path in OPEN or path.startswith(OPEN_BELOW)
+    return path in OPEN or path == SESSION or path.startswith(OPEN_BELOW)
 
 
 class Tries:
@@ -102,24 +107,18 @@ class Tries:
             self._tries.popitem(last=False)
 
 
-class Keys:
-    """ASGI layer: without a right key, only what is OPEN."""
+class Gate:
+    """Who may pass, by a key or by the token of a session; `holds` tells of a token whether it counts."""
 
-    def __init__(self, app: ASGIApp, hashes: tuple[str, ...], tries: Tries | None = None) -> None:
-        self.app, self._hashes, self._tries = app, hashes, tries or Tries()
+    def __init__(
+        self, hashes: tuple[str, ...], tries: Tries | None = None, holds: Callable[[str], bool] = lambda _: False
+    ) -> None:
+        self.hashes = hashes
+        self._tries, self._holds = tries or Tries(), holds
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it with 401 or 429."""
-        if scope["type"] == "http" and (error := self._refusal(scope)) is not None:
-            await error_response(scope, error)(scope, receive, send)
-            return
-        await self.app(scope, receive, send)
-
-    def _refusal(self, scope: Scope) -> HalfgigError | None:
-        if not self._hashes or is_open(scope["path"]):
-            return None
-        key, address = sent_key(Headers(scope=scope)), scope["client"][0] if scope.get("client") else ""
-        right, wait = bool(key) and matches(key, self._hashes), self._tries.wait(address)
+    def refusal(self, key: str, address: str) -> HalfgigError | None:
+        """Why this key does not pass, None where it does; a wrong one is counted against its address."""
+        right, wait = bool(key) and matches(key, self.hashes), self._tries.wait(address)
         if right and (not wait or len(key) >= UNGUESSABLE):  # so that a stranger's guesses lock nobody out
             return None
         if wait:
@@ -128,6 +127,54 @@ class Keys:
             return Unauthorized("This needs an API key.", CHALLENGE)
         self._tries.failed(address)
         return Unauthorized("This is no API key of the server.", CHALLENGE)
+
+    def is_signed_in(self, scope: Scope) -> bool:
+        """Does the request carry the token of a session?"""
+        token = cookie_parser(Headers(scope=scope).get("cookie", "")).get(COOKIE, "")
+        return bool(token) and self._holds(token)
+
+
+class Keys:
+    """ASGI layer: without a right key or a session, only what is open to all."""
+
+    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+        self.app, self._gate = app, gate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, or refuse it with 401, 403 or 429."""
+        if scope["type"] == "http" and (error := self._refusal(scope)) is not None:
+            await error_response(scope, error)(scope, receive, send)
+            return
+        await self.app(scope, receive, send)
+
+    def _refusal(self, scope: Scope) -> HalfgigError | None:
+        if not self._gate.hashes or is_open(scope["path"]):
+            return None
+        key = sent_key(Headers(scope=scope))
+        if not key and self._gate.is_signed_in(scope):
+            return refusal_of_page(scope)
+        return self._gate.refusal(key, address_of(scope))
+
+
+def address_of(scope: Scope) -> str:
+    """The address that a request comes from; empty where it is not known."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
+def refusal_of_page(scope: Scope) -> HalfgigError | None:
+    """Why a request that a browser signs by its cookie may not change anything; None where it is the page's own.
+
+    A browser tells where a request comes from; a program that does not may say that it is the page.
+    """
+    headers = Headers(scope=scope)
+    if scope["method"] in READS:
+        return None
+    if headers.get("origin") is not None:
+        own = is_own_origin(headers)
+    else:
+        own = headers.get("sec-fetch-site") == "same-origin" or headers.get(PAGE_SAYS) == "1"
+    return None if own else Forbidden("A page of another origin may not do this.", "Use the page of this server.")
 
 
 def sent_key(headers: Headers) -> str:

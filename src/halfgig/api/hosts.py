@@ -49,7 +49,19 @@ class Hosts:
         origin = headers.get("origin")
         if method in READS or origin is None or origin in self._origins:
             return False
-        return urlsplit(origin).netloc.lower() != headers.get("host", "").lower()
+        return not is_own_origin(headers)
+
+
+def is_own_origin(headers: Headers) -> bool:
+    """Is the origin in these headers the server itself, by the name that it is asked under?"""
+    return _place(headers.get("origin", "")) == headers.get("host", "").lower() != ""
+
+
+def _place(origin: str) -> str:
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def host_name(host: str) -> str:

@@ -32,7 +32,7 @@ from halfgig.jobs.job import KINDS, Job, State
 from halfgig.media.addresses import AllowList, check_url
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from halfgig.jobs.queue import JobQueue
 
@@ -93,7 +93,7 @@ async def create_job(request: Request, services: Given, response: Response, key:
         raise UnsupportedMedia(f"A body of type {kind or 'none'} is not taken here.", f"Send {JSON} or {FORM}.")
     job = await READERS[kind](request, services, key)
     response.headers["Location"] = f"/jobs/{job.id}"
-    return job_view(job)
+    return await _shown(services, job)
 
 
 @router.get("/jobs", summary="List jobs", response_model=JobPage)
@@ -113,19 +113,19 @@ async def list_jobs(  # noqa: PLR0917  # FastAPI gives them by name
         again = {name: value for name, value in asked.items() if value is not None}
         following = f"/jobs?{urlencode(again)}"
         response.headers["Link"] = f'<{following}>; rel="next"'
-    return JobPage(jobs=[job_view(job) for job in found], next=following)
+    return JobPage(jobs=await _all_shown(services, found), next=following)
 
 
 @router.get("/jobs/{job_id}", summary="Show a job", response_model=JobView, responses=problems(404))
 async def show_job(job_id: JobId, services: Given) -> Any:
     """The job with its state, its progress, what it cost, and why attempts failed."""
-    return job_view(await known_job(services, job_id))
+    return await _shown(services, await known_job(services, job_id))
 
 
 @router.post("/jobs/{job_id}/cancel", summary="Cancel a job", response_model=JobView, responses=problems(404, 409))
 async def cancel_job(job_id: JobId, services: Given) -> Any:
     """Want a job no more. What it has made so far stays readable, and it can be retried from there."""
-    return job_view(await _move(services, job_id, lambda queue: queue.cancel(job_id)))
+    return await _shown(services, await _move(services, job_id, lambda queue: queue.cancel(job_id)))
 
 
 @router.post("/jobs/{job_id}/retry", summary="Retry a job", response_model=JobView, responses=problems(404, 409))
@@ -137,7 +137,7 @@ async def retry_job(job_id: JobId, services: Given) -> Any:
             await run_in_threadpool(services.uploads.open, job.source["upload"])
         except HalfgigError as error:
             raise Conflict("The upload of the job is gone.", "Upload the source again, and make a new job.") from error
-    return job_view(await _move(services, job_id, lambda queue: queue.retry(job_id)))
+    return await _shown(services, await _move(services, job_id, lambda queue: queue.retry(job_id)))
 
 
 @router.delete("/jobs/{job_id}", status_code=204, summary="Delete a job", responses=problems(404, 409))
@@ -146,6 +146,17 @@ async def delete_job(job_id: JobId, services: Given) -> None:
     job = await _move(services, job_id, lambda queue: queue.delete(job_id))
     if "upload" in job.source:
         await drop_upload(services, job.source["upload"])
+
+
+async def _shown(services: Services, job: Job) -> JobView:
+    return (await _all_shown(services, [job]))[0]
+
+
+async def _all_shown(services: Services, found: Sequence[Job]) -> list[JobView]:
+    """The jobs for a client, those that wait with their places."""
+    waits = any(job.state is State.QUEUED for job in found)
+    places = await services.ask(lambda queue: queue.places()) if waits else {}
+    return [job_view(job, places.get(job.id)) for job in found]
 
 
 async def known_job(services: Services, job_id: str) -> Job:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel, ConfigDict, Field
 
-from halfgig.api.auth import OPEN
+from halfgig.api.auth import COOKIE, is_open
 from halfgig.api.problems import MEDIA_TYPE, phrase
 from halfgig.api.wishes import definitions
 
@@ -25,6 +25,7 @@ SECURITY: dict[str, Any] = {
         "name": "X-API-Key",
         "description": "The same, in a header of its own.",
     },
+    "session": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "A session of the page."},
 }
 
 
@@ -86,8 +87,8 @@ def _complete_operation(path: str, operation: dict[str, Any]) -> None:
     for status in (*EVERYWHERE, *(WITH_BODY if "requestBody" in operation else ())):
         if str(status) not in responses or status == 422:
             responses[str(status)] = described(status)
-    if path not in OPEN:
-        operation["security"] = [{}, {"bearer": []}, {"header": []}]
+    if not is_open(path):
+        operation["security"] = [{}, {"bearer": []}, {"header": []}, {"session": []}]
 
 
 def _definitions() -> dict[str, Any]:

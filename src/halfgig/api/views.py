@@ -63,6 +63,8 @@ class JobView(BaseModel):
     notes: list[str]
     problem: dict[str, Any] | None = Field(description="why it failed for good")
     result: dict[str, Any] | None = Field(description="a summary; the whole is at links.result")
+    source_id: str | None = Field(description="of the content, as /sources knows it; null until it is known")
+    position: int | None = Field(description="how many jobs are served before this one, while it is queued")
     links: dict[str, str]
 
 
@@ -73,8 +75,11 @@ class JobPage(BaseModel):
     next: str | None = Field(description="the address of the next page")
 
 
-def job_view(job: Job) -> JobView:
-    """The job for a client: without what only the queue needs, and without the bulk of its result."""
+def job_view(job: Job, position: int | None = None) -> JobView:
+    """The job for a client: without what only the queue needs, and without the bulk of its result.
+
+    `position` is its place among those that wait, from 0.
+    """
     return JobView(
         id=job.id,
         kind=job.kind,
@@ -96,6 +101,8 @@ def job_view(job: Job) -> JobView:
         notes=list(job.notes),
         problem=job.problem,
         result=None if job.result is None else {k: v for k, v in job.result.items() if k not in BULKY},
+        source_id=job.fingerprint,
+        position=position,
         links=links(job),
     )
 

@@ -115,6 +115,12 @@ class JobQueue(JobTable):
         with self.reading():
             return {(kind, state): count for kind, state, count in self.connection.execute(_COUNTS)}
 
+    def places(self) -> dict[str, int]:
+        """The place of each queued job, from 0, in the order in which they are served."""
+        with self.reading():
+            rows = self.connection.execute("SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority, id")
+            return {str(job_id): place for place, (job_id,) in enumerate(rows)}
+
     def cancel(self, job_id: str) -> Job | None:
         """Want a job no more; a running attempt may write nothing from now on. Conflict where it has ended."""
         return self._move(job_id, lambda job: cancelled(job, self.clock()))

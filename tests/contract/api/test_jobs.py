@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from halfgig.jobs.attempt import Attempt
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -292,3 +294,20 @@ def test_a_file_past_the_limit_is_refused_and_not_kept(open_site: Any) -> None:
         large = {"file": ("a.mp4", b"x" * 3_000_000, "video/mp4")}
         assert site.post("/jobs", data={"kind": "reps"}, files=large).status_code == 413
         assert list(site.services.uploads.uploads()) == []
+
+
+def test_a_job_tells_its_place_among_those_that_wait(site: Site, make_job: Callable[..., Job]) -> None:
+    first, second = make_job(), make_job()
+    urgent = site.queue(lambda queue: queue.create("reps", {"url": "https://example.org/a.mp4"}, {}, priority=-1)[0])
+    places = {job["id"]: job["position"] for job in site.get("/jobs").json()["jobs"]}
+    assert places == {urgent.id: 0, first.id: 1, second.id: 2}
+    assert site.get(f"/jobs/{second.id}").json()["position"] == 2
+    assert site.post(f"/jobs/{urgent.id}/cancel").json()["position"] is None
+    assert site.get(f"/jobs/{second.id}").json()["position"] == 1
+
+
+def test_a_job_tells_its_source_once_it_is_known(site: Site, started_job: Callable[..., Job]) -> None:
+    job = started_job()
+    assert site.get(f"/jobs/{job.id}").json()["source_id"] is None
+    site.queue(lambda queue: Attempt(queue, job).describe(fingerprint="a" * 64))
+    assert site.get(f"/jobs/{job.id}").json()["source_id"] == "a" * 64
