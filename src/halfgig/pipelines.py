@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from halfgig.motion.exercises import Exercise
     from halfgig.motion.poses import PoseTracker
-    from halfgig.records import DecodeLog, Frame, Passage, PoseAt, Rep, Report, Seconds, Segment, Source, Vector
-    from halfgig.retrieval.vectors import Embedder
+    from halfgig.records import DecodeLog, Floats, Frame, Passage, PoseAt, Rep, Report, Seconds, Segment, Source
+    from halfgig.retrieval.vectors import PassageEmbedder
     from halfgig.settings import Settings
     from halfgig.speech.recognizer import Hearing, Recognizer
     from halfgig.speech.transcript import Seam, Stretch
@@ -64,7 +64,7 @@ def transcribe(
     return stitch(recognize(_tidied(windows, tidy), recognizer, hearing), seam)
 
 
-def embed(segments: Iterable[Segment], embedder: Embedder, batch_size: int) -> Iterator[tuple[Passage, Vector]]:
+def embed(segments: Iterable[Segment], embedder: PassageEmbedder, batch_size: int) -> Iterator[tuple[Passage, Floats]]:
     """segments -> passages -> vectors."""
     from halfgig.retrieval.passages import make_passages
     from halfgig.retrieval.vectors import embed_passages

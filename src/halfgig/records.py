@@ -303,3 +303,17 @@ class Report:
     def count(self) -> int:
         """Number of full repetitions."""
         return len(self.reps)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a sentence model's states become a vector: `pooling` is mean, cls or max, `longest` in wordpieces.
+
+    `query` and `passage` go before a question and before what is searched. Vectors are always brought to length 1:
+    they are compared by cosine. What stands here is all-MiniLM-L6-v2's, by its model card.
+    """
+
+    pooling: str = "mean"
+    longest: int = 256
+    query: str = ""
+    passage: str = ""

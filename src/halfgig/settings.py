@@ -65,9 +65,16 @@ class Settings:
     )
     language: str = _row("WHISPER_LANGUAGE", "auto", "code", "language of the speech (en, de, ...) or auto")
     pose_model: str = _row("POSE_MODEL", "full", "name", "full or lite BlazePose landmarks")
+    embedding_model: str = _row(
+        "EMBEDDING_MODEL",
+        "minilm",
+        "name or folder",
+        "minilm, PUBLISHER/NAME of a hub, or a folder with a sentence model",
+    )
     embedding_batch_size: int = _row(
         "EMBEDDING_BATCH_SIZE", 5, "passages", "passages embedded at a time; more costs memory", least=1
     )
+    model_hub: str = _row("MODEL_HUB", "https://huggingface.co", "URL", "the hub that PUBLISHER/NAME is fetched from")
     max_video_size_mb: float | None = _row("MAX_VIDEO_SIZE_MB", None, "MB", "refuse larger videos", least=0)
     max_file_size_mb: float | None = _row("MAX_FILE_SIZE_MB", None, "MB", "refuse larger files of any kind", least=0)
     max_video_duration_seconds: float | None = _row(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from math import erf
@@ -14,11 +15,14 @@ import pytest
 import tokenizers
 
 from halfgig.errors import ModelError
-from halfgig.models.encoder import build_encoder, map_safetensors
+from halfgig.models.encoder import build_encoder
 from halfgig.models.manifest import MODELS
 from halfgig.models.pull import Pull, fetch_files
 from halfgig.models.quantize import quantize
 from halfgig.models.store import ModelStore, ignore
+from halfgig.models.tensors import read_tensors
+from halfgig.operations.embedders import open_embedder
+from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
 from halfgig.speech.mel import log_mel
 
@@ -72,6 +76,12 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return original, int8
 
 
+@pytest.fixture(scope="module")
+def minilm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of all-MiniLM-L6-v2 as published."""
+    return published("all-MiniLM-L6-v2", tmp_path_factory.mktemp("minilm"))
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_installed_models_are_whole(model_store: Path, name: str) -> None:
     store = ModelStore(model_store, offline=True)
@@ -98,18 +108,34 @@ def test_int8_on_disk_loads_in_less(tiny: tuple[Path, Path]) -> None:
     assert int8 < float16 - 60, f"{int8} MiB against {float16}"
 
 
-def test_vectors_agree_with_float32(tmp_path: Path) -> None:
-    original = published("all-MiniLM-L6-v2", tmp_path)
+def test_vectors_agree_with_float32(tmp_path: Path, minilm: Path) -> None:
     ready = tmp_path / "ready"
     ready.mkdir()
-    build_encoder(original, ready)
+    build_encoder(minilm, ready)
     encoder = ctranslate2.Encoder(str(ready), device="cpu", compute_type="int8", intra_threads=1)
-    tokenizer = tokenizers.Tokenizer.from_file(str(original / "tokenizer.json"))
+    tokenizer = tokenizers.Tokenizer.from_file(str(minilm / "tokenizer.json"))
     tokenizer.no_padding()
-    tensors = map_safetensors(original / "model.safetensors")
+    read = read_tensors(minilm / "model.safetensors")
+    tensors = {name: np.concatenate(list(one.blocks())).reshape(one.shape) for name, one in read.items()}
     cosines = [agreement(encoder, tensors, tokenizer.encode(sentence).ids) for sentence in SENTENCES]
     assert np.mean(cosines) >= 0.995
     assert min(cosines) >= 0.98
+
+
+def test_the_general_path_makes_of_a_published_folder_what_the_pinned_one_has(
+    tmp_path: Path, model_store: Path
+) -> None:
+    """all-MiniLM-L6-v2 as its publisher lays it out: the same weights to the bit, and the same vectors."""
+    folder = published("all-MiniLM-L6-v2", tmp_path)
+    config = {"model_type": "bert", "num_hidden_layers": 6, "num_attention_heads": 12, "max_position_embeddings": 512}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 256}))
+    settings = Settings(models=tmp_path / "store", embedding_model=str(folder), threads=1)
+    embedder = open_embedder(settings, ignore)
+    made = (tmp_path / "store" / embedder.model / "model.bin").read_bytes()
+    assert made == (model_store / "all-MiniLM-L6-v2" / "model.bin").read_bytes()
+    pinned = SentenceEmbedder(model_store / "all-MiniLM-L6-v2")
+    np.testing.assert_array_equal(np.asarray(embedder.embed(SENTENCES)), pinned.embed(SENTENCES))
 
 
 def open_whisper(folder: Path) -> Any:

@@ -143,7 +143,7 @@ def test_beside_a_job_it_answers_by_keyword_and_afterwards_by_meaning(settings: 
 def test_it_holds_what_the_budget_says(run_in_cgroup: Callable[..., Run], model_store: Path, limit: int | None) -> None:
     """In a group of its own, with the shell that is its parent: 69 MB, also under the limit that it is granted."""
     asked = b"".join(line_of({"id": n, "model": NAME, "text": text}) for n, text in enumerate(ASKED)).decode()
-    child = f"{sys.executable} -m halfgig.jobs.embedder $$ {model_store} 1 60"
+    child = f"MODELS_PATH={model_store} THREADS=1 {sys.executable} -m halfgig.jobs.embedder $$ 60"
     run = run_in_cgroup(["/bin/sh", "-c", f"printf '%s' '{asked}' | {child}"], limit)
     assert run.ok, run.stderr
     assert run.stdout.count('"vector"') == len(ASKED)

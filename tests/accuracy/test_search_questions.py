@@ -14,7 +14,7 @@ from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import MAX_WORDPIECES, SentenceEmbedder, embed_passages, meaning_of
+from halfgig.retrieval.vectors import MINILM, SentenceEmbedder, embed_passages, meaning_of
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ def test_the_longest_passage_fits_the_window(model_store: Path, shared_data: Pat
     tokenizer.no_padding()
     tokenizer.no_truncation()
     passages = make_passages(read_srt(shared_data / "speech" / "long10_multispk.srt"))
-    assert max(len(tokenizer.encode(passage.text).ids) for passage in passages) <= MAX_WORDPIECES
+    assert max(len(tokenizer.encode(passage.text).ids) for passage in passages) <= MINILM.longest
 
 
 def test_passages_are_embedded_as_they_come(embedder: SentenceEmbedder) -> None:

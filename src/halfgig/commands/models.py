@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from halfgig.errors import ModelError
-from halfgig.models.manifest import DEFAULT_MODELS, MODELS, find_model
+from halfgig.models.manifest import DEFAULT_MODELS, MODELS, find_model, folder_of
 
 if TYPE_CHECKING:
     import argparse
@@ -43,24 +43,30 @@ def add_parser(subparsers: argparse._SubParsersAction[Any]) -> None:
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run one action; returns the exit code. ModelError and BadRequest are the caller's to print."""
-    from halfgig.models.store import ModelStore  # it brings what fetches and unpacks; a server lives without
+    from halfgig.models.store import (
+        ModelStore,
+        known_models,
+    )  # it brings what fetches and unpacks; a server lives without
 
-    store = ModelStore(settings.models_dir, offline=settings.offline)
+    store = ModelStore(settings.models_dir, offline=settings.offline, models=known_models(settings.models_dir))
     match arguments.action:
         case "list":
             print(list_models(store))
         case "pull":
-            _pull(store, _names(arguments.names, DEFAULT_MODELS))
+            _pull(arguments.names, settings)
         case "verify":
-            return _verify(store, _names(arguments.names, tuple(store.installed())))
+            return _verify(store, _names(arguments.names, store, tuple(store.installed())))
         case "remove":
-            _remove(store, _names(arguments.names, ()))
+            _remove(store, _names(arguments.names, store))
     return 0
 
 
 def list_models(store: ModelStore) -> str:
     """A table of every model: id, kind, megabytes on disk (or once pulled), licence, state, title."""
-    rows = [("MODEL", "KIND", "SIZE", "LICENCE", "STATE", "WHAT"), *(_row(store, model) for model in MODELS.values())]
+    rows = [
+        ("MODEL", "KIND", "SIZE", "LICENCE", "STATE", "WHAT"),
+        *(_row(store, model) for model in store.models.values()),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
     return "\n".join([*lines, f"in {store.root}"])
@@ -131,14 +137,38 @@ def _row(store: ModelStore, model: Model) -> tuple[str, ...]:
     return (model.id, model.kind, f"{size / MB:.1f} MB", model.licence, state, model.title)
 
 
-def _names(given: Sequence[str], default: Sequence[str]) -> tuple[str, ...]:
-    names = tuple(MODELS) if "all" in given else tuple(dict.fromkeys(given or default))
-    return tuple(find_model(MODELS, name).id for name in names)
+def _names(given: Sequence[str], store: ModelStore, default: Sequence[str] = ()) -> tuple[str, ...]:
+    """Models of the store by name; one that came from a hub also without its commit."""
+    if "all" in given:
+        return tuple(store.models)
+    names = dict.fromkeys(given or default)
+    whole = (_without_commit(name, store) for name in names)
+    return tuple(find_model(store.models, name).id for name in whole)
 
 
-def _pull(store: ModelStore, names: Sequence[str]) -> None:
+def _without_commit(name: str, store: ModelStore) -> str:
+    fitting = [one for one in store.models if one.startswith(f"{name}@")]
+    return fitting[0] if name not in store.models and len(fitting) == 1 else name
+
+
+def _pull(given: Sequence[str], settings: Settings) -> None:
+    """Fetch what is named: models of the manifest, of a hub, or a folder's; else those that the settings use."""
+    from halfgig.models.store import ModelStore
+    from halfgig.operations.embedders import ensure_model, wanted_models
+
+    store, report = ModelStore(settings.models_dir, offline=settings.offline), PullProgress(sys.stderr)
+    names = tuple(dict.fromkeys((MODELS if "all" in given else given) or wanted_models(settings)))
     for name in names:
-        print(f"{name}: {store.ensure(name, PullProgress(sys.stderr))}")
+        if not _is_own(name):
+            find_model(MODELS, name)
+    for name in names:
+        known = ensure_model(name, settings, report) if _is_own(name) else find_model(MODELS, name).id
+        print(f"{known}: {store.root / folder_of(known) if _is_own(name) else store.ensure(known, report)}")
+
+
+def _is_own(name: str) -> bool:
+    """Whether a name is of no manifest, but a hub's, or a folder."""
+    return "/" in name or name.startswith((".", "~"))
 
 
 def _verify(store: ModelStore, names: Sequence[str]) -> int:

@@ -9,6 +9,7 @@ from halfgig.errors import MIB
 from halfgig.memory import budget
 from halfgig.models.whisper import choose_whisper, is_folder
 from halfgig.operations.admission import POSE_MODELS, speech_cost
+from halfgig.operations.embedders import embedder_cost, model_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -44,7 +45,8 @@ def spare(job: Job) -> Bytes:
 
 def _variants(job: Job, settings: Settings) -> Iterator[Cost]:
     if job.kind != "reps":
-        yield from _speech(job.options, settings)
+        embedder = embedder_cost(model_name(settings), settings).peak if job.kind == "index" else 0
+        yield from (replace(cost, peak=max(cost.peak, embedder)) for cost in _speech(job.options, settings))
         return
     models: Sequence[str] = POSE_MODELS if settings.pose_model == "full" else POSE_MODELS[1:]
     for model in models:

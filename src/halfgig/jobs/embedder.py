@@ -1,7 +1,8 @@
 """The query embedder: a child that turns questions into vectors, and ends when nobody has asked for a while.
 
-`python -m halfgig.jobs.embedder PARENT MODELS THREADS IDLE`. Each message {"id", "model", "text"} is answered by {"id",
-"vector"}, base64 of float32 in this machine's order, or by {"id", "detail", "remedy"} where the model cannot be had.
+`python -m halfgig.jobs.embedder PARENT IDLE`, with the settings in its environment. Each message {"id", "model",
+"text"} is answered by {"id", "vector"}, base64 of float32 in this machine's order, or by {"id", "detail", "remedy"}
+where the model cannot be had.
 """
 
 from __future__ import annotations
@@ -10,31 +11,32 @@ import base64
 import signal
 import sys
 from functools import lru_cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halfgig.errors import HalfgigError
 from halfgig.jobs.child import become_child, child_command
+from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from halfgig.jobs.child import Wire
     from halfgig.records import Floats, Seconds
+    from halfgig.retrieval.vectors import Embedder
 
     Embed = Callable[[str, str], Floats]
 
 
-def embedder_command(models_dir: Path, threads: int, idle: Seconds) -> list[str]:
+def embedder_command(idle: Seconds) -> list[str]:
     """The command that starts the child; `idle` seconds without a question end it."""
-    return child_command(__name__, str(models_dir), str(threads), str(idle))
+    return child_command(__name__, str(idle))
 
 
-def main(parent: str, models_dir: str, threads: str, idle: str) -> None:
+def main(parent: str, idle: str) -> None:
     """Be the child until the parent closes the wire, or for as long as it asks."""
     wire = become_child(int(parent))
     signal.signal(signal.SIGALRM, leave)
-    serve(wire, open_models(Path(models_dir), int(threads)), float(idle))
+    serve(wire, open_models(Settings.from_environment()), float(idle))
 
 
 def leave(*_: object) -> None:
@@ -61,16 +63,14 @@ def answer(model: str, text: str, embed: Embed) -> dict[str, Any]:
     return {"vector": base64.b64encode(memoryview(vector)).decode()}  # type: ignore[arg-type] # numpy's is a buffer
 
 
-def open_models(models_dir: Path, threads: int) -> Embed:
-    """Embed with a model of the store, which stays open for the next question; only one is open at a time."""
-    from halfgig.models.store import ModelStore
-    from halfgig.retrieval.vectors import SentenceEmbedder, meaning_of
-
-    store = ModelStore(models_dir, offline=True)
+def open_models(settings: Settings) -> Embed:
+    """Embed with a model that an index names, which stays open for the next question; one is open at a time."""
+    from halfgig.operations.embedders import reopen_embedder
+    from halfgig.retrieval.vectors import meaning_of
 
     @lru_cache(maxsize=1)
-    def opened(model: str) -> SentenceEmbedder:
-        return SentenceEmbedder(store.locate(model), model, threads)
+    def opened(model: str) -> Embedder:
+        return reopen_embedder(model, settings)
 
     return lambda model, text: meaning_of(text, opened(model)).vector
 

@@ -9,7 +9,9 @@ import asyncio
 import base64
 import json
 import math
+import os
 from contextlib import ExitStack, nullcontext, suppress
+from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,7 +23,7 @@ from halfgig.retrieval.query import Meaning
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     from halfgig.records import Bytes, Seconds
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     Lend = Callable[[str, Bytes], AbstractContextManager[Lease] | None]
 
 KIND = "search"
-NEEDS: Final[Bytes] = budget.cost(KIND, "minilm").needs
+NEEDS: Final[Bytes] = budget.cost(KIND, "minilm").needs  # of the model that is taken where no other is named
 HUNG: Seconds = 60.0  # without an answer, after which the child is taken for dead when the next question comes
 MAX_WAITING = 32  # questions at a time; who comes later is answered by keyword at once
 LONGEST_PAUSE: Seconds = 60.0
@@ -42,6 +44,7 @@ TOO_SLOW = "The embedding model was not ready within {patience:g} seconds; ask a
 CROWDED = "Too many questions wait for the embedding model; ask again in a moment."
 ENDED = "The embedding model's process ended unexpectedly ({code}); ask again in a moment."
 BROKEN = "The embedding model's process cannot start; it is tried again in {pause} seconds, and the log says more."
+CHANGED = "The library is embedded with another model now; ask again."
 CLOSED = "The server is stopping."
 
 
@@ -57,6 +60,15 @@ class Ended(Exception):
         self.why = why
 
 
+@dataclass(frozen=True, slots=True)
+class Child:
+    """How the child is started: its command, what its environment holds besides ours, and the bytes a model needs."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    needs: Callable[[str], Bytes] = lambda _: NEEDS
+
+
 def lend_freely(kind: str, needs: Bytes) -> AbstractContextManager[Lease]:
     """A lease that asks nobody, for a server without a governor."""
     return nullcontext(Lease(kind, needs))
@@ -70,8 +82,8 @@ def pause_after(failures: int) -> Seconds:
 class Conversation:
     """One child, from its start to its end: questions go out by number, and answers come back."""
 
-    def __init__(self, process: Process, leased: ExitStack) -> None:
-        self.process = process
+    def __init__(self, process: Process, leased: ExitStack, model: str = "") -> None:
+        self.process, self.model = process, model
         self.why = ""  # set where we end it
         self._answers = 0
         self._leased = leased
@@ -162,8 +174,8 @@ class RemoteEmbedder:
     `lend` gives a lease for the child's memory, or None where there is no room; `patience` is what a question may wait.
     """
 
-    def __init__(self, command: Sequence[str], lend: Lend = lend_freely, *, patience: Seconds = 10.0) -> None:
-        self._command, self._lend, self._patience = command, lend, patience
+    def __init__(self, child: Child, lend: Lend = lend_freely, *, patience: Seconds = 10.0) -> None:
+        self._child, self._lend, self._patience = child, lend, patience
         self._lock = asyncio.Lock()
         self._talk: Conversation | None = None
         self._failures, self._not_before = 0, float("-inf")
@@ -201,39 +213,41 @@ class RemoteEmbedder:
     async def _ask(self, model: str, text: str) -> dict[str, Any]:
         """Ask once more where the child left of itself just as the question came."""
         try:
-            return await (await self._conversation()).ask(model, text)
+            return await (await self._conversation(model)).ask(model, text)
         except Ended as ended:
             if ended.why:
                 raise NoMeaning(ended.why) from None
         try:
-            return await (await self._conversation()).ask(model, text)
+            return await (await self._conversation(model)).ask(model, text)
         except Ended as ended:
             raise NoMeaning(ended.why or ENDED.format(code="exit code 0")) from None
 
-    async def _conversation(self) -> Conversation:
+    async def _conversation(self, model: str) -> Conversation:
         async with self._lock:
             now = asyncio.get_running_loop().time()
             if self._talk is not None and self._talk.is_hung(now):
                 await self._talk.stop(ENDED.format(code="no answer"))
+            if self._talk is not None and self._talk.model != model:  # what it holds was lent for another
+                await self._talk.stop(CHANGED)
             if self._talk is None or self._talk.ended.done():
-                self._talk = await self._start(now)
+                self._talk = await self._start(now, model)
             return self._talk
 
-    async def _start(self, now: Seconds) -> Conversation:
+    async def _start(self, now: Seconds, model: str) -> Conversation:
         self._look_back(now)
         with ExitStack() as stack:
-            loan = self._lend(KIND, NEEDS)
+            loan = self._lend(KIND, self._child.needs(model))
             if loan is None:
                 raise NoMeaning(NO_ROOM)
             lease = stack.enter_context(loan)
             process = await self._spawn()
             lease.pid = process.pid
-            return Conversation(process, stack.pop_all())
+            return Conversation(process, stack.pop_all(), model)
 
     async def _spawn(self) -> Process:
-        pipe = asyncio.subprocess.PIPE
+        pipe, environment = asyncio.subprocess.PIPE, {**os.environ, **self._child.environment}
         try:
-            return await asyncio.create_subprocess_exec(*self._command, stdin=pipe, stdout=pipe)
+            return await asyncio.create_subprocess_exec(*self._child.command, stdin=pipe, stdout=pipe, env=environment)
         except OSError as error:
             raise NoMeaning(ENDED.format(code=error)) from error
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from halfgig.jobs.embedder import embedder_command
 from halfgig.jobs.library import LibraryThread
-from halfgig.jobs.remote import NoMeaning, RemoteEmbedder, lend_freely
-from halfgig.operations.admission import threads
+from halfgig.jobs.remote import Child, NoMeaning, RemoteEmbedder, lend_freely
+from halfgig.operations.embedders import embedder_cost
 from halfgig.operations.searching import find_alike
 from halfgig.records import Answer
 from halfgig.retrieval import query
@@ -68,8 +68,12 @@ class Searcher:
 
 def open_searcher(settings: Settings, lend: Lend = lend_freely) -> Searcher:
     """A searcher by the settings; nothing is opened or started before the first question."""
-    command = embedder_command(settings.models_dir, threads(settings), settings.embedder_idle_seconds)
-    embedder = RemoteEmbedder(command, lend, patience=settings.search_patience_seconds)
+    child = Child(
+        embedder_command(settings.embedder_idle_seconds),
+        settings.as_environment(),
+        lambda model: embedder_cost(model, settings).needs,
+    )
+    embedder = RemoteEmbedder(child, lend, patience=settings.search_patience_seconds)
     return Searcher(LibraryThread(settings.library_path), embedder)
 
 

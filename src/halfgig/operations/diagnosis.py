@@ -17,10 +17,10 @@ from halfgig.memory.cgroup import ROOT, read
 from halfgig.memory.cores import granted_cores
 from halfgig.memory.limit import memory_limit
 from halfgig.memory.meter import held
-from halfgig.models.manifest import DEFAULT_MODELS, MODELS
-from halfgig.models.store import ModelStore
+from halfgig.models.store import ModelStore, known_models
 from halfgig.operations.admission import here, room, threads
 from halfgig.operations.calibration import processor
+from halfgig.operations.embedders import wanted_models
 from halfgig.settings import Settings
 from halfgig.store.room import free_space
 
@@ -139,12 +139,14 @@ def features(root: Path = ROOT) -> tuple[str, ...]:
 
 
 def model_states(settings: Settings) -> Iterator[ModelState]:
-    """Every model of the manifest; those that the default settings use are wanted."""
-    there = ModelStore(settings.models_dir).installed()
-    for model in MODELS.values():
+    """Every model of the manifest, and others that are here; wanted are those that the settings use."""
+    models = known_models(settings.models_dir)
+    there = ModelStore(settings.models_dir, models=models).installed()
+    wanted = wanted_models(settings)
+    for model in models.values():
         record = there.get(model.id)
         yield ModelState(
-            model.id, record is not None, record.size if record else model.fetched_size, model.id in DEFAULT_MODELS
+            model.id, record is not None, record.size if record else model.fetched_size, model.id in wanted
         )
 
 

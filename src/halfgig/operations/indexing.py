@@ -10,12 +10,11 @@ from halfgig.errors import HalfgigError
 from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.memory.allocator import trim
-from halfgig.models.store import ModelStore
-from halfgig.operations.admission import log_memory, threads
+from halfgig.operations.admission import log_memory
+from halfgig.operations.embedders import agrees, model_name, open_embedder
 from halfgig.operations.transcription import ignore, transcribe
-from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.index import EmbeddingModel, check_model
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from halfgig.models.pull import Listener
     from halfgig.operations.transcription import Transcription
     from halfgig.records import Seconds, Segment, StoredSource
-
-EMBEDDER = "all-MiniLM-L6-v2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +66,7 @@ def index(
         if known:
             library.tag(source_id, tags)
             return Indexed(library.source(source_id) or known, SqliteIndex(connection).count(source_id), known=True)
+        check_embedder(connection, settings)
         heard = library.heard(source_id)
         transcription = transcribe(origin, settings=settings, resume_at=heard, watch=watch, report=report)
         on_start(transcription)
@@ -134,9 +132,15 @@ def write_index(
     connection: apsw.Connection, library: Library, source: StoredSource, settings: Settings, report: Listener
 ) -> int:
     """Passages and vectors, put in place in one transaction; returns how many."""
-    store = ModelStore(settings.models_dir, offline=settings.offline)
-    embedder = SentenceEmbedder(store.ensure(EMBEDDER, report=report), EMBEDDER, threads(settings))
-    index = SqliteIndex(connection, EmbeddingModel(EMBEDDER, embedder.dim))
+    embedder = open_embedder(settings, report)
+    index = SqliteIndex(connection, EmbeddingModel(embedder.model, embedder.dim))
     index.learn(embedder.words)
     embedded = pipelines.embed(library.segments(source.id), embedder, settings.embedding_batch_size)
     return index.replace(source.id, embedded, lambda: library.finish(source))
+
+
+def check_embedder(connection: apsw.Connection, settings: Settings) -> None:
+    """BadRequest where the library is indexed with another model than the settings mean: before anything is heard."""
+    index = SqliteIndex(connection)
+    if index.model is not None and index.count() and not agrees(index.model.name, settings.embedding_model):
+        check_model(EmbeddingModel(model_name(settings), index.model.dim), index.model)

@@ -16,6 +16,7 @@ from halfgig.models.whisper import WhisperChoice, is_folder
 from halfgig.operations import pace
 from halfgig.operations.admission import admit_reps, admit_whisper, here, room, speech_cost, threads
 from halfgig.operations.calibration import machine_speed
+from halfgig.operations.embedders import model_name
 from halfgig.pipelines import FRAME_RATE
 from halfgig.settings import Settings
 
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from halfgig.operations.pace import Machine
     from halfgig.records import Bytes, Seconds, SourceInfo, VideoStream
 
-VAD, EMBEDDER = "silero-vad", "all-MiniLM-L6-v2"
+VAD = "silero-vad"
 AUTO = "auto"
 OUTLOOKS = ("fits", "does not fit", "nothing to do")
 
@@ -122,7 +123,7 @@ def foresee_speech(kind: str, info: SourceInfo, settings: Settings, left: Bytes,
         return Forecast(kind, "nothing to do", note="it has no sound")
     choice = admit_whisper(settings, left=left)
     used = used_models(choice, settings.language)
-    embedder = (EMBEDDER,) if kind == "index" else ()
+    embedder = (model_name(settings),) if kind == "index" else ()
     download, disk = to_fetch((VAD, *used, *embedder), settings)
     return Forecast(
         kind,
@@ -187,7 +188,7 @@ def analyzed(stream: VideoStream, pictures: float, settings: Settings) -> float:
 def to_fetch(names: Sequence[str], settings: Settings) -> tuple[Bytes, Bytes]:
     """(bytes to download, bytes of disk meanwhile) for those of the models that are not there yet."""
     there = ModelStore(settings.models_dir).installed()
-    absent = [MODELS[name] for name in names if not is_folder(name) and name not in there]
+    absent = [MODELS[name] for name in names if name in MODELS and name not in there]
     download = sum(model.fetched_size for model in absent)
     converted = sum(model.ready_size for model in absent if model.conversion is not Conversion.NONE)
     return download, download + converted

@@ -6,8 +6,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest, ModelError
-from halfgig.memory import budget
-from halfgig.operations.admission import room, threads
+from halfgig.operations.admission import room
+from halfgig.operations.embedders import embedder_cost, reopen_embedder
 from halfgig.records import Query, Scope
 from halfgig.retrieval import query
 from halfgig.retrieval.events import EventIndex
@@ -68,16 +68,15 @@ def find_alike(connection: apsw.Connection, source: str, at: Seconds, asked: Que
 
 def _find_meaning(asked: Query, index: Index, settings: Settings) -> tuple[Meaning | None, str]:
     """The question's vector by the model that the index was made with; None and the reason where it cannot be had."""
-    from halfgig.models.store import ModelStore  # it brings what fetches and unpacks; a server lives without
-    from halfgig.retrieval.vectors import SentenceEmbedder, meaning_of
+    from halfgig.retrieval.vectors import meaning_of
 
     if index.model is None or asked.keyword_only or asked.scope.kind == MOTION:
         return None, ""
-    if budget.cost("search", "minilm").needs > room(settings):
+    if embedder_cost(index.model.name, settings).needs > room(settings):
         return None, "The embedding model does not fit into the memory that is left."
     try:
-        folder = ModelStore(settings.models_dir, offline=settings.offline).locate(index.model.name)
+        embedder = reopen_embedder(index.model.name, settings)
     except ModelError as error:
         return None, str(error)
     meant = read_question(asked.text, index).meant
-    return meaning_of(meant, SentenceEmbedder(folder, index.model.name, threads(settings))), ""
+    return meaning_of(meant, embedder), ""

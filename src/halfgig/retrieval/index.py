@@ -122,7 +122,7 @@ def check_model(wanted: EmbeddingModel, recorded: EmbeddingModel) -> None:
     if wanted != recorded:
         raise BadRequest(
             f"The index was made with {recorded.name} (dim {recorded.dim}), not with {wanted.name} (dim {wanted.dim}).",
-            f"Use {recorded.name}, or remove the sources from the library and index them again.",
+            f"Set EMBEDDING_MODEL={recorded.name}, or remove the sources from the library and index them again.",
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from tokenizers import Tokenizer
 
 from halfgig.errors import ModelError
+from halfgig.records import Recipe
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import Meaning
 
@@ -17,78 +18,120 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from halfgig.records import Passage, Vector
+    from halfgig.records import Floats, Passage, Vector
 
-MAX_WORDPIECES = 256  # all-MiniLM-L6-v2's own window; a passage of 120 English words has about 160
+MINILM = Recipe()
+PIECES_LEARNT = 30_000  # of a model that knows many languages; the rest are rare, or of no word
+WORD_BEGINS = "▁"  # in vocabularies of SentencePiece
 
 
-class Embedder(Protocol):
-    """What turns texts into vectors: (n, dim) float32 rows of length 1, told apart by the name of their `model`."""
+class PassageEmbedder(Protocol):
+    """What turns texts into vectors: `dim` float32 numbers, of length 1, told apart by the name of their `model`."""
 
     model: str
     dim: int
 
-    def embed(self, texts: Sequence[str]) -> Vector:
-        """Vectors of the texts, in their order."""
+    def embed(self, texts: Sequence[str]) -> Vector | Sequence[Floats]:
+        """Vectors of texts that are searched, in their order."""
+        ...
+
+
+class QuestionEmbedder(Protocol):
+    """What turns questions into such vectors."""
+
+    model: str
+    dim: int
+
+    def embed_question(self, text: str) -> Floats:
+        """The vector of what is asked: some models want it marked as such."""
+        ...
+
+
+class Embedder(PassageEmbedder, QuestionEmbedder, Protocol):
+    """Both, as a model does it."""
+
+    def words(self) -> Iterable[str]:
+        """Words that the model has whole, the commonest first; none where that is not known."""
         ...
 
 
 class SentenceEmbedder:
-    """An encoder folder of the model store, opened: `model.bin` (int8), its vocabulary and `tokenizer.json`.
+    """An encoder folder of the model store, opened: `model.bin` (int8) and `tokenizer.json`.
 
-    Texts past 256 wordpieces are cut there, as the model's card does. ModelError where the folder cannot be opened.
+    Texts past the longest of the recipe are cut there. ModelError where the folder cannot be opened.
     """
 
-    def __init__(self, folder: Path, model: str = "", threads: int = 1) -> None:
-        self.model = model or folder.name
-        self._tokenizer = _open_tokenizer(folder)
+    def __init__(self, folder: Path, model: str = "", threads: int = 1, recipe: Recipe = MINILM) -> None:
+        self.model, self._recipe = model or folder.name, recipe
+        self._pool = POOLINGS[recipe.pooling]
+        self._tokenizer = _open_tokenizer(folder, recipe.longest)
         self._encoder = _open_encoder(folder, threads)
         self.dim = int(self.embed(["dim"]).shape[1])
 
     def words(self) -> Iterator[str]:
         """Yield the words of three letters or more that the model has whole, in lower case, the commonest first."""
         places = self._tokenizer.get_vocab()
-        for piece in sorted(places, key=places.__getitem__):
-            if len(piece) >= 3 and piece.isalpha():
-                yield piece.lower()
+        pieces = sorted(places, key=places.__getitem__)[:PIECES_LEARNT]
+        marked = any(piece.startswith(WORD_BEGINS) for piece in pieces)
+        begun = (piece.removeprefix(WORD_BEGINS) for piece in pieces if not marked or piece.startswith(WORD_BEGINS))
+        return (word.lower() for word in begun if len(word) >= 3 and word.isalpha())
 
     def embed(self, texts: Sequence[str]) -> Vector:
-        """(n, dim) float32, each row of length 1: the mean over the text's wordpieces of the encoder's last layer.
+        """(n, dim) float32, each row of length 1: the encoder's last layer, pooled over the text's wordpieces.
 
-        Method: the model card of sentence-transformers/all-MiniLM-L6-v2 (mean pooling, then normalisation).
+        Method: sentence-transformers (pooling, then normalisation), by the recipe of the model.
         """
-        return np.stack([self._embed(text) for text in texts])
+        return np.stack([self._embed(self._recipe.passage + text) for text in texts])
+
+    def embed_question(self, text: str) -> Vector:
+        """(dim,) float32 of length 1: the question with what the model wants before it."""
+        return self._embed(self._recipe.query + text)
 
     def _embed(self, text: str) -> Vector:
         """One text alone: padding beside longer ones costs time and memory, and shifts the int8 rounding."""
         states = self._encoder.forward_batch([self._tokenizer.encode(text).ids]).last_hidden_state
-        mean = np.asarray(states)[0].mean(axis=0)
-        vector: Vector = (mean / max(float(np.linalg.norm(mean)), 1e-12)).astype(np.float32)
+        pooled = self._pool(np.asarray(states)[0])
+        vector: Vector = (pooled / max(float(np.linalg.norm(pooled)), 1e-12)).astype(np.float32)
         return vector
 
 
-def meaning_of(text: str, embedder: Embedder) -> Meaning:
+def _mean(states: Vector) -> Vector:
+    return np.asarray(states.mean(axis=0))
+
+
+def _first(states: Vector) -> Vector:
+    return np.asarray(states[0])
+
+
+def _largest(states: Vector) -> Vector:
+    return np.asarray(states.max(axis=0))
+
+
+POOLINGS = {"mean": _mean, "cls": _first, "max": _largest}
+
+
+def meaning_of(text: str, embedder: QuestionEmbedder) -> Meaning:
     """The meaning of a question, as `search` wants it."""
-    return Meaning(EmbeddingModel(embedder.model, embedder.dim), embedder.embed([text.strip()])[0])
+    return Meaning(EmbeddingModel(embedder.model, embedder.dim), embedder.embed_question(text.strip()))
 
 
 def embed_passages(
-    passages: Iterable[Passage], embedder: Embedder, batch_size: int
-) -> Iterator[tuple[Passage, Vector]]:
+    passages: Iterable[Passage], embedder: PassageEmbedder, batch_size: int
+) -> Iterator[tuple[Passage, Floats]]:
     """Yield each passage with its vector, (dim,) float32; embeds `batch_size` at a time and holds no more."""
     waiting = iter(passages)
     while batch := list(islice(waiting, batch_size)):
         yield from zip(batch, embedder.embed([passage.text for passage in batch]), strict=True)
 
 
-def _open_tokenizer(folder: Path) -> Tokenizer:
+def _open_tokenizer(folder: Path, longest: int) -> Tokenizer:
     path = folder / "tokenizer.json"
     try:
         tokenizer = Tokenizer.from_buffer(path.read_bytes())
     except Exception as error:  # the library raises bare Exception for a damaged file
         raise _broken(folder, error) from error
     tokenizer.no_padding()
-    tokenizer.enable_truncation(MAX_WORDPIECES)
+    tokenizer.enable_truncation(longest)
     return tokenizer
 
 

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 from array import array
-from pathlib import Path
 
 from halfgig.errors import ModelError
 from halfgig.jobs.child import Wire, line_of
@@ -37,21 +36,20 @@ def test_a_model_that_cannot_be_had_is_an_answer_too() -> None:
     assert answer("absent", "x", embed) == {"detail": "It is not here.", "remedy": "Pull it."}
 
 
-def child(idle: float) -> list[str]:
-    return embedder_command(Path("/nowhere"), threads=1, idle=idle)
+NOWHERE = {**os.environ, "MODELS_PATH": "/nowhere"}
 
 
 def test_the_child_says_which_model_it_lacks_and_ends_with_its_wire() -> None:
     asked = line_of({"id": 1, "model": "all-MiniLM-L6-v2", "text": "why"})
-    done = subprocess.run(child(idle=60), input=asked, capture_output=True, timeout=60, check=True)
+    done = subprocess.run(embedder_command(60), env=NOWHERE, input=asked, capture_output=True, timeout=60, check=True)
     assert "all-MiniLM-L6-v2" in json.loads(done.stdout)["detail"]
     assert done.stderr == b""
 
 
 def test_the_child_ends_well_when_nobody_asks() -> None:
-    with subprocess.Popen(child(idle=0.1), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(embedder_command(0.1), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.wait(timeout=60) == 0
 
 
 def test_the_command_names_this_process_as_the_parent() -> None:
-    assert child(idle=2) == [sys.executable, "-m", "halfgig.jobs.embedder", str(os.getpid()), "/nowhere", "1", "2"]
+    assert embedder_command(2) == [sys.executable, "-m", "halfgig.jobs.embedder", str(os.getpid()), "2"]

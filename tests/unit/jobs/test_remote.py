@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig.jobs import remote
-from halfgig.jobs.remote import CLOSED, CROWDED, NO_ROOM, RELEASED, NoMeaning, RemoteEmbedder, pause_after
+from halfgig.jobs.remote import CLOSED, CROWDED, NO_ROOM, RELEASED, Child, NoMeaning, RemoteEmbedder, pause_after
 from halfgig.memory.governor import Lease
 from halfgig.retrieval.index import EmbeddingModel
 
@@ -77,7 +77,7 @@ async def toy(
     loans: Loans | None = None, *, idle: float = LONG, patience: float = LONG
 ) -> AsyncIterator[RemoteEmbedder]:
     command = [sys.executable, "-c", CHILD, str(os.getpid()), str(idle)]
-    embedder = RemoteEmbedder(command, loans or Loans(), patience=patience)
+    embedder = RemoteEmbedder(Child(command), loans or Loans(), patience=patience)
     try:
         yield embedder
     finally:
@@ -255,7 +255,7 @@ def test_a_model_that_is_not_there_is_named_with_its_remedy() -> None:
 def test_a_child_that_cannot_start_is_not_tried_all_the_time() -> None:
     async def run() -> None:
         loans = Loans()
-        embedder = RemoteEmbedder([sys.executable, "-c", "raise SystemExit(4)"], loans)
+        embedder = RemoteEmbedder(Child([sys.executable, "-c", "raise SystemExit(4)"]), loans)
         assert "exit code 4" in await refusal(embedder, "x")
         assert "exit code 4" in await refusal(embedder, "x")
         assert "tried again in 2 seconds" in await refusal(embedder, "x")
@@ -268,7 +268,7 @@ def test_a_child_that_cannot_start_is_not_tried_all_the_time() -> None:
 def test_a_command_that_does_not_exist_costs_no_lease() -> None:
     async def run() -> None:
         loans = Loans()
-        embedder = RemoteEmbedder(["/nowhere/python"], loans)
+        embedder = RemoteEmbedder(Child(["/nowhere/python"]), loans)
         assert "No such file" in await refusal(embedder, "x")
         assert loans.out == []
         await embedder.close()
@@ -278,7 +278,7 @@ def test_a_command_that_does_not_exist_costs_no_lease() -> None:
 
 def test_what_is_no_answer_ends_the_conversation() -> None:
     async def run() -> None:
-        embedder = RemoteEmbedder([sys.executable, "-c", "print('hello', flush=True); open(0).read()"], Loans())
+        embedder = RemoteEmbedder(Child([sys.executable, "-c", "print('hello', flush=True); open(0).read()"]), Loans())
         assert "no answer" in await refusal(embedder, "x")
         await embedder.close()
 
