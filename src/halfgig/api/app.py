@@ -21,6 +21,7 @@ from halfgig.api import (
     library,
     media,
     page,
+    plans,
     results,
     search,
     session,
@@ -88,7 +89,7 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     app.state.halfgig = services
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
-    for module in (index, jobs, results, events, health, library, transcripts, media):
+    for module in (index, jobs, results, events, health, library, transcripts, media, plans):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(session.router(gate, sessions))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from halfgig.errors import MIB, DoesNotFit
+from halfgig.errors import DoesNotFit
 from halfgig.media.clock import Placed, Stamped, ascend, every, sample, settle, slot
 from halfgig.media.container import (
     decode_packets,
@@ -20,6 +20,7 @@ from halfgig.media.container import (
     refuse_video,
     undecodable,
 )
+from halfgig.media.pictures import decoder_memory, fit_width
 from halfgig.media.source import refuse_large, refuse_long
 from halfgig.media.streams import choose_video, frame_rate, quarter_turns, shown_size
 from halfgig.records import DecodeLog, Frame, Seconds, Source
@@ -35,13 +36,6 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Pixels
     from halfgig.settings import Settings
 
-# Measured in docs/decisions/0023: what decoding on one thread adds to a process.
-DECODER = 10 * MIB
-BYTES_PER_PIXEL = 1.5  # 8 bits, 4:2:0
-HELD_PICTURES, HELD_ALONE = 8, 3  # pictures held at once: references, reordering, and the one being scaled
-WITHOUT_REFERENCES = frozenset(
-    {"mjpeg", "prores", "dnxhd", "png", "bmp", "tiff", "webp", "gif", "qtrle", "ffv1", "dvvideo"}
-)
 JUMP = 10.0  # seconds between two frames before the next timestamp must confirm them
 
 
@@ -74,12 +68,6 @@ def decode_frames(
         chosen = sample(pictures, rate) if step is None else every(pictures, step)
         for one in islice(chosen, settings.max_frames_to_analyze):
             yield Frame(one.time, scaler.scale(one.item))
-
-
-def decoder_memory(width: int, height: int, codec: str) -> Bytes:
-    """What the decoder is likely to hold for pictures of this size; up to twice that with 10 bits or 16 references."""
-    held = HELD_ALONE if codec in WITHOUT_REFERENCES else HELD_PICTURES
-    return DECODER + int(held * BYTES_PER_PIXEL * width * height)
 
 
 def refuse_unfit(title: str, stream: av.VideoStream, memory: Bytes | None) -> None:
@@ -155,10 +143,3 @@ class Scaler:
             width, height = height, width
         rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1)
         return np.ascontiguousarray(np.rot90(rgb.to_ndarray(), k=-turns)).astype(np.uint8, copy=False)
-
-
-def fit_width(width: int, height: int, most: int | None) -> tuple[int, int]:
-    """`width` x `height` made at most `most` pixels wide with its shape kept; never enlarged."""
-    if most is None or width <= most:
-        return width, height
-    return most, max(1, round(height * most / width))

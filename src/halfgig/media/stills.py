@@ -11,7 +11,8 @@ import av
 
 from halfgig.errors import MIB
 from halfgig.media.container import open_whole, origin, prepare, refuse_picture, refuse_video, stated_duration
-from halfgig.media.frames import BYTES_PER_PIXEL, HELD_ALONE, Scaler
+from halfgig.media.frames import Scaler
+from halfgig.media.pictures import BYTES_PER_PIXEL, HELD_ALONE
 from halfgig.media.streams import choose_video
 
 if TYPE_CHECKING:

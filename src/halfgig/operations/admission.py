@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig.errors import MIB, BadRequest
+from halfgig.media.pictures import decoder_memory, fit_width
 from halfgig.memory import budget
 from halfgig.memory.cores import granted_cores, multiplies_without_mkl
 from halfgig.memory.limit import all_limits
@@ -113,8 +114,6 @@ def log_memory(moment: str) -> None:
 
 def _beside(stream: VideoStream, width: int) -> Bytes:
     """What a stream's decoder and its frames, at most `width` pixels wide, hold beside the pose model."""
-    from halfgig.media.frames import decoder_memory, fit_width
-
     frames = budget.frames_memory(*fit_width(stream.width, stream.height, width))
     return decoder_memory(stream.width, stream.height, stream.codec) + frames
 

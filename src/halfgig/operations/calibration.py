@@ -38,12 +38,21 @@ ONE_THREAD = dict.fromkeys(
 
 def machine_speed(data_dir: Path) -> float:
     """Times as fast as the reference, by the note in `data_dir` or else by a trial of a second; 1 where none works."""
-    note, machine = data_dir / NOTE, f"{processor()}, halfgig {__version__}"
-    speed = read_note(note, machine)
+    speed = noted_speed(data_dir)
     if speed is None:
         speed = measure()
-        write_note(note, machine, speed)
+        write_note(data_dir / NOTE, this_machine(), speed)
     return speed
+
+
+def noted_speed(data_dir: Path) -> float | None:
+    """The same by the note alone, at no cost; None where there is none for this machine."""
+    return read_note(data_dir / NOTE, this_machine())
+
+
+def this_machine() -> str:
+    """What a note is good for: the processor, and the version of halfgig."""
+    return f"{processor()}, halfgig {__version__}"
 
 
 def processor(root: Path = Path("/")) -> str:

@@ -152,7 +152,7 @@ def model_states(settings: Settings) -> Iterator[ModelState]:
 
 def table(left: Bytes) -> Iterator[Fit]:
     """Every row of the budget; reps with the decoder and frames of a full HD video."""
-    from halfgig.media.frames import decoder_memory
+    from halfgig.media.pictures import decoder_memory
 
     video = decoder_memory(1920, 1080, "h264") + frames_memory(640, 360)
     for row in map(here, TABLE):

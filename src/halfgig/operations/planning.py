@@ -11,7 +11,6 @@ from halfgig.memory import budget
 from halfgig.memory.cores import allowed_cores
 from halfgig.memory.limit import Limit, memory_limit
 from halfgig.models.manifest import MODELS, Conversion
-from halfgig.models.store import ModelStore
 from halfgig.models.whisper import WhisperChoice, is_folder
 from halfgig.operations import pace
 from halfgig.operations.admission import admit_reps, admit_whisper, here, room, speech_cost, threads
@@ -187,6 +186,8 @@ def analyzed(stream: VideoStream, pictures: float, settings: Settings) -> float:
 
 def to_fetch(names: Sequence[str], settings: Settings) -> tuple[Bytes, Bytes]:
     """(bytes to download, bytes of disk meanwhile) for those of the models that are not there yet."""
+    from halfgig.models.store import ModelStore
+
     there = ModelStore(settings.models_dir).installed()
     absent = [MODELS[name] for name in names if name in MODELS and name not in there]
     download = sum(model.fetched_size for model in absent)

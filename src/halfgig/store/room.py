@@ -59,6 +59,12 @@ class Room:
         with self._lock:
             self._enlarge(self._claims.get(upload_id) or _Claim(0, 0), upload_id, size)
 
+    def check(self, size: Bytes) -> None:
+        """StorageFull where a new claim of `size` bytes would not fit now; nothing is claimed."""
+        with self._lock:
+            self._refuse_past_quota(size)
+            self._refuse_full_disk(size)
+
     def wrote(self, upload_id: str, end: Bytes) -> None:
         """Tell that bytes up to `end` are about to be written; StorageFull where that passes the claim and the room."""
         with self._lock:

@@ -91,6 +91,11 @@ class UploadStore:
             raise
         return upload
 
+    def check(self, length: Bytes) -> None:
+        """Tell whether an upload of so many bytes would be taken now. Errors: TooLarge, StorageFull."""
+        refuse_past_limit(length, self.limit)
+        self._room.check(length)
+
     def facts(self, upload_id: str) -> Upload:
         """The upload as it is recorded; NotFound where there is none, or what is asked for is no id."""
         upload = read_upload(self._folder / upload_id) if is_id(upload_id) else None

@@ -7,7 +7,7 @@ import pytest
 from halfgig.errors import MIB
 from halfgig.jobs.demand import FULL_HD, candidates, spare
 from halfgig.jobs.job import Job, State
-from halfgig.media.frames import decoder_memory
+from halfgig.media.pictures import decoder_memory
 from halfgig.memory import budget
 from halfgig.memory.learned import Learned
 from halfgig.settings import Settings

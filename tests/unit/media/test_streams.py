@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfgig.errors import MIB
-from halfgig.media.frames import decoder_memory, fit_width
+from halfgig.media.pictures import decoder_memory, fit_width
 from halfgig.media.streams import quarter_turns, shown_size
 
 
