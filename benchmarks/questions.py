@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from halfgig.records import Query, Segment
+from halfgig.retrieval.embedding import embed_passages, meaning_of
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.query import search
 from halfgig.retrieval.reading import read_question
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages, meaning_of
+from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.retrieval.words import find_terms, parse_question
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library

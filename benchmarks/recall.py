@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING
 import halfgig.retrieval.sqlite as embedded_index
 from benchmarks.questions import MODEL
 from halfgig.records import Segment
+from halfgig.retrieval.embedding import embed_passages
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.passages import make_passages
-from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages
+from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
 from halfgig.store.sqlite import open_library
 

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from halfgig.records import Passage, Query, Scope, Segment, StoredSource
+from halfgig.retrieval.embedding import embed_passages, meaning_of
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages, meaning_of
+from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
 from halfgig.store.sqlite import open_library
 

@@ -21,6 +21,7 @@ HalfgigError
   +- ModelError        exit 6, 503: weights are missing, damaged, or cannot be fetched
   +- LibraryError      exit 7, 503: the library file cannot be opened, read or written
   `- ServerTrouble     exit 8, 502: a server that was asked cannot be reached, broke off, or has a fault of its own
+       `- ServerRefuses     502: it answers, and refuses: a wrong key, a quota that is used up, nothing of that name
 """
 
 from __future__ import annotations
@@ -188,3 +189,9 @@ class ServerTrouble(HalfgigError):
     """A server that was asked cannot be reached, broke off, or has a fault of its own."""
 
     exit_code, status, retryable = 8, 502, True
+
+
+class ServerRefuses(ServerTrouble):
+    """A server that was asked on the user's behalf refuses: the key, the name or the quota is not right."""
+
+    retryable = False

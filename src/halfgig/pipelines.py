@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from halfgig.motion.exercises import Exercise
     from halfgig.motion.poses import PoseTracker
     from halfgig.records import DecodeLog, Floats, Frame, Passage, PoseAt, Rep, Report, Seconds, Segment, Source
-    from halfgig.retrieval.vectors import PassageEmbedder
+    from halfgig.retrieval.embedding import PassageEmbedder
     from halfgig.settings import Settings
     from halfgig.speech.recognizer import Hearing, Recognizer
     from halfgig.speech.transcript import Seam, Stretch
@@ -66,8 +66,8 @@ def transcribe(
 
 def embed(segments: Iterable[Segment], embedder: PassageEmbedder, batch_size: int) -> Iterator[tuple[Passage, Floats]]:
     """segments -> passages -> vectors."""
+    from halfgig.retrieval.embedding import embed_passages
     from halfgig.retrieval.passages import make_passages
-    from halfgig.retrieval.vectors import embed_passages
 
     return embed_passages(make_passages(segments), embedder, batch_size)
 

@@ -69,8 +69,12 @@ class Settings:
         "EMBEDDING_MODEL",
         "minilm",
         "name or folder",
-        "minilm, PUBLISHER/NAME of a hub, or a folder with a sentence model",
+        "minilm, PUBLISHER/NAME of a hub, a folder with a sentence model, or what EMBEDDING_URL calls its model",
     )
+    embedding_url: str = _row(
+        "EMBEDDING_URL", "", "URL", "have texts embedded there, by the API of OpenAI, and not on this machine"
+    )
+    embedding_api_key: str = _row("EMBEDDING_API_KEY", "", "key", "the key that is sent to EMBEDDING_URL", secret=True)
     embedding_batch_size: int = _row(
         "EMBEDDING_BATCH_SIZE", 5, "passages", "passages embedded at a time; more costs memory", least=1
     )

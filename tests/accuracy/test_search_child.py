@@ -18,10 +18,11 @@ from halfgig.jobs.searcher import open_searcher
 from halfgig.memory import budget
 from halfgig.memory.governor import Governor, Standing
 from halfgig.records import Passage, Query
+from halfgig.retrieval.embedding import embed_passages
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import KEYWORD_ONLY
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages
+from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 

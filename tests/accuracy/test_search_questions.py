@@ -10,11 +10,12 @@ from benchmarks import questions
 from tokenizers import Tokenizer
 
 from halfgig.records import Passage, Query, Segment
+from halfgig.retrieval.embedding import embed_passages, meaning_of
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import MINILM, SentenceEmbedder, embed_passages, meaning_of
+from halfgig.retrieval.vectors import MINILM, SentenceEmbedder
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from halfgig.records import Answer
+    from halfgig.retrieval.embedding import Embedder
     from halfgig.retrieval.index import Index
-    from halfgig.retrieval.vectors import Embedder
 
 pytestmark = [pytest.mark.models, pytest.mark.shared, pytest.mark.slow]
 

@@ -35,7 +35,7 @@ from halfgig.records import Segment
 from halfgig.retrieval.index import Bounds, EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.retrieval.vectors import embed_passages
+from halfgig.retrieval.embedding import embed_passages
 from halfgig.store.sqlite import Library, open_library
 
 class Toy:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from halfgig.jobs.child import Wire
     from halfgig.records import Floats, Seconds
-    from halfgig.retrieval.vectors import Embedder
+    from halfgig.retrieval.embedding import Embedder
 
     Embed = Callable[[str, str], Floats]
 
@@ -66,7 +66,7 @@ def answer(model: str, text: str, embed: Embed) -> dict[str, Any]:
 def open_models(settings: Settings) -> Embed:
     """Embed with a model that an index names, which stays open for the next question; one is open at a time."""
     from halfgig.operations.embedders import reopen_embedder
-    from halfgig.retrieval.vectors import meaning_of
+    from halfgig.retrieval.embedding import meaning_of
 
     @lru_cache(maxsize=1)
     def opened(model: str) -> Embedder:

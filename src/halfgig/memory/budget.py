@@ -78,6 +78,7 @@ TABLE = (
     Cost("reps", "full", 95 * MIB),
     Cost("reps", "lite", 86 * MIB),
     Cost("search", "minilm", 69 * MIB),
+    Cost("question", "served", 20 * MIB),
 )
 
 

@@ -15,25 +15,32 @@ if TYPE_CHECKING:
     from halfgig.models.manifest import Model
     from halfgig.models.pull import Listener
     from halfgig.models.store import ModelStore
-    from halfgig.retrieval.vectors import Embedder
+    from halfgig.retrieval.embedding import Embedder
     from halfgig.settings import Settings
 
 MINILM = "all-MiniLM-L6-v2"
 ALIASES = {"minilm": MINILM, f"sentence-transformers/{MINILM}": MINILM}
+SERVED = "served:"  # as retrieval/served.py has it, which is loaded only where it is wanted
 KIND = "search"  # of the budget's rows
 
 
 def open_embedder(settings: Settings, report: Listener) -> Embedder:
     """The embedder that the settings mean, its model fetched and converted where it is absent.
 
-    Errors: BadRequest, ModelError.
+    Errors: BadRequest, ModelError, ServerTrouble.
     """
+    if settings.embedding_url:
+        return _served(_asked_for(settings), settings)
     return _opened(ensure_model(settings.embedding_model, settings, report), settings)
 
 
 def reopen_embedder(name: str, settings: Settings) -> Embedder:
     """The embedder of a model by the name that an index records. Nothing is fetched. ModelError where it is absent."""
-    return _opened(name, settings)
+    if not name.startswith(SERVED):
+        return _opened(name, settings)
+    if not settings.embedding_url:
+        raise ModelError(f"The index was made by a server's {name.removeprefix(SERVED)}.", "Set EMBEDDING_URL.")
+    return _served(name.removeprefix(SERVED), settings)
 
 
 def ensure_model(given: str, settings: Settings, report: Listener) -> str:
@@ -51,22 +58,29 @@ def ensure_model(given: str, settings: Settings, report: Listener) -> str:
 
 def model_name(settings: Settings) -> str:
     """What to call the model that the settings mean, before anything is fetched."""
+    if settings.embedding_url:
+        return f"{SERVED}{settings.embedding_model}"
     return ALIASES.get(settings.embedding_model, settings.embedding_model)
 
 
 def wanted_models(settings: Settings) -> tuple[str, ...]:
     """The models that are worth fetching before any work: the usual ones, with the embedder that the settings mean."""
-    return tuple(model_name(settings) if name == MINILM else name for name in DEFAULT_MODELS)
+    embedder = () if settings.embedding_url else (model_name(settings),)
+    return (*(name for name in DEFAULT_MODELS if name != MINILM), *embedder)
 
 
 def agrees(recorded: str, wanted: str) -> bool:
     """Whether a model that an index records may be the one that is wanted; a revision counts only where it is given."""
+    if recorded.startswith(SERVED) or wanted.startswith(SERVED):
+        return recorded == wanted
     name = Path(wanted).expanduser().resolve().name if is_folder(wanted) else ALIASES.get(wanted, wanted)
     return recorded == name or recorded.startswith(f"{name}@")
 
 
 def embedder_cost(name: str, settings: Settings) -> Cost:
     """What the embedder costs of a model by its name or folder; of one that is not here, what MiniLM does."""
+    if name.startswith(SERVED):
+        return budget.cost("question", "served")
     found = MINILM if agrees(MINILM, name) else _latest(name, settings)
     if found is None or found == MINILM:
         return budget.cost(KIND, "minilm")
@@ -78,6 +92,25 @@ def embedder_cost(name: str, settings: Settings) -> Cost:
 def is_folder(name: str) -> bool:
     """Whether an embedding model's name is meant as a folder: a path that says so, or is there."""
     return name.startswith(("/", ".", "~")) or Path(name).is_dir()
+
+
+def _asked_for(settings: Settings) -> str:
+    """What the server calls its model. BadRequest where nothing was set."""
+    if settings.embedding_model in ALIASES:
+        raise BadRequest("EMBEDDING_URL is set, and no model of that server.", "Set EMBEDDING_MODEL to its name there.")
+    return settings.embedding_model
+
+
+def _served(name: str, settings: Settings) -> Embedder:
+    """The server's embedder; a model of a well-known family gets what its card wants before texts."""
+    from halfgig.models.sentence import family
+    from halfgig.retrieval.served import ServedEmbedder, exchange_with
+
+    known = family(name)
+    exchange = exchange_with(settings.embedding_url, settings.embedding_api_key)
+    if known is None:
+        return ServedEmbedder(exchange, name)
+    return ServedEmbedder(exchange, name, query=known.query, passage=known.passage)
 
 
 def _opened(name: str, settings: Settings) -> Embedder:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -132,15 +133,15 @@ def write_index(
     connection: apsw.Connection, library: Library, source: StoredSource, settings: Settings, report: Listener
 ) -> int:
     """Passages and vectors, put in place in one transaction; returns how many."""
-    embedder = open_embedder(settings, report)
-    index = SqliteIndex(connection, EmbeddingModel(embedder.model, embedder.dim))
-    index.learn(embedder.words)
-    embedded = pipelines.embed(library.segments(source.id), embedder, settings.embedding_batch_size)
-    return index.replace(source.id, embedded, lambda: library.finish(source))
+    with closing(open_embedder(settings, report)) as embedder:
+        index = SqliteIndex(connection, EmbeddingModel(embedder.model, embedder.dim))
+        index.learn(embedder.words)
+        embedded = pipelines.embed(library.segments(source.id), embedder, settings.embedding_batch_size)
+        return index.replace(source.id, embedded, lambda: library.finish(source))
 
 
 def check_embedder(connection: apsw.Connection, settings: Settings) -> None:
     """BadRequest where the library is indexed with another model than the settings mean: before anything is heard."""
     index = SqliteIndex(connection)
-    if index.model is not None and index.count() and not agrees(index.model.name, settings.embedding_model):
+    if index.model is not None and index.count() and not agrees(index.model.name, model_name(settings)):
         check_model(EmbeddingModel(model_name(settings), index.model.dim), index.model)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from halfgig.errors import BadRequest, ModelError
+from halfgig.errors import BadRequest, ModelError, ServerTrouble
 from halfgig.operations.admission import room
 from halfgig.operations.embedders import embedder_cost, reopen_embedder
 from halfgig.records import Query, Scope
 from halfgig.retrieval import query
+from halfgig.retrieval.embedding import meaning_of
 from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reading import read_question
@@ -68,15 +70,13 @@ def find_alike(connection: apsw.Connection, source: str, at: Seconds, asked: Que
 
 def _find_meaning(asked: Query, index: Index, settings: Settings) -> tuple[Meaning | None, str]:
     """The question's vector by the model that the index was made with; None and the reason where it cannot be had."""
-    from halfgig.retrieval.vectors import meaning_of
-
     if index.model is None or asked.keyword_only or asked.scope.kind == MOTION:
         return None, ""
     if embedder_cost(index.model.name, settings).needs > room(settings):
         return None, "The embedding model does not fit into the memory that is left."
-    try:
-        embedder = reopen_embedder(index.model.name, settings)
-    except ModelError as error:
-        return None, str(error)
     meant = read_question(asked.text, index).meant
-    return meaning_of(meant, embedder), ""
+    try:
+        with closing(reopen_embedder(index.model.name, settings)) as embedder:
+            return meaning_of(meant, embedder), ""
+    except (ModelError, ServerTrouble) as error:
+        return None, str(error)

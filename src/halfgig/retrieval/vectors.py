@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import ctranslate2
 import numpy as np
@@ -11,48 +10,16 @@ from tokenizers import Tokenizer
 
 from halfgig.errors import ModelError
 from halfgig.records import Recipe
-from halfgig.retrieval.index import EmbeddingModel
-from halfgig.retrieval.query import Meaning
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from halfgig.records import Floats, Passage, Vector
+    from halfgig.records import Vector
 
 MINILM = Recipe()
 PIECES_LEARNT = 30_000  # of a model that knows many languages; the rest are rare, or of no word
 WORD_BEGINS = "▁"  # in vocabularies of SentencePiece
-
-
-class PassageEmbedder(Protocol):
-    """What turns texts into vectors: `dim` float32 numbers, of length 1, told apart by the name of their `model`."""
-
-    model: str
-    dim: int
-
-    def embed(self, texts: Sequence[str]) -> Vector | Sequence[Floats]:
-        """Vectors of texts that are searched, in their order."""
-        ...
-
-
-class QuestionEmbedder(Protocol):
-    """What turns questions into such vectors."""
-
-    model: str
-    dim: int
-
-    def embed_question(self, text: str) -> Floats:
-        """The vector of what is asked: some models want it marked as such."""
-        ...
-
-
-class Embedder(PassageEmbedder, QuestionEmbedder, Protocol):
-    """Both, as a model does it."""
-
-    def words(self) -> Iterable[str]:
-        """Words that the model has whole, the commonest first; none where that is not known."""
-        ...
 
 
 class SentenceEmbedder:
@@ -67,6 +34,10 @@ class SentenceEmbedder:
         self._tokenizer = _open_tokenizer(folder, recipe.longest)
         self._encoder = _open_encoder(folder, threads)
         self.dim = int(self.embed(["dim"]).shape[1])
+
+    def close(self) -> None:
+        """Give the memory of the model back."""
+        self._encoder.unload_model()
 
     def words(self) -> Iterator[str]:
         """Yield the words of three letters or more that the model has whole, in lower case, the commonest first."""
@@ -108,20 +79,6 @@ def _largest(states: Vector) -> Vector:
 
 
 POOLINGS = {"mean": _mean, "cls": _first, "max": _largest}
-
-
-def meaning_of(text: str, embedder: QuestionEmbedder) -> Meaning:
-    """The meaning of a question, as `search` wants it."""
-    return Meaning(EmbeddingModel(embedder.model, embedder.dim), embedder.embed_question(text.strip()))
-
-
-def embed_passages(
-    passages: Iterable[Passage], embedder: PassageEmbedder, batch_size: int
-) -> Iterator[tuple[Passage, Floats]]:
-    """Yield each passage with its vector, (dim,) float32; embeds `batch_size` at a time and holds no more."""
-    waiting = iter(passages)
-    while batch := list(islice(waiting, batch_size)):
-        yield from zip(batch, embedder.embed([passage.text for passage in batch]), strict=True)
 
 
 def _open_tokenizer(folder: Path, longest: int) -> Tokenizer:

@@ -59,7 +59,23 @@ def test_a_recorded_model_is_known_by_what_people_call_it(recorded: str, wanted:
 
 def test_the_usual_models_are_wanted_with_the_embedder_that_is_set(settings: Settings) -> None:
     assert model_name(settings) == "all-MiniLM-L6-v2"
-    assert wanted_models(dataclasses.replace(settings, embedding_model="maker/bge"))[1] == "maker/bge"
+    assert "all-MiniLM-L6-v2" in wanted_models(settings)
+    assert set(wanted_models(settings)) ^ set(
+        wanted_models(dataclasses.replace(settings, embedding_model="maker/bge"))
+    ) == {
+        "all-MiniLM-L6-v2",
+        "maker/bge",
+    }
+
+
+def test_a_server_embeds_in_the_place_of_any_model_here(settings: Settings) -> None:
+    served = dataclasses.replace(settings, embedding_url="http://10.0.0.7", embedding_model="maker/bge")
+    assert model_name(served) == "served:maker/bge"
+    assert not {"all-MiniLM-L6-v2", "maker/bge"} & set(wanted_models(served))
+    assert embedder_cost(model_name(served), served).peak < 30 * MIB
+    assert agrees("served:maker/bge", model_name(served))
+    assert not agrees(BGE, model_name(served))
+    assert not agrees("served:maker/bge", "maker/bge")
 
 
 def test_a_models_cost_grows_with_its_weights_and_its_pieces(settings: Settings) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from halfgig.errors import ModelError
 from halfgig.records import Passage
-from halfgig.retrieval.vectors import SentenceEmbedder, embed_passages
+from halfgig.retrieval.embedding import embed_passages
+from halfgig.retrieval.vectors import SentenceEmbedder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
