@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from halfgig.jobs.job import Job
 
 Site = Any
-EAGER = Pace(look=0.01, heartbeat=15, progress=0)
+PATIENCE = 120.0  # seconds; only a test that fails waits so long
+EAGER = Pace(look=0.01, heartbeat=PATIENCE, progress=0)
 
 
 def parsed(text: str) -> list[tuple[str | None, str, Any]]:
@@ -95,7 +96,7 @@ def test_a_running_job_is_told_as_it_goes(site: Site, started_job: Callable[...,
 
 
 async def taken(stream: AsyncIterator[str], count: int) -> list[str]:
-    return [await asyncio.wait_for(anext(stream), 5) for _ in range(count)]
+    return [await asyncio.wait_for(anext(stream), PATIENCE) for _ in range(count)]
 
 
 def test_silence_is_broken_by_a_comment(site: Site, started_job: Callable[..., Job]) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 VARIANTS = 40  # of each recording
-PATIENCE = 20  # seconds for one variant, after which the test run is ended with a stack trace
+PATIENCE = 120  # seconds for one variant, after which the test run is ended with a stack trace
 
 RECORDINGS = ["a.mp4", "a.mkv", "a.webm", "a.ogg", "a.mp3", "a.ts", "a.flac", "a.avi", "a.gif", "a.wav"]
 

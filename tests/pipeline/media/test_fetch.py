@@ -272,19 +272,21 @@ def test_a_server_that_does_not_answer_is_not_tried_twice(monkeypatch: pytest.Mo
 
 
 def test_a_server_that_falls_silent_is_asked_again(serve: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "READ_TIMEOUT", 0.2)
-    go_on = threading.Event()
+    monkeypatch.setattr(connection, "READ_TIMEOUT", 1.0)
+    go_on, fell = threading.Event(), list[str]()
 
     def silent(request: Any) -> None:
-        if len(web.asked) == 2:
-            request.send(206, Content_Length="131072", Content_Range="bytes 65536-196607/3000000", ETag='"1"')
-            go_on.wait(5)
+        if not request.headers["Range"].startswith("bytes=0-") and not fell:
+            fell.append(request.headers["Range"])
+            request.give(CONTENT, only=0)
+            go_on.wait(60)
         else:
             request.give(CONTENT)
 
     web = serve(silent)
     with opened(web.address) as file:
         assert drain(file) == WHOLE
+    assert web.ranges.count(*fell) == 2
     go_on.set()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import random
 import threading
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -25,12 +24,14 @@ class Origin:
 
     an int is a status; ("drop", n) closes after n bytes; "wrong" sends other bytes of the same length; "longer"
     sends too much without a length; "shorter" states a byte too few; "ignore-range" answers 200; "elsewhere" resumes
-    at another byte; "slow" takes its time; "redirect" points to the same path once more.
+    at another byte; "held" sends the half, and the rest when `go_on` is set; "redirect" points to the same path once
+    more.
     """
 
     files: dict[str, bytes] = field(default_factory=dict)
     script: list[object] = field(default_factory=list)
     ranges: list[str | None] = field(default_factory=list)
+    go_on: threading.Event = field(default_factory=threading.Event)
     address: str = ""
 
     def url(self, name: str) -> Url:
@@ -84,12 +85,14 @@ class _Answer(BaseHTTPRequestHandler):
     def write(self, act: object, body: bytes) -> None:
         if isinstance(act, tuple):
             body = body[: act[1]]
-        if act == "slow":
-            for start in range(0, len(body), 4096):
-                self.wfile.write(body[start : start + 4096])
-                time.sleep(0.01)
-        else:
-            self.wfile.write(body)
+        if act == "held":
+            half = len(body) // 2
+            self.wfile.write(body[:half])
+            while not self.origin.go_on.wait(1):  # a byte now and then, so that nobody takes us for dead
+                self.wfile.write(body[half : half + 1])
+                half += 1
+            body = body[half:]
+        self.wfile.write(body)
 
     def start(self) -> int:
         stated = self.headers["Range"]
@@ -123,6 +126,7 @@ def serving() -> Iterator[Origin]:
     try:
         yield origin
     finally:
+        origin.go_on.set()
         server.shutdown()
         server.server_close()
         thread.join()

@@ -1,22 +1,25 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from halfgig.errors import MIB
 from halfgig.memory import jail
-from halfgig.memory.cgroup import mounts
 from halfgig.memory.jail import Run, can_make_cgroups, run_limited
 from halfgig.memory.meter import tree_pss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 HOLD = "b = bytearray({} << 20); import time; time.sleep({})"
+SEEN = 1.0  # seconds in which the watch looks at least once, also on a busy machine
+LONG = 60  # seconds; what sleeps so long is ended before
 
 
 @pytest.fixture(params=["cgroup", "PSS"])
@@ -44,22 +47,22 @@ def test_tells_what_the_command_said(run: Callable[..., Run]) -> None:
 
 
 def test_measures_the_peak_though_it_is_over_at_the_end(run: Callable[..., Run]) -> None:
-    done = run(python(HOLD.format(80, 0.4) + "; del b; time.sleep(.1)"))
+    done = run(python(HOLD.format(80, SEEN) + "; del b; time.sleep(.1)"))
     assert done.ok
     assert 80 * MIB < done.peak < 110 * MIB
     assert done.peak_usage >= done.peak >= done.peak_held > 80 * MIB
 
 
 def test_counts_children(run: Callable[..., Run]) -> None:
-    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD.format(80, 0.4)!r}])"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD.format(80, SEEN)!r}])"
     assert 80 * MIB < run(python(code)).peak < 120 * MIB
 
 
 def test_kills_what_passes_the_limit(run: Callable[..., Run]) -> None:
-    done = run(python(HOLD.format(200, 5)), 100 * MIB)
+    done = run(python(HOLD.format(200, LONG)), 100 * MIB)
     assert done.oom_killed
     assert done.exit_code == -signal.SIGKILL
-    assert done.seconds < 4
+    assert done.seconds < LONG / 2
 
 
 def test_lets_live_what_keeps_to_the_limit(run: Callable[..., Run]) -> None:
@@ -96,11 +99,11 @@ for _ in range(3):
 
 
 def test_stops_at_the_timeout_with_all_children(run: Callable[..., Run]) -> None:
-    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep({LONG})'])"
     done = run(python(code), timeout=0.5)
     assert done.timed_out
     assert done.exit_code == -signal.SIGKILL
-    assert done.seconds < 5
+    assert done.seconds < LONG / 2
 
 
 def test_measures_processor_time(run: Callable[..., Run]) -> None:
@@ -109,12 +112,17 @@ def test_measures_processor_time(run: Callable[..., Run]) -> None:
     assert done.seconds >= 0.3
 
 
-def test_short_commands_are_timed_as_they_are(run: Callable[..., Run]) -> None:
-    assert min(run(["/bin/true"]).seconds for _ in range(5)) < 0.03
+@pytest.mark.parametrize("cell", [jail.Group(2, Path("/nowhere"), LONG), jail.Open(poll=LONG)])
+def test_short_commands_are_timed_as_they_are(cell: jail.Cell) -> None:
+    """Their end is not waited for until the watch looks again."""
+    child = subprocess.Popen(["/bin/true"])
+    begun = time.monotonic()
+    assert jail._wait(child, jail.Watch(cell, child.pid, None, None))[0] == 0
+    assert time.monotonic() - begun < LONG / 2
 
 
 def test_library_pages_count_as_resident(run: Callable[..., Run]) -> None:
-    done = run(python("import ssl, sqlite3, time; time.sleep(.3); print(open('/proc/self/status').read())"))
+    done = run(python("import ssl, sqlite3, time; time.sleep(1); print(open('/proc/self/status').read())"))
     mark = next(int(line.split()[1]) * 1024 for line in done.stdout.splitlines() if line.startswith("VmHWM"))
     assert done.peak_rss == pytest.approx(mark, rel=0.1)
 
@@ -143,16 +151,16 @@ def test_a_command_that_is_not_there(run: Callable[..., Run]) -> None:
     assert done.exit_code == 127
 
 
-def groups_of_ours() -> list[Path]:
-    return [path for mount in mounts() for path in mount.folder.glob("halfgig-*")]
-
-
 @pytest.mark.cgroup
-def test_group_is_removed_with_those_who_stayed_in_it(run_in_cgroup: Callable[..., Run]) -> None:
-    before = groups_of_ours()
+def test_group_is_removed_with_those_who_stayed_in_it(
+    run_in_cgroup: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [group] = groups = [jail._new_group()]
+    assert group is not None
+    monkeypatch.setattr(jail, "_new_group", groups.pop)
     code = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
     left_behind = int(run_in_cgroup(python(code)).stdout)
-    assert groups_of_ours() == before
+    assert not group.folder.exists()
     assert tree_pss(left_behind) == 0
 
 
