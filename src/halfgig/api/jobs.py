@@ -57,7 +57,7 @@ FORM_SCHEMA = {
     "required": ["kind"],
     "properties": {
         "file": {"type": "string", "format": "binary", "description": "the source; or give url or upload"},
-        "kind": {"type": "string", "enum": list(KINDS)},
+        "kind": {"type": "string", "enum": [example["kind"] for example in EXAMPLES]},
         "options": {"type": "string", "description": "a JSON object; its members may be fields of their own instead"},
         **{name: {"type": "string"} for name in ("url", "upload", "title", *FORM_FIELDS)},
     },

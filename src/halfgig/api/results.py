@@ -61,6 +61,7 @@ MEDIA_TYPES = {
 ASKED_BY = {kind.partition(";")[0]: form for form, kind in reversed(MEDIA_TYPES.items())}
 SPEECH = tuple(form for form in Form if form not in {Form.CSV, Form.MD})
 MOTION = (Form.JSON, Form.CSV)
+UNSPOKEN = {"reps": MOTION, "reindex": (Form.JSON,)}  # kinds of jobs without a transcript, and their forms
 ANSWERS: dict[str, Any] = {
     kind.partition(";")[0]: {"schema": {"type": "string"}}
     for kind in MEDIA_TYPES.values()
@@ -84,10 +85,10 @@ async def show_result(
     409 with the state while the job has not succeeded.
     """
     job = await known_job(services, job_id)
-    form = chosen(format, accept, MOTION if job.kind == "reps" else SPEECH)
+    form = chosen(format, accept, UNSPOKEN.get(job.kind, SPEECH))
     if job.state is not State.SUCCEEDED:
         return _unfinished(request, job)
-    return await _reps(services, job, form) if job.kind == "reps" else _transcript(services, job, form)
+    return await _told(services, job, form) if job.kind in UNSPOKEN else _transcript(services, job, form)
 
 
 @router.get(
@@ -101,8 +102,8 @@ async def show_transcript(
 ) -> Response:
     """What has been recognised so far; the header Halfgig-Complete tells whether that is all."""
     job = await known_job(services, job_id)
-    if job.kind == "reps":
-        raise NotFound("A job that counts repetitions has no transcript.", f"Ask for /jobs/{job_id}/result.")
+    if job.kind in UNSPOKEN:
+        raise NotFound("A job of this kind has no transcript.", f"Ask for /jobs/{job_id}/result.")
     return _transcript(services, job, chosen(format, accept, SPEECH))
 
 
@@ -146,7 +147,7 @@ def _unfinished(request: Request, job: Job) -> Response:
     return problem_response(request.scope, body)
 
 
-async def _reps(services: Services, job: Job, form: Form) -> Response:
+async def _told(services: Services, job: Job, form: Form) -> Response:
     whole = await services.ask(lambda queue: queue.get(job.id))
     result = (whole and whole.result) or {}
     if form is Form.JSON:

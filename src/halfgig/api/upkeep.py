@@ -19,6 +19,8 @@ from halfgig.jobs.job import State
 from halfgig.jobs.posting import connect_guarded, post
 from halfgig.jobs.webhooks import read_secret
 from halfgig.media.addresses import AllowList
+from halfgig.store.edits import Edits
+from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -87,6 +89,7 @@ async def cleaning(services: Services) -> AsyncIterator[None]:
 
 
 async def _sweep(services: Services) -> None:
+    await _swept("stale", partial(index_stale, services))
     while True:
         await _swept("uploads", partial(services.uploads.expire, services.uses_now))
         await _swept("fetched", partial(remove_fetched, services))
@@ -101,6 +104,19 @@ async def _swept(what: str, sweep: Callable[[], list[str]]) -> None:
     else:
         if gone:
             log.info("%s swept", what, extra={"facts": {"removed": len(gone)}})
+
+
+def index_stale(services: Services) -> list[str]:
+    """Queue again what a killed server had not: sources whose text was changed, and not indexed since; blocking."""
+    path = services.settings.library_path
+    if not path.exists():
+        return []
+    with open_library(path, create=False) as connection:
+        library = Library(connection)
+        found = [library.source(source_id) for source_id in Edits(connection).stale()]
+    for source in filter(None, found):
+        services.queue.ask_now(lambda queue: queue.reindex(source.id, source.title))  # noqa: B023  # asked at once
+    return [source.id for source in found if source]
 
 
 def remove_fetched(services: Services) -> list[str]:

@@ -111,7 +111,7 @@ def links(job: Job) -> dict[str, str]:
     """The addresses of what belongs to a job."""
     own = f"/jobs/{job.id}"
     told = {"self": own, "events": f"{own}/events", "result": f"{own}/result"}
-    return told if job.kind == "reps" else {**told, "transcript": f"{own}/transcript"}
+    return told if job.kind in {"reps", "reindex"} else {**told, "transcript": f"{own}/transcript"}
 
 
 def shown_source(source: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,9 @@ def spare(job: Job) -> Bytes:
 
 
 def _variants(job: Job, settings: Settings) -> Iterator[Cost]:
+    if job.kind == "reindex":
+        yield embedder_cost(model_name(settings), settings)
+        return
     if job.kind != "reps":
         embedder = embedder_cost(model_name(settings), settings).peak if job.kind == "index" else 0
         yield from (replace(cost, peak=max(cost.peak, embedder)) for cost in _speech(job.options, settings))

@@ -143,6 +143,15 @@ class JobQueue(JobTable):
         with self.reading():
             return self.connection.execute(_USES, (upload_id, but)).fetchone() is not None
 
+    def reindex(self, source_id: str, title: str) -> Job:
+        """The job that indexes a source again: one that waits already will do, one that runs may not."""
+        wanted = f"{OUTLINE} WHERE kind = 'reindex' AND state = 'queued' AND source ->> 'source' = ?"
+        with self.transaction():
+            waiting = self.one(wanted, (source_id,))
+        if waiting is not None:
+            return waiting
+        return self.create("reindex", {"source": source_id, "title": title}, {}, fingerprint=source_id)[0]
+
     def kept(self, fingerprints: Iterable[str]) -> dict[str, str]:
         """The uploads that jobs were told to keep, by the fingerprint of their content; of several the newest."""
         with self.reading():

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes
 
 NOTE = "costs.json"
-BUDGET_KINDS = {"transcript": "transcribe", "index": "transcribe", "reps": "reps"}
+BUDGET_KINDS = {"transcript": "transcribe", "index": "transcribe", "reps": "reps", "reindex": "search"}
 
 
 class Teaching:

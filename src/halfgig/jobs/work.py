@@ -14,6 +14,7 @@ from halfgig.operations.captions import CAPTIONS, read_captions
 from halfgig.operations.counting import AUTO, Past, PoseModels, prepare_count
 from halfgig.operations.indexing import file_transcript
 from halfgig.operations.library import file_report
+from halfgig.operations.reindexing import reindex
 from halfgig.operations.speech_models import SpeechModels
 from halfgig.operations.transcription import transcribe
 from halfgig.records import StoredSource
@@ -253,6 +254,14 @@ def do_reps(work: Work) -> None:
     tags, keep = work.options.get("tags", ()), work.attempt.job.keep_source
     file_report(known, result, tags=tags, settings=work.settings, always=keep)
     work.attempt.succeed(result, reps=keeper.rest(report))
+
+
+def do_reindex(attempt: Attempt, settings: Settings, telling: Telling) -> None:
+    """Passages and vectors made anew from a transcript that a person has changed; nothing is heard or seen."""
+    telling.enter("indexing")
+    source_id = attempt.job.source["source"]
+    passages = reindex(source_id, settings, telling.beat)
+    attempt.succeed({"source_id": source_id, "passages": passages})
 
 
 def _poses(attempt: Attempt) -> Iterator[PoseAt]:

@@ -76,10 +76,13 @@ class Worker:
         return failure.reason in LASTING
 
     def _do(self, attempt: Attempt, order: Order) -> None:
-        from halfgig.jobs.work import Work, do, with_less
+        from halfgig.jobs.work import Work, do, do_reindex, with_less
 
         settings = replace(self._settings, memory_limit_mb=max(1, order.lease // MIB))
         settings = with_less(settings, order.less)
+        if attempt.job.kind == "reindex":
+            do_reindex(attempt, settings, self._telling)
+            return
         self._telling.enter("fetching")
         with obtained(attempt.job, settings, self._telling.beat) as (source, captions):
             content = recognize(attempt, source, self._telling.beat)

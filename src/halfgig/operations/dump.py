@@ -1,4 +1,4 @@
-"""The library as lines of JSON, so that nobody is locked in: each source, its segments, passages, vectors and events.
+"""The library as lines of JSON, so that nobody is locked in: each source with all that is known of it.
 
 The first line tells the version and the embedding model; then each source is a line, followed by those of what belongs
 to it. Every line is an object with one member, which names what it is.
@@ -20,6 +20,8 @@ from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.reps import Event
 from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.store.edits import Edit, Edits
+from halfgig.store.reports import Reports
 from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ def dump(connection: apsw.Connection) -> Iterator[str]:
             yield from (_line("segment", _told(segment)) for segment in library.segments(source.id))
             yield from (_line("passage", _row(*pair)) for pair in index.embedded(source.id))
             yield from (_line("event", asdict(event)) for event in events.events(source.id))
+            yield from (_line("edit", asdict(edit)) for edit in Edits(connection).all(source.id))
+            report = Reports(connection).find(source.id)
+            yield from () if report is None else (_line("report", report),)
 
 
 def load(connection: apsw.Connection, lines: Iterable[str]) -> int:
@@ -86,6 +91,9 @@ class _Restoring:
             else:
                 self._index.remove(known.id)
             self._events.replace(known.id, (Event(**event) for event in parts.get("event", [])))
+            Edits(self._connection).restore(known.id, (Edit(**edit) for edit in parts.get("edit", [])))
+            for report in parts.get("report", []):
+                Reports(self._connection).put(known.id, report)
 
 
 def _sources(told: Iterable[tuple[str, Any]]) -> Iterator[dict[str, list[Any]]]:

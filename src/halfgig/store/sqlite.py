@@ -53,6 +53,7 @@ _MEANT = "SELECT id FROM sources WHERE {condition}"
 _APPEND = """INSERT INTO segments (source_id, number, "start", "end", text, words, tokens, temperature, avg_logprob,
  compression_ratio, no_speech_prob) SELECT :source_id, coalesce(max(number) + 1, 0), :start, :end, :text, :words,
  :tokens, :temperature, :avg_logprob, :compression_ratio, :no_speech_prob FROM segments WHERE source_id = :source_id"""
+_EDITED = 'SELECT text FROM edits WHERE source_id = ? AND "start" = ? AND original = ?'
 _FENCE = "SELECT 1 FROM sources WHERE id = ? AND attempt = ? AND state != 'ready'"
 _ADVANCE = "UPDATE sources SET state = :state, language = coalesce(:language, language) WHERE id = :id"
 _SEGMENTS = """SELECT number, "start", "end", text, words, tokens, temperature, avg_logprob, compression_ratio,
@@ -172,13 +173,20 @@ class Library:
     def append_segments(self, source: StoredSource, segments: Iterable[Segment]) -> Iterator[Segment]:
         """Yield each segment once it is on disk, numbered after those already there; one short transaction each.
 
-        LibraryError where another process has begun a newer attempt, or removed the source.
+        Where a person changed the same before, the changed text is written. LibraryError where another process has
+        begun a newer attempt, or removed the source.
         """
         for segment in segments:
             with self._connection:
                 self._check_attempt(source)
-                self._connection.execute(_APPEND, {"source_id": source.id, **_columns(segment)})
+                columns = self._edited(source.id, _columns(segment))
+                self._connection.execute(_APPEND, {"source_id": source.id, **columns})
             yield segment
+
+    def _edited(self, source_id: str, columns: dict[str, str | float]) -> dict[str, str | float]:
+        """The columns with the text that a person has put in its place, whose words have no times."""
+        text = self._connection.execute(_EDITED, (source_id, columns["start"], columns["text"])).get
+        return columns if text is None else {**columns, "text": text, "words": "[]", "tokens": "[]"}
 
     def heard(self, source_id: str) -> Seconds:
         """Where the last stored segment ends, in seconds; 0.0 where there is none. Recognition goes on from here."""

@@ -41,6 +41,7 @@ OPERATIONS = [
     *("GET /jobs/{job_id}/result", "GET /jobs/{job_id}/transcript", "GET /jobs/{job_id}/events"),
     *("GET /search", "GET /similar", "GET /sources", "GET /sources/{source_id}", "DELETE /sources/{source_id}"),
     *("GET /sources/{source_id}/transcript", "GET /sources/{source_id}/thumbnail", "GET /sources/{source_id}/media"),
+    "PATCH /sources/{source_id}/segments/{number}",
     *("POST /plan", "GET /session", "POST /session", "DELETE /session"),
     *("OPTIONS /uploads", "POST /uploads", "OPTIONS /uploads/{upload_id}", "HEAD /uploads/{upload_id}"),
     *("GET /uploads/{upload_id}", "PATCH /uploads/{upload_id}", "DELETE /uploads/{upload_id}"),
@@ -49,6 +50,7 @@ OPERATIONS = [
 ASKING = (
     *("GET /jobs", "POST /jobs", "GET /jobs/{job_id}/result", "GET /jobs/{job_id}/events", "POST /uploads"),
     *("GET /search", "GET /similar", "GET /sources", "POST /plan"),
+    "PATCH /sources/{source_id}/segments/{number}",
 )
 
 

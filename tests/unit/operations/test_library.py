@@ -18,6 +18,8 @@ from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
+from halfgig.store.edits import Edits
+from halfgig.store.reports import Reports
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
@@ -144,9 +146,12 @@ def dump_of(connection: apsw.Connection, letter: str) -> list[str]:
 
 
 def test_an_export_comes_back_as_it_was(connection: apsw.Connection, tmp_path: Path) -> None:
+    Edits(connection).change("a" * 64, 1, "彩虹!")
     exported = list(dump(connection))
     with open_library(tmp_path / "other.db") as other:
         assert load(other, exported) == 4
+        assert Edits(other).originals("a" * 64, 0, 9) == {1: " 彩虹"}
+        assert Reports(other).find(SQUATS.id) == REPORT
         assert sorted(dump(other)) == sorted(exported)
         assert faults(other) == []
         assert load(other, exported) == 4

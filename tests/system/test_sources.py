@@ -1,0 +1,119 @@
+"""Sources of a real server with real models: what is changed in a transcript is found, whatever is killed meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from array import array
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+
+from halfgig.records import Passage, Segment
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.store.sqlite import Library, open_library
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PATIENCE = 120.0  # seconds that anything may take on a busy machine
+ID = "a" * 64
+MINILM = EmbeddingModel("all-MiniLM-L6-v2", 384)
+
+
+@pytest.fixture
+def data(tmp_path: Path, model_store: Path) -> Path:
+    folder = tmp_path / "data"
+    folder.mkdir()
+    (folder / "models").symlink_to(model_store)
+    return folder
+
+
+@contextmanager
+def serving(data: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
+    """A server on a free port, killed at the end of the block if it has not ended."""
+    own = {"HALFGIG_DATA": str(data), "PORT": "0", "LOG_FORMAT": "json", "HALFGIG_OFFLINE": "1", "MODELS_PATH": ""}
+    log = (data / "log").open("a")
+    place = log.tell()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "halfgig", "serve"], env={**os.environ, **own}, stderr=log, text=True
+    )
+    try:
+        address = wait_for(lambda: address_of(data / "log", place), process)
+        with httpx.Client(base_url=address, timeout=PATIENCE) as client:
+            yield process, client
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.wait(PATIENCE)
+        log.close()
+
+
+def address_of(log: Path, place: int) -> str:
+    with log.open() as file:
+        file.seek(place)
+        rows = [json.loads(line) for line in file if line.endswith("\n")]
+    return next((str(row["address"]) for row in rows if row["event"] == "listening"), "")
+
+
+def wait_for(look: Callable[[], Any], process: subprocess.Popen[str] | None = None) -> Any:
+    """What `look` finds, once it finds something."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if found := look():
+            return found
+        assert process is None or process.poll() is None
+        time.sleep(0.05)
+    raise AssertionError("it did not come")
+
+
+def ended(client: httpx.Client, address: str) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        job: dict[str, Any] = client.get(address).json()
+        return job if job["state"] in {"succeeded", "failed", "cancelled"} else None
+
+    told: dict[str, Any] = wait_for(look)
+    return told
+
+
+def add_talk(path: Path) -> None:
+    """A talk of two passages, by vectors that mean nothing."""
+    texts = ["The baker kneads the bread.", "Then the oven is lit."]
+    with open_library(path) as connection:
+        library, index = Library(connection), SqliteIndex(connection, MINILM)
+        source = library.add_source(ID, "", "Talk", "tiny.en", duration=60.0)
+        for _ in library.append_segments(
+            source, [Segment(30.0 * n, 30.0 * n + 2, text) for n, text in enumerate(texts)]
+        ):
+            pass
+        source = library.close_transcript(source, "en")
+        vector = array("f", [1.0, *[0.0] * 383])
+        rows = [(Passage(n, 30.0 * n, 30.0 * n + 2, text), vector) for n, text in enumerate(texts)]
+        index.replace(ID, rows, lambda: library.finish(source))
+
+
+def test_a_changed_segment_is_found_though_the_server_was_killed(data: Path) -> None:
+    add_talk(data / "library.db")
+    with serving(data) as (process, client):
+        told = client.patch(
+            f"/sources/{ID}/segments/1", json={"text": "Then the telescope is pointed at Saturn."}
+        ).json()
+        process.kill()
+        process.wait(PATIENCE)
+    with serving(data) as (_, client):
+        job = ended(client, told["job"])
+        assert (job["state"], job["result"]) == ("succeeded", {"source_id": ID, "passages": 2})
+        found = client.get("/search", params={"q": "looking at the planets in the sky"}).json()
+        assert [hit["start"] for hit in found["hits"]][:1] == [30.0]
+        assert found["notes"] == []
+        words = client.get("/search", params={"q": "telescope", "mode": "keyword"}).json()["hits"]
+        assert [hit["start"] for hit in words] == [30.0]
+        assert client.get("/search", params={"q": "oven", "mode": "keyword"}).json()["hits"] == []
