@@ -1,7 +1,8 @@
-"""Sources of a real server with real models: what is changed in a transcript is found, whatever is killed meanwhile."""
+"""Sources of a real server with real models: what is kept of a video, and what is changed in a transcript."""
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -12,9 +13,12 @@ from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import av
 import httpx
+import numpy as np
 import pytest
 
+from halfgig.demo.athlete import encode, render, steady
 from halfgig.records import Passage, Segment
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -117,3 +121,43 @@ def test_a_changed_segment_is_found_though_the_server_was_killed(data: Path) -> 
         words = client.get("/search", params={"q": "telescope", "mode": "keyword"}).json()["hits"]
         assert [hit["start"] for hit in words] == [30.0]
         assert client.get("/search", params={"q": "oven", "mode": "keyword"}).json()["hits"] == []
+
+
+def test_what_is_kept_of_a_counted_video(data: Path, tmp_path: Path) -> None:
+    video = tmp_path / "squats.mp4"
+    encode(render(steady("squat", 2)), video, 25)
+    with serving(data) as (_, client):
+        fields = {"kind": "reps", "keep_source": "true", "options": '{"exercise": "squat", "tags": ["legs"]}'}
+        with video.open("rb") as file:
+            made = client.post("/jobs", data=fields, files={"file": ("squats.mp4", file)}).json()
+        job = ended(client, made["links"]["self"])
+        assert job["state"] == "succeeded", job
+        (source,) = client.get("/sources?tag=legs").json()["sources"]
+        assert (source["id"], source["reps"], source["title"]) == (job["source_id"], {"squat": 2}, "squats.mp4")
+        assert client.get(source["links"]["reps"]).json() == client.get(made["links"]["result"]).json()
+        assert client.get(source["media"]).content == video.read_bytes()
+        assert_is_a_picture(client.get(source["thumbnail"]).content)
+        assert_follows_the_person(client.get(source["poses"]).content, job["progress"]["duration"])
+        assert client.delete(f"/sources/{source['id']}").status_code == 204
+        assert not list((data / "poses").iterdir()) + list((data / "thumbnails").iterdir())
+
+
+def assert_is_a_picture(jpeg: bytes) -> None:
+    with av.open(io.BytesIO(jpeg)) as container:
+        assert container.streams.video[0].width == 320
+
+
+def assert_follows_the_person(content: bytes, duration: float) -> None:
+    """Squats: the hips go down by a fifth of the picture at least, twice."""
+    assert content[:4] == b"HGP1"
+    size, landmarks = np.frombuffer(content, "<u2", 2, 4)
+    row = np.dtype(
+        [("time", "<u4"), ("places", "<i2", (int(landmarks), 2)), ("seen", "u1", (int(landmarks),)), ("", "V3")]
+    )
+    assert row.itemsize == size
+    rows = np.frombuffer(content, row, offset=16)
+    assert len(rows) > 8 * duration
+    assert abs(float(rows["time"][-1]) / 1000 - duration) < 0.5
+    hips = rows["places"][:, 23, 1] / 8192
+    assert 0 < hips.min() < hips.max() - 0.1 < 1
+    assert np.median(rows["seen"][:, 23]) > 200

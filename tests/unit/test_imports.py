@@ -41,6 +41,7 @@ PURE = (
     "memory/learned.py",
     "models/manifest.py",
     "motion/angles.py",
+    "motion/drawn_poses.py",
     "motion/exercises.py",
     "motion/pose_batches.py",
     "motion/recognition.py",
@@ -76,7 +77,7 @@ PURE_LIBRARIES = {
         "json",
         "math",
     ),
-    *("numpy", "re", "string", "typing", "unicodedata", "urllib.parse", "zlib"),
+    *("numpy", "re", "string", "struct", "typing", "unicodedata", "urllib.parse", "zlib"),
 }
 EFFECTS = {"open", "print", "input", "exec", "eval", "__import__"}
 
@@ -96,7 +97,7 @@ SERVER_LIGHT = (
     *("halfgig.memory.standing", "halfgig.jobs.child", "halfgig.jobs.embedder", "halfgig.jobs.library"),
     *("halfgig.jobs.remote", "halfgig.jobs.searcher", "halfgig.jobs.courier", "halfgig.jobs.posting"),
     *("halfgig.api.search", "halfgig.api.library", "halfgig.api.media", "halfgig.api.transcripts"),
-    *("halfgig.api.plans", "halfgig.operations.outlook"),
+    *("halfgig.api.motion", "halfgig.api.plans", "halfgig.operations.outlook"),
     *("halfgig.retrieval.index", "halfgig.retrieval.links", "halfgig.retrieval.moments", "halfgig.retrieval.passages"),
     *("halfgig.retrieval.events", "halfgig.retrieval.reading", "halfgig.operations.library"),
     *("halfgig.operations.searching", "halfgig.store.scope"),

@@ -20,6 +20,7 @@ from halfgig.api import (
     jobs,
     library,
     media,
+    motion,
     page,
     plans,
     results,
@@ -89,7 +90,7 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     app.state.halfgig = services
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
-    for module in (index, jobs, results, events, health, library, transcripts, media, plans):
+    for module in (index, jobs, results, events, health, library, transcripts, media, motion, plans):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(session.router(gate, sessions))

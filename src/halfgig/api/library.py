@@ -17,7 +17,7 @@ from halfgig.errors import NotFound
 from halfgig.operations.library import Entry, entries, forget
 from halfgig.store.scope import MOST_TAG
 from halfgig.store.sqlite import Library
-from halfgig.store.stills import Stills
+from halfgig.store.stills import Stills, is_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import apsw
 
     from halfgig.records import StoredSource
+    from halfgig.settings import Settings
 
 router = APIRouter(tags=["library"])
 
@@ -79,12 +80,20 @@ async def shown(services: Services, found: Sequence[Entry]) -> list[SourceView]:
     """The entries for a client."""
     ids = [entry.source.id for entry in found]
     kept = await kept_media(services, ids)
-    pictured = await run_in_threadpool(_pictured, Stills(services.settings.stills_dir), ids)
-    return [source_view(one, pictured=one.source.id in pictured, kept=one.source.id in kept) for one in found]
+    pictured, posed = await run_in_threadpool(_on_disk, services.settings, ids)
+    return [
+        source_view(one, pictured=one.source.id in pictured, kept=one.source.id in kept, posed=one.source.id in posed)
+        for one in found
+    ]
 
 
-def _pictured(stills: Stills, source_ids: Sequence[str]) -> set[str]:
-    return {source_id for source_id in source_ids if stills.poster(source_id) is not None}
+def _on_disk(settings: Settings, source_ids: Sequence[str]) -> tuple[set[str], set[str]]:
+    """Those that have pictures, and those that have poses."""
+    stills, contents = Stills(settings.stills_dir), [one for one in source_ids if is_content(one)]
+    return (
+        {one for one in contents if stills.poster(one) is not None},
+        {one for one in contents if (settings.poses_dir / one).exists()},
+    )
 
 
 async def known_source(services: Services, source_id: str) -> StoredSource:

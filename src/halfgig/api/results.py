@@ -152,10 +152,11 @@ async def _told(services: Services, job: Job, form: Form) -> Response:
     result = (whole and whole.result) or {}
     if form is Form.JSON:
         return JSONResponse(arranged(result), headers=_named(job, form))
-    return StreamingResponse(gathered(_csv(result)), media_type=MEDIA_TYPES[form], headers=_named(job, form))
+    return StreamingResponse(gathered(csv_lines(result)), media_type=MEDIA_TYPES[form], headers=_named(job, form))
 
 
-def _csv(result: dict[str, Any]) -> Iterator[str]:
+def csv_lines(result: dict[str, Any]) -> Iterator[str]:
+    """The table of a report, a line at a time."""
     for row in csv_rows(result):
         line = io.StringIO()
         csv.writer(line).writerow(row)

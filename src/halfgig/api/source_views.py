@@ -28,6 +28,7 @@ class SourceView(BaseModel):
     reps: dict[str, int] = Field(description="repetitions that were counted, by exercise", examples=[{"squat": 12}])
     thumbnail: str | None = Field(description="the address of a picture; null where there is none")
     media: str | None = Field(description="the address of the video or sound; null where it was not kept")
+    poses: str | None = Field(description="the address of what was seen of people; null where it was not kept")
     links: dict[str, str]
 
 
@@ -38,8 +39,8 @@ class SourcePage(BaseModel):
     next: str | None = Field(description="the address of the next page")
 
 
-def source_view(entry: Entry, *, pictured: bool, kept: bool) -> SourceView:
-    """The source for a client: whether there is a picture of it, and whether it was kept itself."""
+def source_view(entry: Entry, *, pictured: bool, kept: bool, posed: bool) -> SourceView:
+    """The source for a client: whether there is a picture of it, whether it was kept itself, and poses of it."""
     source = entry.source
     here = f"/sources/{source.id}"
     return SourceView(
@@ -56,5 +57,6 @@ def source_view(entry: Entry, *, pictured: bool, kept: bool) -> SourceView:
         reps=entry.reps,
         thumbnail=f"{here}/thumbnail" if pictured else None,
         media=f"{here}/media" if kept else None,
-        links={"self": here, "transcript": f"{here}/transcript"},
+        poses=f"{here}/poses" if posed else None,
+        links={"self": here, "transcript": f"{here}/transcript", "reps": f"{here}/reps"},
     )

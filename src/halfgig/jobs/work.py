@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, astuple, dataclass, replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from halfgig.memory.allocator import trim
+from halfgig.motion.drawn_poses import Stretch
 from halfgig.motion.pose_batches import pack_poses, unpack_poses
 from halfgig.motion.regions import Region
 from halfgig.motion.report import as_json, rep_json
@@ -14,15 +16,17 @@ from halfgig.operations.captions import CAPTIONS, read_captions
 from halfgig.operations.counting import AUTO, Past, PoseModels, prepare_count
 from halfgig.operations.indexing import file_transcript
 from halfgig.operations.library import file_report
+from halfgig.operations.poses import frames_from, keep_poses
 from halfgig.operations.reindexing import reindex
 from halfgig.operations.speech_models import SpeechModels
 from halfgig.operations.transcription import transcribe
 from halfgig.records import StoredSource
 from halfgig.speech.transcript import Seam
+from halfgig.store.reports import Reports
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from halfgig.jobs.attempt import Attempt
@@ -194,14 +198,19 @@ def _is_what_is_wanted(known: StoredSource, options: Mapping[str, Any]) -> bool:
     return asked in ({}, {"language": known.language}, {"language": "auto"})
 
 
-def still_holds(twin: Job, content: str, settings: Settings) -> bool:
-    """Whether what a job has made is still there: what was indexed may have been removed from the library."""
-    if twin.kind != "index":
+def still_holds(twin: Job, content: str, settings: Settings, *, keep: bool = False) -> bool:
+    """Whether what a job has made is still there: what was indexed may have been removed from the library.
+
+    With `keep` the poses of a count must be there, too.
+    """
+    if twin.kind == "transcript" or (twin.kind == "reps" and not keep):
         return True
     if not settings.library_path.exists():
         return False
     with open_library(settings.library_path) as connection:
-        return Library(connection).shown(content) is not None
+        if twin.kind == "index":
+            return Library(connection).shown(content) is not None
+        return Reports(connection).find(content) is not None and (settings.poses_dir / content).exists()
 
 
 def _stored(work: Work, facts: Mapping[str, Any]) -> StoredSource:
@@ -248,10 +257,14 @@ def do_reps(work: Work) -> None:
     work.attempt.describe(degraded=_said(counting.choice.reason))
     work.admitted(counting.choice.model, counting.choice.needs, counting.choice.peak)
     work.telling.enter("counting")
+    keeper.begin(kept.get("sizes", ()), frames_from(kept["frames"], counting))
     report = counting.run()
     result = as_json(report)
     known = _stored(work, {"duration": counting.info.duration})
     tags, keep = work.options.get("tags", ()), work.attempt.job.keep_source
+    if keep:
+        poses = chain(_poses(work.attempt), keeper.poses)
+        keep_poses(work.fingerprint, poses, keeper.stretches, work.settings)
     file_report(known, result, tags=tags, settings=work.settings, always=keep)
     work.attempt.succeed(result, reps=keeper.rest(report))
 
@@ -274,15 +287,20 @@ class PoseKeeper:
 
     def __init__(self, work: Work, frames: int) -> None:
         self._work, self._frames = work, frames
-        self._poses: list[PoseAt] = []
+        self.poses: list[PoseAt] = []  # that are in no batch yet
+        self.stretches: list[Stretch] = []  # the sizes of all frames, since an attempt may look at smaller ones
         self._reps: list[Rep] = []
         self._heard = 0
         self._told = work.attempt.count("rep")
 
+    def begin(self, before: Iterable[Sequence[int]], now: Stretch) -> None:
+        """Know the sizes of the frames of earlier attempts, and of those that come now."""
+        self.stretches = [*(Stretch(*size) for size in before if size[0] < now.first), now]
+
     def keep(self, moment: PoseAt, region: Region | None) -> None:
         """One more pose, and the tracker's region behind it."""
-        self._poses.append(moment)
-        if len(self._poses) == BATCH:
+        self.poses.append(moment)
+        if len(self.poses) == BATCH:
             self._write(region)
 
     def hear(self, rep: Rep) -> None:
@@ -298,11 +316,13 @@ class PoseKeeper:
         return [rep_json(rep) for rep in sorted((*report.reps, *report.attempts), key=lambda rep: rep.start)]
 
     def _write(self, region: Region | None) -> None:
-        self._frames += len(self._poses)
-        position = self._poses[-1].time
-        state = {"frames": self._frames, "region": asdict(region) if region else None, "position": position}
-        self._work.attempt.checkpoint(state, reps=[rep_json(rep) for rep in self._reps], batch=pack_poses(self._poses))
-        self._poses, self._reps = [], []
+        self._frames += len(self.poses)
+        position = self.poses[-1].time
+        sizes = [list(astuple(stretch)) for stretch in self.stretches]
+        tracked = asdict(region) if region else None
+        state = {"frames": self._frames, "region": tracked, "position": position, "sizes": sizes}
+        self._work.attempt.checkpoint(state, reps=[rep_json(rep) for rep in self._reps], batch=pack_poses(self.poses))
+        self.poses, self._reps = [], []
         self._work.telling.kept(position)
 
 

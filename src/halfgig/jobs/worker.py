@@ -99,8 +99,10 @@ class Worker:
         """End the attempt with the result of a job that did the same; False where there is none that still holds."""
         from halfgig.jobs.work import still_holds
 
-        twin = attempt.twin(content)
-        return twin is not None and still_holds(twin, content, self._settings) and attempt.adopt(twin) is not None
+        twin, keep = attempt.twin(content), attempt.job.keep_source
+        if twin is None or not still_holds(twin, content, self._settings, keep=keep):
+            return False
+        return attempt.adopt(twin) is not None
 
     def _admitted(self, variant: str, needs: Bytes, peak: Bytes) -> None:
         self._wire.send({"admitted": {"variant": variant, "needs": needs, "peak": peak}})

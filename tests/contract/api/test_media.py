@@ -24,7 +24,7 @@ JPEG = b"\xff\xd8\xff\xe0 a picture"
 SQUATS = {
     "exercise": "squat",
     "count": 1,
-    "reps": [{"side": "both", "start": 1.0, "end": 2.0, "seconds": 1.0, "range": 90.0}],
+    "reps": [{"side": "both", "start": 1.0, "end": 2.0, "seconds": 1.0, "range": 90.0, "partial": False}],
     "attempts": [],
 }
 
@@ -147,3 +147,29 @@ def test_an_upload_that_was_taken_away_is_not_promised(site: Site, kept: str) ->
     site.services.uploads.remove(kept)
     assert site.get(f"/sources/{ID}").json()["media"] is None
     assert media(site).status_code == 404
+
+
+def test_the_report_of_a_source_is_told(site: Site, kept: str) -> None:
+    told = site.get(f"/sources/{ID}/reps")
+    assert told.json()["exercise"] == "squat"
+    assert told.headers["content-disposition"] == 'attachment; filename="Squats.json"'
+    with open_library(site.services.settings.library_path) as connection:
+        Library(connection).note_source("c" * 64, "", "Other", None)
+    assert site.get(f"/sources/{'c' * 64}/reps").status_code == 404
+    assert site.get(f"/sources/{ID}/reps?format=srt").status_code == 415
+
+
+def test_poses_are_sent_where_they_are_kept(site: Site, kept: str) -> None:
+    assert site.get(f"/sources/{ID}").json()["poses"] is None
+    missing = site.get(f"/sources/{ID}/poses")
+    assert (missing.status_code, "keep_source" in missing.json()["remedy"]) == (404, True)
+    place = site.services.settings.poses_dir
+    place.mkdir()
+    (place / ID).write_bytes(b"HGP1 and more")
+    told = site.get(site.get(f"/sources/{ID}").json()["poses"])
+    assert (told.content, told.headers["content-type"]) == (b"HGP1 and more", "application/octet-stream")
+    assert site.get(f"/sources/{ID}/poses", headers={"If-None-Match": told.headers["etag"]}).status_code == 304
+    assert site.get(f"/sources/{ID}/poses", headers={"Range": "bytes=0-3"}).content == b"HGP1"
+    assert site.get("/sources/none/poses").status_code == 404
+    site.ask("DELETE", f"/sources/{ID}")
+    assert list(place.iterdir()) == []

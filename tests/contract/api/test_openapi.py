@@ -41,6 +41,7 @@ OPERATIONS = [
     *("GET /jobs/{job_id}/result", "GET /jobs/{job_id}/transcript", "GET /jobs/{job_id}/events"),
     *("GET /search", "GET /similar", "GET /sources", "GET /sources/{source_id}", "DELETE /sources/{source_id}"),
     *("GET /sources/{source_id}/transcript", "GET /sources/{source_id}/thumbnail", "GET /sources/{source_id}/media"),
+    *("GET /sources/{source_id}/reps", "GET /sources/{source_id}/poses"),
     "PATCH /sources/{source_id}/segments/{number}",
     *("POST /plan", "GET /session", "POST /session", "DELETE /session"),
     *("OPTIONS /uploads", "POST /uploads", "OPTIONS /uploads/{upload_id}", "HEAD /uploads/{upload_id}"),

@@ -202,12 +202,13 @@ def test_nothing_is_like_anything_before_there_is_a_library(site: Site) -> None:
 
 def test_a_source_is_shown(site: Site, rain: str) -> None:
     told = site.get(f"/sources/{rain}").json()
-    assert told.pop("links") == {"self": f"/sources/{rain}", "transcript": f"/sources/{rain}/transcript"}
+    here = f"/sources/{rain}"
+    assert told.pop("links") == {"self": here, "transcript": f"{here}/transcript", "reps": f"{here}/reps"}
     assert told.pop("added_at").startswith("2026-01-01")
     assert told == {
         **{"id": rain, "title": "Rain.mp4", "address": "https://example.org/rain.mp4", "duration": 8.0},
         **{"language": "en", "model": "tiny.en", "state": "ready", "tags": [], "passages": 1, "reps": {}},
-        **{"thumbnail": None, "media": None},
+        **{"thumbnail": None, "media": None, "poses": None},
     }
 
 

@@ -8,6 +8,7 @@ from halfgig.jobs import work as work_module
 from halfgig.jobs.attempt import Attempt
 from halfgig.jobs.job import Failure, Reason
 from halfgig.jobs.work import Tools, Work, do_index, do_transcript, still_holds
+from halfgig.operations.library import file_report
 from halfgig.records import Source, StoredSource
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
     from tests.unit.jobs.conftest import Clock
 
     from halfgig.jobs.queue import JobQueue
+
+
+COUNTED = {
+    "exercise": "squat",
+    "reps": [{"side": "both", "start": 1.0, "end": 2.0, "seconds": 1.0, "range": 90.0}],
+    "attempts": [],
+}
 
 
 class Silent:
@@ -67,7 +75,14 @@ def test_what_was_removed_from_the_library_is_made_again(tmp_path: Path, begin: 
         assert still_holds(twin, "f", settings)
         library.remove_source("f")
     assert not still_holds(twin, "f", settings)
-    assert still_holds(begin("reps").succeed({}), "f", settings)
+    counted = begin("reps").succeed({})
+    assert still_holds(counted, "f", settings)
+    assert not still_holds(counted, "f", settings, keep=True)
+    file_report(StoredSource("f", "", "a", 1.0, None, "", "", "unheard", 0), COUNTED, settings=settings)
+    assert not still_holds(counted, "f", settings, keep=True)
+    settings.poses_dir.mkdir()
+    (settings.poses_dir / "f").write_bytes(b"HGP1")
+    assert still_holds(counted, "f", settings, keep=True)
 
 
 @pytest.mark.parametrize(
