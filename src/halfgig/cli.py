@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # Modules of `commands`, in the order of the help.
 COMMANDS = (
-    *("transcribe", "index", "search", "reps", "library", "export", "serve", "jobs", "models", "plan", "doctor"),
+    *("transcribe", "index", "search", "reps", "library", "reindex", "export"),
+    *("serve", "jobs", "models", "plan", "doctor"),
 )
 INTERRUPTED = 130
 CLOSED_PIPE = 141

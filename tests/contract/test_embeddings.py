@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import dataclasses
 import json
 import math
 import threading
@@ -14,16 +16,22 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.unit.models.made import Maker
 
-from halfgig.errors import BadRequest, ServerRefuses, ServerTrouble
+from halfgig.commands import reindex
+from halfgig.errors import BadRequest, DoesNotFit, ServerRefuses, ServerTrouble
 from halfgig.jobs.searcher import open_searcher
 from halfgig.operations.embedders import model_name, open_embedder, reopen_embedder
-from halfgig.operations.indexing import file_transcript
+from halfgig.operations.indexing import check_embedder, file_transcript
+from halfgig.operations.renewal import renew
 from halfgig.operations.searching import search
 from halfgig.records import Query, Segment, StoredSource
 from halfgig.retrieval import exchange
+from halfgig.retrieval.renewal import coming
 from halfgig.retrieval.served import ServedEmbedder, exchange_with
+from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -339,9 +347,6 @@ def test_another_model_is_refused_before_anything_is_sent(server: Server, tmp_pa
     fill(settings)
     server.asked.clear()
     other = settings_of(server, tmp_path, embedding_model="toy-embedding-4")
-    from halfgig.operations.indexing import check_embedder
-    from halfgig.store.sqlite import open_library
-
     with open_library(settings.library_path) as connection, pytest.raises(BadRequest, match="toy-embedding-4"):
         check_embedder(connection, other)
     assert server.asked == []
@@ -367,3 +372,56 @@ def test_the_servers_child_asks_it_too(server: Server, tmp_path: Path) -> None:
     assert found.hits[0].text.startswith("the fever")
     assert len(server.asked) == 1
     assert KEY not in " ".join(command)
+
+
+# --- and changed ------------------------------------------------------------------------------------
+
+
+def test_a_library_is_embedded_anew_by_a_model_here(
+    server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command, from a server's model to a folder's, which the index is searched by from then on."""
+    settings = settings_of(server, tmp_path)
+    fill(settings)
+    made = Maker(tmp_path / "made")("toy-sentences")
+    here = Settings(data_dir=tmp_path, threads=1)
+    assert reindex.run(argparse.Namespace(model=str(made.folder)), here) == 0
+    printed = capsys.readouterr()
+    assert printed.out.startswith("3 passages are embedded with toy-sentences@")
+    assert f"Set EMBEDDING_MODEL={made.folder}" in printed.err
+    server.asked.clear()
+    answer = search("sugar", settings=here)
+    assert (answer.notes, server.asked) == ((), [])
+    assert {rank.ranking for rank in answer.hits[0].ranks} == {"meaning", "keyword"}
+    again = renew(settings=dataclasses.replace(here, embedding_model=str(made.folder)))
+    assert (again.embedded, again.passages) == (0, 3)
+
+
+def test_a_search_that_an_index_is_made_anew_under_is_asked_again(server: Server, tmp_path: Path) -> None:
+    settings = settings_of(server, tmp_path)
+    fill(settings)
+    made = dataclasses.replace(settings, embedding_url="", embedding_model=str(Maker(tmp_path / "made")().folder))
+
+    def change(told: Any) -> Any:
+        renew(settings=made)
+        return told
+
+    server.script = [change]
+    answer = search("sugar", settings=settings)
+    assert answer.notes == ()
+    assert answer.hits[0].text.startswith("whisk")
+    with open_library(settings.library_path) as connection:
+        model = SqliteIndex(connection).model
+    assert model is not None
+    assert model.name.startswith("toy-sentences@")
+
+
+def test_a_model_that_does_not_fit_is_refused_before_anything_is_made(server: Server, tmp_path: Path) -> None:
+    settings = settings_of(server, tmp_path)
+    fill(settings)
+    made = Maker(tmp_path / "made")()
+    small = Settings(data_dir=tmp_path, memory_limit_mb=64)
+    with pytest.raises(DoesNotFit):
+        renew(str(made.folder), settings=small)
+    with open_library(settings.library_path) as connection:
+        assert coming(connection) is None

@@ -9,15 +9,13 @@ from halfgig.jobs.embedder import embedder_command
 from halfgig.jobs.library import LibraryThread
 from halfgig.jobs.remote import Child, NoMeaning, RemoteEmbedder, lend_freely
 from halfgig.operations.embedders import embedder_cost
-from halfgig.operations.searching import find_alike
+from halfgig.operations.searching import find_alike, find_hits
 from halfgig.records import Answer
-from halfgig.retrieval import query
-from halfgig.retrieval.events import EventIndex
+from halfgig.retrieval.index import OtherModel
 from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reading import read_question
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question
-from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     import apsw
@@ -42,6 +40,12 @@ class Searcher:
         the library cannot be read.
         """
         parse_question(asked.text)  # what makes no sense is refused, whether there is a library or not
+        try:
+            return await self._search(asked)
+        except OtherModel:  # the index was made anew while the question was embedded
+            return await self._search(asked)
+
+    async def _search(self, asked: Query) -> Answer:
         read = await self.library.ask(lambda connection: read_by_index(connection, asked.text))
         meaning, why = await self._find_meaning(*read) if read and _wants_meaning(asked) else (None, "")
         answer = await self.library.ask(lambda connection: find_hits(connection, asked, meaning))
@@ -85,8 +89,3 @@ def read_by_index(connection: apsw.Connection, text: str) -> tuple[EmbeddingMode
     """The model of the index and the question without its slips; None where nothing is indexed."""
     index = SqliteIndex(connection)
     return (index.model, read_question(text, index).meant) if index.model else None
-
-
-def find_hits(connection: apsw.Connection, asked: Query, meaning: Meaning | None) -> Answer:
-    """The answer, by keyword where there is no meaning."""
-    return query.search(asked, SqliteIndex(connection), meaning, Library(connection), EventIndex(connection))

@@ -65,8 +65,8 @@ def model_name(settings: Settings) -> str:
 
 def wanted_models(settings: Settings) -> tuple[str, ...]:
     """The models that are worth fetching before any work: the usual ones, with the embedder that the settings mean."""
-    embedder = () if settings.embedding_url else (model_name(settings),)
-    return (*(name for name in DEFAULT_MODELS if name != MINILM), *embedder)
+    names = (model_name(settings) if name == MINILM else name for name in DEFAULT_MODELS)
+    return tuple(name for name in names if not name.startswith(SERVED))
 
 
 def agrees(recorded: str, wanted: str) -> bool:

@@ -13,10 +13,12 @@ from halfgig.records import Query, Scope
 from halfgig.retrieval import query
 from halfgig.retrieval.embedding import meaning_of
 from halfgig.retrieval.events import EventIndex
+from halfgig.retrieval.index import OtherModel
 from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reading import read_question
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
+from halfgig.store.database import reading
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
@@ -50,10 +52,26 @@ def search(
 def find(asked: Query, settings: Settings) -> Answer:
     """The same, for a query."""
     with open_library(settings.library_path, create=False) as connection:
-        index = SqliteIndex(connection)
-        meaning, why = _find_meaning(asked, index, settings)
-        answer = query.search(asked, index, meaning, Library(connection), EventIndex(connection))
+        try:
+            return _find(connection, asked, settings)
+        except OtherModel:  # the index was made anew while the question was embedded
+            return _find(connection, asked, settings)
+
+
+def _find(connection: apsw.Connection, asked: Query, settings: Settings) -> Answer:
+    meaning, why = _find_meaning(asked, SqliteIndex(connection), settings)
+    answer = find_hits(connection, asked, meaning)
     return replace(answer, notes=(*answer.notes, why)) if why else answer
+
+
+def find_hits(connection: apsw.Connection, asked: Query, meaning: Meaning | None) -> Answer:
+    """The answer, by keyword where there is no meaning. OtherModel where the index has another model than that of it.
+
+    One state of the file is read: an index that is made anew meanwhile is not seen half.
+    """
+    with reading(connection):
+        index = SqliteIndex(connection)
+        return query.search(asked, index, meaning, Library(connection), EventIndex(connection))
 
 
 def find_alike(connection: apsw.Connection, source: str, at: Seconds, asked: Query) -> Answer:

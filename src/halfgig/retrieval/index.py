@@ -117,12 +117,16 @@ class Index(Protocol):
         ...
 
 
+class OtherModel(BadRequest):
+    """The index was made with another model."""
+
+
 def check_model(wanted: EmbeddingModel, recorded: EmbeddingModel) -> None:
-    """BadRequest unless the index was made by the model that is wanted."""
+    """OtherModel unless the index was made by the model that is wanted."""
     if wanted != recorded:
-        raise BadRequest(
+        raise OtherModel(
             f"The index was made with {recorded.name} (dim {recorded.dim}), not with {wanted.name} (dim {wanted.dim}).",
-            f"Set EMBEDDING_MODEL={recorded.name}, or remove the sources from the library and index them again.",
+            f"Set EMBEDDING_MODEL={recorded.name}, or embed what is there anew: halfgig reindex.",
         )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from halfgig.records import Passage
 from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, best_possible, check_vector, rarity
+from halfgig.retrieval.renewal import check_current, forget_next
 from halfgig.retrieval.tables import BITS_WIDTH, prepare
 from halfgig.retrieval.vocabulary import SqliteVocabulary
 from halfgig.retrieval.words import spaced
@@ -107,6 +108,7 @@ class SqliteIndex:
 
     def _settle(self, source_id: str, words: set[str], confirm: Confirm) -> int:
         with self._connection:
+            check_current(self._connection, self.model)
             self._forget(source_id)
             for statement in (*_SETTLE, _SETTLE_BITS) if self._has_bits else _SETTLE:
                 self._connection.execute(statement, {"source_id": source_id})
@@ -122,6 +124,7 @@ class SqliteIndex:
         return passages
 
     def _forget(self, source_id: str) -> None:
+        forget_next(self._connection, source_id)
         statements = [*([_FORGET_BITS] if self._has_bits else []), *([_FORGET_VECTORS] if self.model else []), *_FORGET]
         for statement in statements:
             self._connection.execute(statement, {"source_id": source_id})

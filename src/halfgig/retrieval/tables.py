@@ -76,6 +76,8 @@ def _adopt(connection: apsw.Connection, facts: dict[str, str], model: EmbeddingM
     if known is not None and connection.execute(_ANY).get:
         check_model(model, known)
     connection.execute("DROP TABLE IF EXISTS passage_vectors; DROP TABLE IF EXISTS passage_bits")
+    connection.execute("DROP TABLE IF EXISTS passage_vectors_next; DROP TABLE IF EXISTS passage_bits_next")
+    connection.execute("DELETE FROM index_facts WHERE name IN ('next_model', 'next_dim')")
     connection.execute("UPDATE vocabulary SET place = NULL; DELETE FROM index_facts WHERE name = 'learnt'")
     connection.execute(_schema("sqlite_vectors.sql", dim=str(model.dim)))
     _make_bits(connection, model)

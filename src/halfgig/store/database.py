@@ -99,6 +99,19 @@ def _version(connection: apsw.Connection, path: Path, design: Design) -> int:
 
 
 @contextmanager
+def reading(connection: apsw.Connection) -> Iterator[None]:
+    """One state of the file is read inside the block, whatever others write meanwhile; nobody has to wait."""
+    if connection.in_transaction:
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("COMMIT")
+
+
+@contextmanager
 def translated(path: Path, design: Design) -> Iterator[None]:
     """SQLite's errors inside the block leave it as LibraryError with a remedy."""
     try:

@@ -50,7 +50,7 @@ def test_a_mix_of_models_is_refused_with_a_remedy(connection: apsw.Connection, o
     SqliteIndex(connection, TOY).replace("a", rows(3))
     with pytest.raises(BadRequest, match="made with toy") as refused:
         SqliteIndex(connection, other)
-    assert "index them again" in refused.value.remedy
+    assert "halfgig reindex" in refused.value.remedy
     assert SqliteIndex(connection).count() == 3
 
 

@@ -1,0 +1,60 @@
+"""Renewal: the library's index made anew with another embedding model, in place."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from halfgig.memory import budget
+from halfgig.operations.admission import room
+from halfgig.operations.embedders import embedder_cost, ensure_model, model_name, open_embedder
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.renewal import renew_index
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.settings import Settings
+from halfgig.store.sqlite import open_library
+
+if TYPE_CHECKING:
+    from halfgig.models.pull import Listener
+    from halfgig.retrieval.renewal import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Renewed:
+    """The model that the index has now, how many passages were embedded by this run, and how many there are."""
+
+    model: str
+    embedded: int
+    passages: int
+
+
+def ignore(*_: object) -> None:
+    """Listen to nothing."""
+
+
+def renew(
+    model: str = "", *, settings: Settings | None = None, watch: Watch = ignore, report: Listener = ignore
+) -> Renewed:
+    """Embed every passage of the library with `model`, by default that of the settings, and search by it from then on.
+
+    Killed at any moment, it goes on where it was when it is called again. `watch` hears how many passages are done and
+    of how many. Errors: BadRequest, DoesNotFit, LibraryError, Locked, ModelError, ServerTrouble.
+    """
+    settings = settings or Settings.from_environment()
+    settings = replace(settings, embedding_model=model or settings.embedding_model)
+    with open_library(settings.library_path, create=False) as connection:
+        _admit(settings, report)
+        with closing(open_embedder(settings, report)) as embedder:
+            made = renew_index(connection, embedder, settings.embedding_batch_size, watch)
+            index = SqliteIndex(connection, EmbeddingModel(embedder.model, embedder.dim))
+            index.learn(embedder.words)
+            return Renewed(embedder.model, made, index.count())
+
+
+def _admit(settings: Settings, report: Listener) -> None:
+    """Have the model on disk, and refuse it where it does not fit into memory."""
+    name = model_name(settings)
+    if not settings.embedding_url:
+        name = ensure_model(settings.embedding_model, settings, report)
+    budget.choose([embedder_cost(name, settings)], room(settings))
