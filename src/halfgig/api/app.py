@@ -21,6 +21,7 @@ from halfgig.api import (
     library,
     media,
     motion,
+    operations,
     page,
     plans,
     results,
@@ -40,7 +41,7 @@ from halfgig.api.schema import openapi
 from halfgig.api.services import Services
 from halfgig.api.sessions import Sessions, server_secret
 from halfgig.api.tally import Tally
-from halfgig.api.upkeep import cleaning, delivering, running
+from halfgig.api.upkeep import cleaning, delivering, running, sampling
 from halfgig.errors import MIB, LibraryError
 from halfgig.jobs.bell import Bell
 from halfgig.jobs.queue_thread import QueueThread
@@ -90,7 +91,7 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     app.state.halfgig = services
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
-    for module in (index, jobs, results, events, health, library, transcripts, media, motion, plans):
+    for module in (index, jobs, results, events, health, library, transcripts, media, motion, plans, operations):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(session.router(gate, sessions))
@@ -140,7 +141,7 @@ def cors(origins: tuple[str, ...]) -> Middleware:
 async def lifespan(_: FastAPI, *, services: Services, supervise: MakeSupervisor | None) -> AsyncIterator[None]:
     """Run the supervisor and the courier beside the routes; close everything at the end."""
     try:
-        async with delivering(services), running(services, supervise), cleaning(services):
+        async with delivering(services), running(services, supervise), cleaning(services), sampling(services):
             trim()  # what the imports have left behind: a megabyte
             log.info("started", extra={"facts": {"memory_bytes": rss()}})
             yield

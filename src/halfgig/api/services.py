@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 
 from fastapi import Depends, Request
 
+from halfgig.api.history import History
 from halfgig.api.tally import Tally
 from halfgig.jobs.bell import QUEUE, Bell
 from halfgig.jobs.queue_thread import QueueThread
@@ -19,12 +21,24 @@ from halfgig.store.uploads import UploadStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from halfgig.jobs.job import Job
     from halfgig.jobs.library import LibraryThread
     from halfgig.jobs.queue import JobQueue
     from halfgig.memory.governor import Lease
     from halfgig.records import Bytes
 
 Told = TypeVar("Told")
+
+
+class AtWork(Protocol):
+    """A child that does a kind of job, or waits for one: jobs.process.Child."""
+
+    kind: str
+    job: Job | None
+
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
 
 
 class Supervision(Protocol):
@@ -35,6 +49,10 @@ class Supervision(Protocol):
     @property
     def leases(self) -> Sequence[Lease]:
         """The leases of memory that are out."""
+
+    @property
+    def children(self) -> Sequence[AtWork]:
+        """The workers that are alive."""
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Claim jobs and watch over them until `stopping` is set; then end every child, and return."""
@@ -54,6 +72,8 @@ class Services:
     tally: Tally = field(default_factory=Tally)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0  # of events, that are open
+    history: History = field(default_factory=History)
+    started: float = field(default_factory=time.monotonic)
 
     async def ask(self, question: Callable[[JobQueue], Told]) -> Told:
         """What `question` says of the job queue, on the queue's thread."""

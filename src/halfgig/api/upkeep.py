@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from fastapi.concurrency import run_in_threadpool
 
+from halfgig.api.history import INTERVAL, now_held
 from halfgig.errors import HalfgigError
 from halfgig.jobs.bell import QUEUE
 from halfgig.jobs.courier import Courier
@@ -74,6 +75,24 @@ async def delivering(services: Services) -> AsyncIterator[None]:
         await asyncio.wait([sending], timeout=LAST_DELIVERIES)
         sending.cancel()
         await asyncio.wait([sending])
+
+
+@asynccontextmanager
+async def sampling(services: Services) -> AsyncIterator[None]:
+    """Note what is held, at once and every few seconds, until the block ends."""
+    sampler = asyncio.create_task(_sample(services), name="memory sampler")
+    sampler.add_done_callback(tell_crash)
+    try:
+        yield
+    finally:
+        sampler.cancel()
+        await asyncio.wait([sampler])
+
+
+async def _sample(services: Services) -> None:
+    while True:
+        services.history.note(*await run_in_threadpool(now_held))
+        await asyncio.sleep(INTERVAL)
 
 
 @asynccontextmanager

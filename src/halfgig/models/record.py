@@ -6,8 +6,6 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from halfgig.models.pull import is_intact, sha256_of
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -46,6 +44,8 @@ class Record:
 
 def take_record(model: Model, folder: Path, served: Mapping[str, str]) -> Record:
     """Look at the files of a model that was just made ready."""
+    from halfgig.models.pull import sha256_of  # which brings what fetches: a server that only reads notes needs none
+
     paths = sorted(path for path in folder.iterdir() if path.name != RECORD)
     files = tuple(FileRecord(path.name, path.stat().st_size, sha256_of(path)) for path in paths)
     return Record(model.id, model.conversion, files, served)
@@ -74,6 +74,8 @@ def is_complete(record: Record, folder: Path) -> bool:
 
 def damaged_files(record: Record, folder: Path, model: Model) -> tuple[str, ...]:
     """Names of files whose bytes are not as recorded, or, where they are kept as published, as the manifest pins."""
+    from halfgig.models.pull import is_intact
+
     pinned = {file.name: file.sha256 for file in model.files if model.keeps(file.name)}
     return tuple(
         file.name

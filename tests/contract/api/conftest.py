@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from halfgig.api.services import Services
     from halfgig.jobs.job import Job
+    from halfgig.jobs.process import Child
     from halfgig.jobs.queue import JobQueue
     from halfgig.memory.governor import Lease
 
@@ -50,6 +51,7 @@ class Idle:
     def __init__(self) -> None:
         self.restarts: dict[str, int] = {}
         self.leases: tuple[Lease, ...] = ()
+        self.children: tuple[Child, ...] = ()
 
     async def run(self, stopping: asyncio.Event) -> None:
         await stopping.wait()

@@ -43,7 +43,7 @@ OPERATIONS = [
     *("GET /sources/{source_id}/transcript", "GET /sources/{source_id}/thumbnail", "GET /sources/{source_id}/media"),
     *("GET /sources/{source_id}/reps", "GET /sources/{source_id}/poses"),
     "PATCH /sources/{source_id}/segments/{number}",
-    *("POST /plan", "GET /session", "POST /session", "DELETE /session"),
+    *("GET /operations", "POST /plan", "GET /session", "POST /session", "DELETE /session"),
     *("OPTIONS /uploads", "POST /uploads", "OPTIONS /uploads/{upload_id}", "HEAD /uploads/{upload_id}"),
     *("GET /uploads/{upload_id}", "PATCH /uploads/{upload_id}", "DELETE /uploads/{upload_id}"),
 ]
