@@ -16,7 +16,7 @@ from halfgig.records import SAMPLE_RATE
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from halfgig.motion.exercises import Exercise
+    from halfgig.motion.forms import Exercise
     from halfgig.motion.poses import PoseTracker
     from halfgig.records import DecodeLog, Floats, Frame, Passage, PoseAt, Rep, Report, Seconds, Segment, Source
     from halfgig.retrieval.embedding import PassageEmbedder
@@ -83,16 +83,17 @@ def find_poses(
     watch: Watch,
     tidy: Callable[[], object],
 ) -> Iterator[PoseAt]:
-    """source -> frames -> poses, but for the first `known` frames.
+    """source -> frames, with the cuts between them -> poses, but for the first `known` frames.
 
     `watch` hears the position in seconds, `tidy` gives memory back now and then.
     """
     from halfgig.media.frames import decode_frames
+    from halfgig.motion.cuts import mark_cuts
     from halfgig.motion.poses import track_poses
 
     frames = decode_frames(source, rate=FRAME_RATE, width=width, log=log, settings=settings)
-    watched = _watch_frames(prefetch(frames, AHEAD), watch)
-    return track_poses(_tidied(islice(watched, known, None), tidy, every=TIDY_FRAMES), tracker)
+    marked = mark_cuts(_watch_frames(prefetch(frames, AHEAD), watch))
+    return track_poses(_tidied(islice(marked, known, None), tidy, every=TIDY_FRAMES), tracker)
 
 
 def count_reps(

@@ -97,10 +97,14 @@ class DecodeLog:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One decoded picture: `time` in seconds on the source's clock, `pixels` (height, width, 3) uint8 RGB."""
+    """One decoded picture: `time` in seconds on the source's clock, `pixels` (height, width, 3) uint8 RGB.
+
+    `cut`: another shot begins with it.
+    """
 
     time: Seconds
     pixels: Pixels
+    cut: bool = False
 
 
 # --- speech --------------------------------------------------------------------------------------------
@@ -259,17 +263,39 @@ class Pose:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PoseAt:
-    """The pose at `time` seconds; None where no person was found."""
+    """The pose at `time` seconds; None where no person was found. `cut`: another shot begins with this frame."""
 
     time: Seconds
     pose: Pose | None
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """How one repetition was done; None where the view allows no statement.
+
+    `eccentric`, `pause`, `concentric` are the seconds of lowering, of rest at the turn, of lifting. `depth` is the
+    share of a full range that was reached, `symmetry` the lesser side's range by the greater's. `velocity` is units a
+    second on the lifting way. `score` is of 100, less what the `reasons` cost. `confidence` is in [0, 1].
+    """
+
+    eccentric: Seconds
+    pause: Seconds
+    concentric: Seconds
+    depth: float | None
+    symmetry: float | None
+    velocity: float
+    score: int | None
+    reasons: tuple[str, ...]
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
 class Rep:
     """One repetition: when it leaves rest, turns, and is back at rest, and the extremes of its signal between.
 
-    `side` is both, left or right. A `partial` one is an attempt: it fills too little of the exerciser's range.
+    It is at the turn from `reached` to `left`. A `partial` one is an attempt: it fills too little of the exerciser's
+    range. `side` is both, left or right. `set` is the number of its set, 0 where it is of none.
     """
 
     number: int
@@ -280,11 +306,40 @@ class Rep:
     highest: Degrees
     side: str = "both"
     partial: bool = False
+    reached: Seconds = 0.0
+    left: Seconds = 0.0
+    set: int = 0
+    quality: Quality | None = None
 
     @property
     def range_of_motion(self) -> Degrees:
         """Degrees between the two extremes."""
         return self.highest - self.lowest
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A posture that was held, from start to end."""
+
+    number: int
+    start: Seconds
+    end: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """What a report's angles are: the `name` of a signal, its `unit`, the end at which the `work` is done (low, high).
+
+    `rest` and `full` are its values at the two ends of what a coach calls a full repetition, None where there is no
+    such rule. `error` is by how much it may be wrong, None where the view allows no statement.
+    """
+
+    name: str
+    unit: str
+    work: str
+    rest: Degrees | None
+    full: Degrees | None
+    error: Degrees | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -298,6 +353,10 @@ class Report:
     frames_with_pose: int
     duration: Seconds
     notes: tuple[str, ...] = ()
+    family: str = ""
+    view: str = "unknown"
+    holds: tuple[Hold, ...] = ()
+    signal: Signal | None = None
 
     @property
     def count(self) -> int:

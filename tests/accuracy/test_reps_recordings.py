@@ -8,6 +8,7 @@ import pytest
 
 from halfgig.media.frames import decode_frames
 from halfgig.media.source import open_source
+from halfgig.motion.cuts import mark_cuts
 from halfgig.motion.exercises import exercise_named
 from halfgig.motion.poses import PoseTracker, track_poses
 from halfgig.motion.report import count
@@ -59,7 +60,7 @@ def track(path: Path, tracker: PoseTracker) -> Iterator[PoseAt]:
     frames = decode_frames(
         open_source(path, settings), rate=FRAME_RATE, width=FRAME_WIDTH, log=DecodeLog(), settings=settings
     )
-    return track_poses(frames, tracker)
+    return track_poses(mark_cuts(frames), tracker)
 
 
 def test_reps_are_right_where_the_exercise_is_told(poses: dict[str, list[PoseAt]]) -> None:

@@ -42,12 +42,13 @@ class Body:
         return math.degrees(math.acos(max(-1.0, min(1.0, float(cosine)))))
 
     def angles(self) -> dict[str, float]:
-        """Knee, hip, shoulder and elbow angles of both sides, in degrees, named as in halfgig.motion.angles."""
+        """Ankle, knee, hip, shoulder and elbow angles of both sides, in degrees, named as in halfgig.motion.angles."""
         chains = {
             "elbow": ("shoulder", "elbow", "wrist"),
             "shoulder": ("hip", "shoulder", "elbow"),
             "hip": ("shoulder", "hip", "knee"),
             "knee": ("hip", "knee", "ankle"),
+            "ankle": ("knee", "ankle", "toe"),
         }
         return {
             f"{side}_{joint}": self.angle(*(f"{side}_{end}" for end in chain))

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     Points: TypeAlias = NDArray[np.float32]
     Row: TypeAlias = NDArray[np.float32]
 
-DEPTH_TRUST = 0.7  # of 0, 0.5, 0.7 and 1, the least error on the drawn athlete from four sides
+DEPTH_TRUST = 0.7  # of 0, 0.2, 0.4, 0.7 and 1, the least error on the drawn athlete from four sides
 MIN_VISIBILITY = 0.5  # of the least visible landmark; below it the model guesses, and a guess is no measurement
+LOST: Seconds = 0.4  # without a person in the picture, after which it may be another one
 NOSE, SHOULDERS, ELBOWS, WRISTS, HIPS, KNEES, ANKLES, TOES = (0, *((i, i + 1) for i in (11, 13, 15, 23, 25, 27, 31)))
 
 JOINTS = {  # name: the three landmarks, the middle one is the joint; left side, the right one follows
@@ -26,9 +27,15 @@ JOINTS = {  # name: the three landmarks, the middle one is the joint; left side,
     "shoulder": (HIPS, SHOULDERS, ELBOWS),
     "hip": (SHOULDERS, HIPS, KNEES),
     "knee": (HIPS, KNEES, ANKLES),
+    "ankle": (KNEES, ANKLES, TOES),
 }
 JOINT_NAMES = tuple(f"{side}_{joint}" for joint in JOINTS for side in ("left", "right"))
 _TRIPLES = np.array([[points[side] for points in chain] for chain in JOINTS.values() for side in (0, 1)])
+
+JOINT_TRUST = {"elbow": 0.4, "shoulder": 1.0}  # where another trust in depth is better for one joint
+_TRUSTED = np.array(
+    [JOINT_TRUST.get(name.split("_")[1], DEPTH_TRUST) / DEPTH_TRUST for name in JOINT_NAMES], np.float32
+)
 
 HEIGHTS = {  # name: (upper landmarks, lower landmarks); how far the first is above the second, in trunk lengths
     "wrist_height": (WRISTS, SHOULDERS),
@@ -45,16 +52,23 @@ _PLACED = np.array([*PLACES.values()])  # heights in the picture, upwards, in tr
 BODY_NAMES = ("trunk", "ankle_spread", "wrist_spread")
 GAPS = {"elbow_gap": "elbow", "hip_gap": "hip", "knee_gap": "knee"}  # degrees between left and right: a stride
 _GAP_ROWS = np.array([JOINT_NAMES.index(f"left_{joint}") for joint in GAPS.values()])
-SIGNALS = (*JOINT_NAMES, *HEIGHT_NAMES, *BODY_NAMES, *PLACES, *GAPS)
+BENT = {"bent_knee": "knee"}  # degrees of the side that is bent more
+_BENT_ROWS = np.array([JOINT_NAMES.index(f"left_{joint}") for joint in BENT.values()])
+CAMERA = ("across", "ahead", "along")  # how far the camera is to the right, in front, above the head, of a length of 1
+SIGNALS = (*JOINT_NAMES, *HEIGHT_NAMES, *BODY_NAMES, *PLACES, *GAPS, *BENT, *CAMERA)
 COLUMN = {name: column for column, name in enumerate(SIGNALS)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AnglesAt:
-    """Every signal at one moment: `values` is (len(SIGNALS),) float32, NaN where unseen; all NaN without a pose."""
+    """Every signal at one moment: `values` is (len(SIGNALS),) float32, NaN where unseen; all NaN without a pose.
+
+    `cut`: what was before has nothing to do with this moment.
+    """
 
     time: Seconds
     values: Row
+    cut: bool = False
 
     def __getitem__(self, name: str) -> float:
         return float(self.values[COLUMN[name]])
@@ -71,10 +85,19 @@ def joint_angle(a: Points, b: Points, c: Points) -> Row:
 
 
 def measure_angles(poses: Iterable[PoseAt]) -> Iterator[AnglesAt]:
-    """The signals of each pose; all NaN where there is none, so that the clock goes on."""
-    unseen = np.full(len(SIGNALS), np.nan, np.float32)
+    """The signals of each pose; all NaN where there is none, so that the clock goes on.
+
+    There is a cut also where nobody was found for LOST seconds: whoever comes then may be another.
+    """
+    unseen, seen = np.full(len(SIGNALS), np.nan, np.float32), 0.0
+    cut = False
     for moment in poses:
-        yield AnglesAt(moment.time, unseen if moment.pose is None else measure(moment.pose))
+        cut = cut or moment.cut
+        if moment.pose is None:
+            yield AnglesAt(moment.time, unseen)
+            continue
+        yield AnglesAt(moment.time, measure(moment.pose), cut or moment.time - seen > LOST)
+        seen, cut = moment.time, False
 
 
 def measure(pose: Pose) -> Row:
@@ -82,7 +105,9 @@ def measure(pose: Pose) -> Row:
     points = body_points(pose)
     joints = _joints(points, pose.visibility)
     gaps = np.abs(joints[_GAP_ROWS] - joints[_GAP_ROWS + 1])
-    return np.concatenate([joints, _heights(points, pose.visibility), _body(points, pose), _places(pose), gaps])
+    bent = np.fmin(joints[_BENT_ROWS], joints[_BENT_ROWS + 1])
+    body = (_heights(points, pose.visibility), _body(points, pose), _places(pose))
+    return np.concatenate([joints, *body, gaps, bent, _camera(pose)])
 
 
 def body_points(pose: Pose) -> Points:
@@ -93,7 +118,9 @@ def body_points(pose: Pose) -> Points:
 
 
 def _joints(points: Points, visibility: Row) -> Row:
-    angles = joint_angle(*(points[_TRIPLES[:, i]] for i in range(3)))
+    ends = points[_TRIPLES]
+    ends[..., 2] *= _TRUSTED[:, None]
+    angles = joint_angle(ends[:, 0], ends[:, 1], ends[:, 2])
     return _seen(angles, visibility[_TRIPLES].min(axis=1))
 
 
@@ -115,9 +142,25 @@ def _places(pose: Pose) -> Row:
     return _seen(heights, pose.visibility[_PLACED].min(axis=1))
 
 
+def _camera(pose: Pose) -> Row:
+    """Where the camera is, from the trunk: (to its right, before its chest, beyond its head)."""
+    shoulders, hips = _middle(pose.world, SHOULDERS), _middle(pose.world, HIPS)
+    up = (shoulders - hips) / max(float(np.linalg.norm(shoulders - hips)), 1e-6)
+    right = pose.world[[SHOULDERS[1], HIPS[1]]].sum(axis=0) - pose.world[[SHOULDERS[0], HIPS[0]]].sum(axis=0)
+    right = right - (right @ up) * up
+    right /= max(float(np.linalg.norm(right)), 1e-6)
+    place = -np.array([right[2], np.cross(up, right)[2], up[2]], np.float32)
+    return _seen(place, np.repeat(pose.visibility[[*SHOULDERS]].min(), 3))
+
+
 def _pixels_per_metre(pose: Pose) -> float:
     """Scale of the person in the picture, from how far the landmarks spread in both."""
-    return float(max(pose.landmarks[:, :2].std(), 1e-3) / max(float(pose.world[:, :2].std()), 1e-3))
+    return max(_spread(pose.landmarks), 1e-3) / max(_spread(pose.world), 1e-3)
+
+
+def _spread(points: Points) -> float:
+    """How far points are from their middle in the picture, wherever that is."""
+    return float(np.linalg.norm(points[:, :2].std(axis=0)))
 
 
 def _trunk_length(points: Points) -> float:

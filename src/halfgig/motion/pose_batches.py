@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 LANDMARKS = 33
-# time and score (NaN where nobody was found) as float64; then x, y, z, world x, y, z and visibility of each landmark
+# time and score as float64, the score NaN where nobody was found; where a shot begins it is below 0, -inf where nobody
+# was found; then x, y, z, world x, y, z and visibility of each landmark
 _ROW = np.dtype([("time", "<f8"), ("score", "<f8"), ("figures", "<f4", (LANDMARKS, 7))])
 
 
@@ -22,7 +23,7 @@ def pack_poses(poses: Sequence[PoseAt]) -> bytes:
     rows = np.zeros(len(poses), _ROW)
     for row, moment in zip(rows, poses, strict=True):
         row["time"] = moment.time
-        row["score"] = math.nan if moment.pose is None else moment.pose.score
+        row["score"] = _packed(moment)
         if moment.pose is not None:
             pose = moment.pose
             row["figures"] = np.concatenate([pose.landmarks, pose.world, pose.visibility[:, None]], axis=1)
@@ -34,6 +35,12 @@ def unpack_poses(batch: bytes) -> Iterator[PoseAt]:
     for row in np.frombuffer(batch, _ROW):
         score, figures = float(row["score"]), row["figures"]
         pose = None
-        if not math.isnan(score):
-            pose = Pose(figures[:, :3].copy(), figures[:, 3:6].copy(), figures[:, 6].copy(), score)
-        yield PoseAt(float(row["time"]), pose)
+        if math.isfinite(score):
+            pose = Pose(figures[:, :3].copy(), figures[:, 3:6].copy(), figures[:, 6].copy(), abs(score))
+        yield PoseAt(float(row["time"]), pose, cut=score < 0)
+
+
+def _packed(moment: PoseAt) -> float:
+    if moment.pose is None:
+        return -math.inf if moment.cut else math.nan
+    return -moment.pose.score if moment.cut else moment.pose.score

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,8 +33,8 @@ MIN_HEAT = 0.5
 class PoseTracker:
     """Owns both BlazePose interpreters for its own lifetime.
 
-    `region` is where the person was last seen, None where the next frame begins with the detector; whoever sets it to
-    what it was after some frame goes on from there.
+    `region` is where the person was last seen, None where nobody is known; one that is not `held` was lost, and the
+    next frame begins with the detector. Whoever sets it to what it was after some frame goes on from there.
 
     `models` is a folder with pose_detection.tflite and pose_landmark_full.tflite or pose_landmark_lite.tflite.
     Raises ModelError where one is missing or damaged.
@@ -45,9 +47,9 @@ class PoseTracker:
 
     def track(self, pixels: Pixels) -> Pose | None:
         """The person in the next (height, width, 3) uint8 frame; None where nobody is found."""
-        if self.region is not None and (pose := self._look(pixels, self.region)):
+        if self.region is not None and self.region.held and (pose := self._look(pixels, self.region)):
             return pose
-        for detection in choose(self._detector.detect(pixels), pixels)[:1]:
+        for detection in choose(self._detector.detect(pixels), pixels, self.region)[:1]:
             return self._look(pixels, detection.region)
         return None
 
@@ -59,7 +61,7 @@ class PoseTracker:
         output = run(self._landmarker, cut_out(pixels, region, SIDE))
         score = float(output[1][0, 0])
         if score < MIN_SCORE:
-            self.region = None
+            self.region = replace(self.region, held=False) if self.region else None
             return None
         points = output[0].reshape(-1, 5)
         points[:, :2] = refine(points[:, :2] / np.float32(SIDE), output[3][0])
@@ -69,20 +71,34 @@ class PoseTracker:
 
 
 def track_poses(frames: Iterable[Frame], tracker: PoseTracker) -> Iterator[PoseAt]:
-    """The pose in each frame, one frame held at a time; None where no person was found."""
+    """The pose in each frame, one frame held at a time; None where no person was found.
+
+    In another shot the person is looked for anew.
+    """
     for frame in frames:
-        yield PoseAt(frame.time, tracker.track(frame.pixels))
+        if frame.cut:
+            tracker.forget()
+        yield PoseAt(frame.time, tracker.track(frame.pixels), frame.cut)
 
 
-def choose(detections: list[Detection], pixels: Pixels) -> list[Detection]:
-    """People in the order in which they are likely to be the one who exercises: large, central, certain."""
+def choose(detections: list[Detection], pixels: Pixels, last: Region | None = None) -> list[Detection]:
+    """People in the order in which they are likely to be the one who exercises: large, central, certain, and near to
+    where that one was last seen, where that is known.
+    """
     middle = pixels.shape[1] / 2
 
     def weight(person: Detection) -> float:
         central = 1 - 0.5 * min(abs(person.region.x - middle) / middle, 1.0)
-        return float(person.score * person.region.size * central)
+        return float(person.score * person.region.size * (central if last is None else likeness(person.region, last)))
 
     return sorted(detections, key=weight, reverse=True)
+
+
+def likeness(one: Region, other: Region) -> float:
+    """1 for the same place and size, a half where it is a region's size away, or one and a half times as large."""
+    apart = math.hypot(one.x - other.x, one.y - other.y) / other.size
+    grown = math.log(one.size / other.size) / math.log(1.5)
+    return 1 / (1 + apart * apart + grown * grown)
 
 
 def refine(points: NDArray[np.float32], heat: NDArray[np.float32]) -> NDArray[np.float32]:

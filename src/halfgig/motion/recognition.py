@@ -8,37 +8,56 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from halfgig.motion.angles import COLUMN, SIGNALS
 from halfgig.motion.exercises import EXERCISES
+from halfgig.motion.periodic import CANDIDATES, LEAST_FIT, even_run
 from halfgig.motion.reps import Counter, seconds_of
+from halfgig.motion.views import STEEP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from halfgig.motion.angles import AnglesAt
-    from halfgig.motion.exercises import Exercise, Trait
+    from halfgig.motion.forms import Exercise, Trait
     from halfgig.records import Rep
 
+Assess: TypeAlias = "Callable[[Rep, NDArray[np.float32], Exercise], Rep]"
 NONE = "none"  # the exercise of a video that shows none
 REMEMBERED = 6_000  # moments, ten minutes at 10 a second: 0.6 MB
 GOOD_FORM = 0.5  # fit from which a rep is one of its exercise
 POOR_FORM = 0.15  # fit from which a rep counts, once the exercise is known
-SURE_FORM = 0.8  # mean fit that a single rep must have, to be taken for exercise
+SURE_FORM = 0.9  # mean fit that a single rep must have, to be taken for exercise
+FAINT_FORM = 0.03  # fit from which a rep counts that is one of a row of good ones; the rest is dropped at once
+STRAY = 0.05  # of a rep's values at either end, that may be slips of the pose model
 LEAST_EACH = 2  # reps on each side that an alternating exercise must have
 LEAST_PROOF = 2.0  # sum of fits that is taken for exercise
 
 
 STATISTICS: dict[str, Callable[[NDArray[np.float32]], float]] = {
     "mean": lambda values: float(values.mean()),
-    "range": lambda values: float(np.ptp(values)),
-    "lowest": lambda values: float(values.min()),
+    "range": lambda values: _from_to(values, STRAY, 1 - STRAY),
+    "lowest": lambda values: _at(np.sort(values), STRAY),
 }
+
+
+def _from_to(values: NDArray[np.float32], low: float, high: float) -> float:
+    ordered = np.sort(values)
+    return _at(ordered, high) - _at(ordered, low)
+
+
+def _at(ordered: NDArray[np.float32], share: float) -> float:
+    return float(ordered[round(share * (len(ordered) - 1))])
+
+
+def keep(rep: Rep, _: NDArray[np.float32], __: Exercise) -> Rep:
+    """The same rep."""
+    return rep
 
 
 class Memory:
@@ -53,6 +72,12 @@ class Memory:
         """Remember this moment in place of the oldest."""
         self._times[self._next], self._rows[self._next] = moment.time, moment.values
         self._next = (self._next + 1) % len(self._times)
+
+    def watch(self, angles: Iterable[AnglesAt]) -> Iterator[AnglesAt]:
+        """The same moments, remembered."""
+        for moment in angles:
+            self.add(moment)
+            yield moment
 
     def during(self, rep: Rep) -> NDArray[np.float32]:
         """All signals from the rep's start to its end, (n, len(SIGNALS)), in no certain order."""
@@ -69,13 +94,22 @@ class Candidate:
     fits: list[float] = field(default_factory=list)
 
     def take(self, rep: Rep, fit: float) -> None:
-        """Keep a rep or attempt that may pass for the exercise, once it is known that it is done.
+        """Keep a rep or attempt that may pass for the exercise, once it is known that it is done."""
+        self.found.append(rep)
+        self.fits.append(fit)
 
-        The rest is dropped at once: a squat is a poor rep of half of the table, and an hour has a thousand.
-        """
-        if fit >= POOR_FORM:
-            self.found.append(rep)
-            self.fits.append(fit)
+    def well_formed(self, least: float = GOOD_FORM) -> list[Rep]:
+        """The whole reps that fit at least as well."""
+        return [rep for rep, fit in zip(self.found, self.fits, strict=True) if fit >= least and not rep.partial]
+
+    def reps(self) -> list[Rep]:
+        """The reps and attempts of fair form, and poorer ones that stand in a row with good ones."""
+        good = self.well_formed()
+        return [
+            rep
+            for rep, fit in zip(self.found, self.fits, strict=True)
+            if fit >= POOR_FORM or any(_in_a_row(rep, other) for other in good)
+        ]
 
     def proof(self) -> float:
         """How much speaks for this exercise: seconds spent in its reps, by their fit; 0 where it is too little."""
@@ -85,7 +119,7 @@ class Candidate:
         total = sum(fit for _, fit in whole)
         if not whole or (total < LEAST_PROOF and total / len(whole) < SURE_FORM) or not self._on_all_sides(whole):
             return 0.0
-        return sum(fit * seconds_of(rep) for rep, fit in whole) / len(self.counters)
+        return self.exercise.prior * sum(fit * seconds_of(rep) for rep, fit in whole) / len(self.counters)
 
     def _on_all_sides(self, whole: list[tuple[Rep, float]]) -> bool:
         """Whether an alternating exercise has alternated; a single swing of one leg is a step."""
@@ -93,37 +127,69 @@ class Candidate:
         return len(self.counters) == 1 or all(sides.count(counter.side) >= LEAST_EACH for counter in self.counters)
 
 
+def _candidate(exercise: Exercise) -> Candidate:
+    return Candidate(exercise, [Counter(exercise, side) for side in exercise.sides])
+
+
+def _in_a_row(rep: Rep, other: Rep) -> bool:
+    """Whether two reps follow one another with less than a rep's time between them."""
+    apart = max(rep.start - other.end, other.start - rep.end)
+    return rep.side == other.side and apart <= seconds_of(rep)
+
+
 class Recognizer:
     """Counts every exercise of the table at once."""
 
-    def __init__(self, exercises: Sequence[Exercise] = EXERCISES) -> None:
-        self._memory = Memory()
-        self.candidates = [Candidate(row, [Counter(row, side) for side in row.sides]) for row in exercises]
+    def __init__(self, exercises: Sequence[Exercise] = EXERCISES, assess: Assess = keep) -> None:
+        self._memory, self._assess = Memory(), assess
+        shown = (row for row in exercises if row.form and not row.hold)
+        self.candidates = [_candidate(row) for row in shown]
+        self.unknown = [_candidate(row) for row in CANDIDATES]
 
-    def recognize(self, angles: Iterable[AnglesAt]) -> tuple[str, list[Rep]]:
-        """(name, reps and attempts) of the exercise that is done; ("none", []) where there is none."""
+    def recognize(self, angles: Iterable[AnglesAt]) -> tuple[Exercise | None, list[Rep]]:
+        """The exercise that is done, with its reps and attempts; (None, []) where there is none."""
+        everything = (*self.candidates, *self.unknown)
         for moment in angles:
             self._memory.add(moment)
-            for candidate in self.candidates:
+            for candidate in everything:
                 self._take(candidate, [rep for counter in candidate.counters for rep in counter.add(moment)])
-        for candidate in self.candidates:
+        for candidate in everything:
             self._take(candidate, [rep for counter in candidate.counters for rep in counter.finish()])
         best = max(self.candidates, key=Candidate.proof)
-        return (best.exercise.name, best.found) if best.proof() > 0 else (NONE, [])
+        return (best.exercise, best.reps()) if best.proof() > 0 else self._periodic()
+
+    def _periodic(self) -> tuple[Exercise | None, list[Rep]]:
+        """The unknown movement that is repeated evenly for the longest time."""
+        runs = [(candidate.exercise, even_run(candidate.well_formed(LEAST_FIT))) for candidate in self.unknown]
+        exercise, reps = max(runs, key=lambda one: sum(map(seconds_of, one[1])))
+        return (exercise, reps) if reps else (None, [])
 
     def _take(self, candidate: Candidate, found: list[Rep]) -> None:
         for rep in found:
-            candidate.take(rep, fit(candidate.exercise.form, self._memory.during(rep), rep.side))
+            rows = self._memory.during(rep)
+            belief = fit(candidate.exercise.form, rows, rep.side)
+            if belief >= FAINT_FORM:
+                candidate.take(self._assess(rep, rows, candidate.exercise), belief)
 
 
 def fit(form: Sequence[Trait], rows: NDArray[np.float32], side: str) -> float:
     """How well signals (n, len(SIGNALS)) fit a form, in [0, 1]: the product over its traits, unseen ones left out."""
     product = 1.0
+    along = _is_along(rows)
     for trait in form:
+        if trait.aside and along:
+            continue
         value = measure_trait(trait, rows, side)
         if not math.isnan(value):
             product *= trait.likeness(value)
     return product
+
+
+def _is_along(rows: NDArray[np.float32]) -> bool:
+    """Whether the camera looks along the body, from the head or from the feet."""
+    along = rows[:, COLUMN["along"]]
+    along = along[~np.isnan(along)]
+    return len(along) > 0 and float(np.abs(along).mean()) > STEEP
 
 
 def measure_trait(trait: Trait, rows: NDArray[np.float32], side: str) -> float:

@@ -19,12 +19,16 @@ BODY_MARGIN = 1.25  # of the circle through the farthest body point, as the mode
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A square of `size` pixels around (x, y), turned clockwise by `angle` radians; upright is 0."""
+    """A square of `size` pixels around (x, y), turned clockwise by `angle` radians; upright is 0.
+
+    `held`: the person in it was still there when last looked for.
+    """
 
     x: float
     y: float
     size: float
     angle: float = 0.0
+    held: bool = True
 
     def to_frame(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """(n, 2) points of the unit square, (0.5, 0.5) its centre, to (n, 2) pixels of the frame."""

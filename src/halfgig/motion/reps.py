@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from halfgig.motion.turns import Smoother, Turn, TurnFinder
@@ -17,16 +17,28 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from halfgig.motion.angles import AnglesAt
-    from halfgig.motion.exercises import Exercise
+    from halfgig.motion.forms import Exercise
     from halfgig.records import Seconds
 
-FULL_SHARE = 0.45  # of the exerciser's own range, that a repetition must move through, there and back
-ATTEMPT_SHARE = 0.2  # the same for an attempt
-REST_SHARE = 0.35  # of the own range, within which the signal counts as back at rest
-BASE_SHARE = 0.6  # of the exercise's least range, that makes a turn worth remembering
-TYPICAL = 0.6  # of all the way that the signal swings, the share done in swings no longer than the own range
 HORIZON = 24  # turns before and after that tell the exerciser's own range
-MIN_SECONDS, MAX_SECONDS = 0.3, 20.0  # of one repetition
+MAX_SECONDS = 20.0  # of one repetition
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """The figures by which reps are told from other movement; `python -m benchmarks.reps` tries others."""
+
+    full: float = 0.45  # of the exerciser's own range, that a repetition must move through, there and back
+    attempt: float = 0.2  # the same for an attempt
+    rest: float = 0.35  # of the own range, within which the signal counts as back at rest
+    base: float = 0.6  # of the exercise's least range, that makes a turn worth remembering
+    typical: float = 0.6  # of all the way that the signal swings, the share done in swings no longer than the own range
+    edge: float = 0.25  # of the own range, of a first swing whose beginning was not seen, if the way back is
+    whole: float = 0.75  # this share of it or more
+    reach: Seconds = 0.15  # to each side, that smoothing may look at
+
+
+TUNING = Tuning()
 
 
 class Graded(NamedTuple):
@@ -40,33 +52,38 @@ class Graded(NamedTuple):
 class Counter:
     """Counts one exercise on one side (or both together): samples in, reps and attempts out, in order of time."""
 
-    def __init__(self, exercise: Exercise, side: str = "both") -> None:
+    def __init__(self, exercise: Exercise, side: str = "both", tuning: Tuning = TUNING) -> None:
         self.exercise, self.side = exercise, side
         self._sign = 1.0 if exercise.work == "high" else -1.0
-        self._smoother = Smoother()
-        self._turns = TurnFinder(BASE_SHARE * exercise.least)
-        self._grader = _Grader()
-        self._picker = _Picker(exercise.least)
+        self._reach = tuning.reach
+        self._smoother = Smoother(tuning.reach)
+        self._turns = TurnFinder(tuning.base * exercise.least)
+        self._grader = _Grader(tuning)
+        self._picker = _Picker(exercise, tuning)
 
     def add(self, moment: AnglesAt) -> list[Rep]:
         """Reps and attempts that have become certain."""
+        before = self._end_run() if moment.cut else []
         value = self._sign * self.exercise.signal(moment, self.side)
-        return self._judge(
-            turn for sample in self._smoother.add(moment.time, value) for turn in self._turns.add(*sample)
-        )
+        turns = (turn for sample in self._smoother.add(moment.time, value) for turn in self._turns.add(*sample))
+        return [*before, *self._judge(turns)]
 
     def finish(self) -> list[Rep]:
         """The remaining ones, when the video ends."""
+        return [*self._end_run(), *self._pick(self._grader.finish())]
+
+    def _end_run(self) -> list[Rep]:
+        """What is left when nothing that follows belongs to what was before."""
         turns = [turn for sample in self._smoother.finish() for turn in self._turns.add(*sample)]
-        found = self._judge([*turns, *self._turns.finish()])
-        return found + self._pick(self._grader.finish())
+        self._smoother = Smoother(self._reach)
+        return self._judge([*turns, *self._turns.finish()])
 
     def _judge(self, turns: Iterable[Turn | None]) -> list[Rep]:
         return [rep for turn in turns for rep in self._pick(self._grader.add(turn))]
 
     def _pick(self, graded: Iterable[Graded | None]) -> list[Rep]:
         found = [rep for one in graded for rep in self._picker.add(one)]
-        return [self._named(rep) for rep in found if MIN_SECONDS <= rep.end - rep.start <= MAX_SECONDS]
+        return [self._named(rep) for rep in found if self.exercise.quick <= rep.end - rep.start <= MAX_SECONDS]
 
     def _named(self, rep: Rep) -> Rep:
         low, high = sorted((self._sign * rep.lowest, self._sign * rep.highest))
@@ -76,7 +93,8 @@ class Counter:
 class _Grader:
     """Gives each turn the exerciser's own range, told from up to HORIZON turns before and after it."""
 
-    def __init__(self) -> None:
+    def __init__(self, tuning: Tuning) -> None:
+        self._tuning = tuning
         self._held: deque[Turn | None] = deque(maxlen=2 * HORIZON + 1)
         self._next = 0
 
@@ -94,19 +112,19 @@ class _Grader:
         self._next += 1
         if turn is None:
             return None
-        span, rest = own_range(self._held)
+        span, rest = own_range(self._held, self._tuning)
         return Graded(turn, span, rest)
 
 
-def own_range(turns: Iterable[Turn | None]) -> tuple[float, float]:
+def own_range(turns: Iterable[Turn | None], tuning: Tuning = TUNING) -> tuple[float, float]:
     """(range, value at rest) of the swings among these turns, each swing weighed by its length: a few long ones
     outweigh many short ones, and one movement of another kind decides nothing."""
     runs = [[turn.value for turn in run] for run in _runs(turns)]
     span = 0.0
     for _ in range(2):
-        runs = [_merge(run, FULL_SHARE * span) for run in runs]
+        runs = [_merge(run, tuning.full * span) for run in runs]
         swings = [abs(b - a) for run in runs for a, b in itertools.pairwise(run)]
-        span = _weighted_quantile(swings, swings, TYPICAL)
+        span = _weighted_quantile(swings, swings, tuning.typical)
     lows = [(min(a, b), abs(b - a)) for run in runs for a, b in itertools.pairwise(run)]
     return span, _weighted_quantile([low for low, _ in lows], [weight for _, weight in lows], 0.5)
 
@@ -145,9 +163,11 @@ def _weighted_quantile(values: Sequence[float], weights: Sequence[float], share:
 class _Picker:
     """Takes graded turns, keeps the swings that fill enough of the own range, and gives reps and attempts."""
 
-    def __init__(self, least: float) -> None:
-        self._least = least
+    def __init__(self, exercise: Exercise, tuning: Tuning) -> None:
+        self._least, self._floor, self._tuning = exercise.least, exercise.floor, tuning
+        self._first = True
         self._recent: deque[Graded] = deque(maxlen=3)  # every turn: among them are the attempts
+        self._span = 0.0
         self._kept: list[Turn] = []  # turns of full swings: rest, work, and the rest that is still settling
 
     def add(self, one: Graded | None) -> list[Rep]:
@@ -155,13 +175,14 @@ class _Picker:
             done = self._complete()
             self._recent.clear()
             self._kept.clear()
+            self._first = True
             return done
         self._recent.append(one)
         return [*self._swing(one), *self._attempt()]
 
     def _swing(self, one: Graded) -> list[Rep]:
         """Follow the full swings, as TurnFinder follows the signal."""
-        turn, kept = one.turn, self._kept
+        turn, kept, self._span = one.turn, self._kept, one.span
         if not kept:
             kept.append(turn)
             return []
@@ -170,7 +191,7 @@ class _Picker:
             if (turn.value > kept[-1].value) == turn.high:
                 kept[-1] = turn
             return done
-        if abs(turn.value - kept[-1].value) < max(FULL_SHARE * one.span, self._least):
+        if abs(turn.value - kept[-1].value) < self._enough(one, kept):
             if len(kept) == 1 and not turn.high:
                 kept[0] = turn  # too small a swing to have begun at work: begin at rest
             return []
@@ -178,37 +199,59 @@ class _Picker:
         kept.append(turn)
         return done
 
+    def _enough(self, one: Graded, kept: Sequence[Turn]) -> float:
+        """How far a swing must go to be one of a repetition; of one that was under way already, less was seen."""
+        full = max(self._tuning.full * one.span, self._least)
+        seen_late = len(kept) == 1 and kept[0].edge and one.turn.high
+        return min(full, self._tuning.edge * one.span) if seen_late else full
+
     def _is_over(self, one: Graded) -> bool:
         """Whether the last rep had come to rest before this turn, which then belongs to what follows: small swings,
         that a long set of partial reps may be, do not make the rep before them longer."""
         kept = self._kept
-        return len(kept) >= 3 and not one.turn.high and abs(kept[-1].value - one.rest) <= REST_SHARE * one.span
+        return len(kept) >= 3 and not one.turn.high and abs(kept[-1].value - one.rest) <= self._tuning.rest * one.span
 
     def _complete(self) -> list[Rep]:
         """The rep that the last rest ends, if the kept turns are rest, work, rest."""
         kept = self._kept
-        done = [_rep(*kept[-3:])] if len(kept) >= 3 and not kept[-1].high else []
+        if not kept or kept[-1].high:
+            return []
+        done = [_rep(*kept[-3:])] if len(kept) >= 3 and self._is_whole(*kept[-3:]) else self._from_floor()
+        self._first = False
         del kept[:-2]
         return done
+
+    def _from_floor(self) -> list[Rep]:
+        """The first rep of a run that begins at work, where the load lies on the floor."""
+        kept = self._kept
+        begins = self._floor and self._first and len(kept) == 2 and self._is_whole(kept[0], kept[0], kept[1])
+        return [_rep(kept[0], *kept)] if begins else []
+
+    def _is_whole(self, rest: Turn, work: Turn, end: Turn) -> bool:
+        """Whether both ways are long enough; the first may have begun before the run, if the second is whole."""
+        full = max(self._tuning.full * self._span, self._least)
+        whole = max(self._tuning.whole * self._span, self._least)
+        return work.value - rest.value >= full or work.value - end.value >= whole
 
     def _attempt(self) -> list[Rep]:
         if len(self._recent) < 3 or not self._recent[1].turn.high:
             return []
         before, work, after = self._recent
         there, back = work.turn.value - before.turn.value, work.turn.value - after.turn.value
-        full = max(FULL_SHARE * work.span, self._least)
-        rests = all(abs(one.turn.value - work.rest) <= REST_SHARE * work.span for one in (before, after))
-        tried = min(there, back) >= ATTEMPT_SHARE * work.span and max(there, back) < full
+        full = max(self._tuning.full * work.span, self._least)
+        rests = all(abs(one.turn.value - work.rest) <= self._tuning.rest * work.span for one in (before, after))
+        tried = min(there, back) >= self._tuning.attempt * work.span and max(there, back) < full
         return [replace(_rep(before.turn, work.turn, after.turn), partial=True)] if rests and tried else []
 
 
 def _rep(rest: Turn, work: Turn, end: Turn) -> Rep:
-    return Rep(0, rest.leave, work.time, end.arrive, min(rest.value, end.value), work.value)
+    lowest = min(rest.value, end.value)
+    return Rep(0, rest.leave, work.middle, end.arrive, lowest, work.value, reached=work.arrive, left=work.leave)
 
 
-def find_reps(angles: Iterable[AnglesAt], exercise: Exercise) -> Iterator[Rep]:
+def find_reps(angles: Iterable[AnglesAt], exercise: Exercise, tuning: Tuning = TUNING) -> Iterator[Rep]:
     """Reps and attempts of one exercise as they become certain, numbered in order of being found."""
-    counters = [Counter(exercise, side) for side in exercise.sides]
+    counters = [Counter(exercise, side, tuning) for side in exercise.sides]
     number = {False: 0, True: 0}
     for found in _drive(angles, counters):
         number[found.partial] += 1

@@ -15,18 +15,28 @@ if TYPE_CHECKING:
 
 REACH = 0.15  # seconds to each side that smoothing may look at
 MAX_GAP = 1.0  # seconds without a value that end whatever was going on
+EDGE = 0.3  # seconds at rest that a run begins with, from which its first turn is a true one
 SLACK = 0.4  # share of `least` within which the signal counts as still being at its extreme
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """An extreme of a signal: its time and value; `arrive` and `leave` bound the rest around it, in seconds."""
+    """An extreme of a signal: its time and value; `arrive` and `leave` bound the rest around it, in seconds.
+
+    `edge`: the run begins with it, in the middle of a movement, so that its true extreme was not seen.
+    """
 
     time: Seconds
     value: float
     arrive: Seconds
     leave: Seconds
     high: bool
+    edge: bool = False
+
+    @property
+    def middle(self) -> Seconds:
+        """The middle of the rest: nearer the true turn than the sample that happens to be furthest."""
+        return (self.arrive + self.leave) / 2
 
 
 class Smoother:
@@ -82,9 +92,6 @@ class _Extreme:
         if abs(self.value - value) <= self._slack:
             self.leave = time
 
-    def turn(self) -> Turn:
-        return Turn(self.time, self.value, self.arrive, self.leave, self.high)
-
 
 class TurnFinder:
     """Takes smooth samples, gives turns, highs and lows by turns; None where a gap ends the run."""
@@ -92,6 +99,7 @@ class TurnFinder:
     def __init__(self, least: float, max_gap: Seconds = MAX_GAP) -> None:
         self._least, self._max_gap = least, max_gap
         self._seen: Seconds | None = None
+        self._begun: Seconds = 0.0  # of the run; without end once it has had a turn
         self._high: _Extreme | None = None
         self._low: _Extreme | None = None
 
@@ -99,6 +107,7 @@ class TurnFinder:
         """Turns that this sample proves."""
         ended = self.finish() if self._seen is not None and time - self._seen > self._max_gap else []
         if self._seen is None:
+            self._begun = time
             self._high, self._low = self._start(time, value, high=True), self._start(time, value, high=False)
         self._seen = time
         return [*ended, *self._swing(time, value)]
@@ -107,19 +116,24 @@ class TurnFinder:
         """The turn in which the run ends, and None for its end."""
         rests = [extreme for extreme in (self._high, self._low) if extreme is not None]
         self._seen = self._high = self._low = None
-        return [rests[0].turn(), None] if len(rests) == 1 else [None]
+        return [self._turn(rests[0]), None] if len(rests) == 1 else [None]
 
     def _swing(self, time: Seconds, value: float) -> list[Turn | None]:
         for extreme in (self._high, self._low):
             if extreme is not None:
                 extreme.take(time, value)
         if self._high is not None and self._high.value - value >= self._least:
-            turn, self._high, self._low = self._high.turn(), None, self._start(time, value, high=False)
+            turn, self._high, self._low = self._turn(self._high), None, self._start(time, value, high=False)
             return [turn]
         if self._low is not None and value - self._low.value >= self._least:
-            turn, self._low, self._high = self._low.turn(), None, self._start(time, value, high=True)
+            turn, self._low, self._high = self._turn(self._low), None, self._start(time, value, high=True)
             return [turn]
         return []
+
+    def _turn(self, found: _Extreme) -> Turn:
+        edge = 0 <= found.leave - self._begun < EDGE
+        self._begun = math.inf
+        return Turn(found.time, found.value, found.arrive, found.leave, found.high, edge)
 
     def _start(self, time: Seconds, value: float, *, high: bool) -> _Extreme:
         return _Extreme(time, value, SLACK * self._least, high=high)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import IO
 
     from halfgig.models.pull import Listener
-    from halfgig.motion.exercises import Exercise
+    from halfgig.motion.forms import Exercise
     from halfgig.motion.regions import Region
     from halfgig.operations.admission import MotionChoice
     from halfgig.records import PoseAt, Rep, Report, Seconds, Source

@@ -46,7 +46,7 @@ def test_a_body_from_the_side_has_its_true_angles(perform: Perform) -> None:
         assert moment.pose is not None
         row, truth = measure(moment.pose), body.angles()
         errors = [abs(row[COLUMN[name]] - truth[name]) for name in JOINT_NAMES]
-        assert max(errors) < 4  # depth counts for less than it is
+        assert max(errors) < 5  # depth counts for less than it is
 
 
 def test_heights_and_spreads_are_in_trunk_lengths(perform: Perform) -> None:
@@ -72,6 +72,28 @@ def test_without_a_pose_every_signal_is_nan() -> None:
     assert moment.time == 1.5
     assert np.isnan(moment.values).all()
     assert math.isnan(moment["left_knee"])
+
+
+def test_where_somebody_stands_does_not_change_their_size(perform: Perform) -> None:
+    pose = first_pose(perform("squat", 1))
+    aside = replace(pose, landmarks=pose.landmarks + np.array([700, -30, 0], np.float32))
+    np.testing.assert_allclose(measure(aside)[: len(JOINT_NAMES)], measure(pose)[: len(JOINT_NAMES)], atol=0.01)
+
+
+def test_there_is_a_cut_where_a_shot_begins_or_the_person_was_away(perform: Perform) -> None:
+    pose = first_pose(perform("squat", 1))
+    away = [PoseAt(0.2 + number / 10, None) for number in range(5)]
+    seen = [
+        PoseAt(0.1, pose),
+        *away,
+        PoseAt(0.7, pose),
+        PoseAt(0.8, None),
+        PoseAt(0.9, pose),
+        PoseAt(1.0, pose, cut=True),
+    ]
+    assert [moment.time for moment in measure_angles(seen) if moment.cut] == [0.7, 1.0]
+    shot = [PoseAt(0.0, pose), PoseAt(0.1, None, cut=True), PoseAt(0.2, pose)]
+    assert [moment.time for moment in measure_angles(shot) if moment.cut] == [0.2]
 
 
 def test_a_collapsed_pose_gives_numbers_or_nan_but_no_error() -> None:

@@ -13,11 +13,12 @@ def pose(seed: int) -> Pose:
 
 
 def test_poses_come_back_to_the_last_bit() -> None:
-    moments = [PoseAt(0.1, pose(1)), PoseAt(0.2, None), PoseAt(1 / 3, pose(2))]
+    moments = [PoseAt(0.1, pose(1), cut=True), PoseAt(0.2, None), PoseAt(1 / 3, pose(2)), PoseAt(0.5, None, cut=True)]
     batch = pack_poses(moments)
     back = list(unpack_poses(batch))
-    assert [moment.time for moment in back] == [0.1, 0.2, 1 / 3]
-    assert [moment.pose is None for moment in back] == [False, True, False]
+    assert [moment.time for moment in back] == [0.1, 0.2, 1 / 3, 0.5]
+    assert [moment.pose is None for moment in back] == [False, True, False, True]
+    assert [moment.cut for moment in back] == [True, False, False, True]
     assert pack_poses(back) == batch
     first, again = moments[0].pose, back[0].pose
     assert first is not None

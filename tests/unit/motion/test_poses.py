@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import pytest
 
 from halfgig.motion import poses
 from halfgig.motion.detector import Detection
-from halfgig.motion.poses import PoseTracker, track_poses
+from halfgig.motion.poses import PoseTracker, choose, likeness, track_poses
 from halfgig.motion.regions import Region
 from halfgig.records import Frame
 
@@ -85,6 +86,28 @@ def test_another_video_starts_with_the_detector(stage: Stage) -> None:
     tracker.forget()
     list(track_poses(frames(2), tracker))
     assert stage.detections == 2
+
+
+def test_another_shot_starts_with_the_detector(stage: Stage) -> None:
+    first, *rest = frames(3)
+    found = list(track_poses([first, replace(rest[0], cut=True), rest[1]], PoseTracker(Path())))
+    assert [moment.cut for moment in found] == [False, True, False]
+    assert stage.detections == 2
+
+
+def test_who_was_lost_is_looked_for_where_they_were(stage: Stage) -> None:
+    tracker, (frame, *_) = PoseTracker(Path()), frames(1)
+    tracker.track(frame.pixels)
+    stage.certain = 0.2
+    tracker.track(frame.pixels)
+    assert tracker.region is not None
+    assert not tracker.region.held
+    lost = Region(10, 32, 20)
+    near, far = (Detection(0.9, (0, 0, 1, 1), Region(x, 32, size)) for x, size in ((14, 20), (34, 30)))
+    assert choose([near, far], frame.pixels) == [far, near]
+    assert choose([near, far], frame.pixels, lost) == [near, far]
+    assert likeness(lost, lost) == 1
+    assert likeness(Region(30, 32, 20), lost) == pytest.approx(0.5)
 
 
 def test_a_pose_is_mapped_back_to_the_upright_frame(stage: Stage) -> None:

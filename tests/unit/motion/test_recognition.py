@@ -8,14 +8,23 @@ import pytest
 
 from halfgig.demo.athlete import Beat, Script
 from halfgig.motion.angles import COLUMN, SIGNALS, AnglesAt, measure_angles
-from halfgig.motion.exercises import EXERCISES, mean, moves, reaches
-from halfgig.motion.recognition import NONE, POOR_FORM, Memory, Recognizer, fit
+from halfgig.motion.exercises import EXERCISES
+from halfgig.motion.forms import mean, moves, reaches
+from halfgig.motion.recognition import FAINT_FORM, Memory, Recognizer, fit
 from halfgig.records import PoseAt, Rep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     Perform = Callable[..., Iterator[PoseAt]]
+
+NONE = "none"
+
+
+def recognize(angles: Iterable[AnglesAt]) -> tuple[str, list[Rep]]:
+    exercise, found = Recognizer().recognize(angles)
+    return exercise.name if exercise else NONE, found
+
 
 FAMILIES = {"alternating curl": {"alternating curl", "bicep curl"}}
 
@@ -36,44 +45,44 @@ FAMILIES = {"alternating curl": {"alternating curl", "bicep curl"}}
 )
 @pytest.mark.parametrize("tempo", [1.5, 3.0])
 def test_each_drawn_exercise_is_recognised_and_counted(perform: Perform, exercise: str, tempo: float) -> None:
-    name, found = Recognizer().recognize(measure_angles(perform(exercise, 4, tempo)))
+    name, found = recognize(measure_angles(perform(exercise, 4, tempo)))
     assert name in FAMILIES.get(exercise, {exercise})
     assert sum(not rep.partial for rep in found) == 4
 
 
 def test_standing_is_no_exercise(perform: Perform) -> None:
     still = Script("squat", (), lead=10)
-    assert Recognizer().recognize(measure_angles(perform(still))) == (NONE, [])
+    assert recognize(measure_angles(perform(still))) == (NONE, [])
 
 
 def test_small_movements_are_no_exercise(perform: Perform) -> None:
     fidget = Script("squat", tuple(Beat(depth=0.15) for _ in range(8)))
-    assert Recognizer().recognize(measure_angles(perform(fidget))) == (NONE, [])
+    assert recognize(measure_angles(perform(fidget))) == (NONE, [])
 
 
 def test_one_clear_rep_is_enough(perform: Perform) -> None:
-    name, found = Recognizer().recognize(measure_angles(perform("squat", 1)))
+    name, found = recognize(measure_angles(perform("squat", 1)))
     assert (name, len(found)) == ("squat", 1)
 
 
 def test_nobody_is_no_exercise() -> None:
     empty = (PoseAt(number / 15, None) for number in range(200))
-    assert Recognizer().recognize(measure_angles(empty)) == (NONE, [])
-    assert Recognizer().recognize(iter(())) == (NONE, [])
+    assert recognize(measure_angles(empty)) == (NONE, [])
+    assert recognize(iter(())) == (NONE, [])
 
 
 def test_the_exercise_that_fills_most_of_the_time_is_chosen(perform: Perform) -> None:
     squats, curls = perform("squat", 2), perform("bicep curl", 6)
     later = (PoseAt(moment.time + 8, moment.pose) for moment in curls)
-    name, _ = Recognizer().recognize(measure_angles(itertools.chain(squats, later)))
+    name, _ = recognize(measure_angles(itertools.chain(squats, later)))
     assert name in {"bicep curl", "alternating curl"}
 
 
 def test_a_candidate_keeps_only_what_may_be_its_own(perform: Perform) -> None:
     recognizer = Recognizer()
-    name, found = recognizer.recognize(measure_angles(perform("squat", 4)))
-    assert (name, len(found)) == ("squat", 4)
-    assert all(fit >= POOR_FORM for candidate in recognizer.candidates for fit in candidate.fits)
+    exercise, found = recognizer.recognize(measure_angles(perform("squat", 4)))
+    assert (exercise and exercise.name, len(found)) == ("squat", 4)
+    assert all(fit >= FAINT_FORM for candidate in recognizer.candidates for fit in candidate.fits)
     assert all(len(candidate.found) == len(candidate.fits) for candidate in recognizer.candidates)
     assert not next(one for one in recognizer.candidates if one.exercise.name == "front raise").found
 
@@ -103,8 +112,7 @@ def test_fit_is_a_product_of_likenesses_and_unseen_signals_do_not_count() -> Non
     assert fit((moves("knee", 45),), rows[:0], "both") == 1
 
 
-def test_every_exercise_has_a_form_of_signals_that_exist() -> None:
+def test_forms_are_of_signals_that_exist() -> None:
     for exercise in EXERCISES:
-        assert exercise.form
         for trait in exercise.form:
             assert trait.signal in COLUMN or f"left_{trait.signal}" in COLUMN

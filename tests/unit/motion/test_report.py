@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -69,10 +70,48 @@ def test_json_is_plain_and_rounded(perform: Perform) -> None:
     assert answer["attempts"][0]["partial"] is True
 
 
+def test_a_coach_is_told_of_sets_tempo_view_and_depth(perform: Perform) -> None:
+    rest = Beat(1.0, 0.2, 1.0, 12.0)
+    answer = as_json(count(perform(Script("squat", (Beat(), Beat(), rest, Beat(), Beat(), Beat()))), SQUAT))
+    assert [row["count"] for row in answer["sets"]] == [3, 3]
+    assert [row["set"] for row in answer["reps"]] == [1, 1, 1, 2, 2, 2]
+    assert (answer["family"], answer["signal"], answer["unit"], answer["work"]) == ("squat", "knee", "degrees", "low")
+    assert (answer["view"], answer["target"]) == ("side", {"rest": 165, "full": 95})
+    assert answer["error"] < 10
+    assert answer["tempo"]["eccentric"] == pytest.approx(0.9, abs=0.3)
+    assert all(row["score"] > 80 and row["depth"] > 0.8 and row["confidence"] > 0.9 for row in answer["reps"])
+
+
+def test_who_does_not_go_deep_is_told(perform: Perform) -> None:
+    shallow = Script("squat", tuple(Beat(depth=0.62) for _ in range(4)))
+    answer = as_json(count(perform(shallow), SQUAT))
+    assert "short in 4 of 4 reps" in answer["cues"][0]
+    assert answer["score"] < 90
+
+
+def test_from_the_front_no_statement_on_depth_is_made(perform: Perform) -> None:
+    def turned(moment: PoseAt) -> PoseAt:
+        assert moment.pose is not None
+        return replace(moment, pose=replace(moment.pose, world=moment.pose.world[:, [2, 1, 0]] * (1, 1, -1)))
+
+    report = count(map(turned, perform("squat", 3)), SQUAT)
+    assert report.view == "front"
+    assert any("nothing can be said about depth" in note for note in report.notes)
+    assert as_json(report)["score"] is None
+
+
+def test_a_told_hold_is_timed_and_not_counted(perform: Perform) -> None:
+    plank = Script("push-up", (), lead=6)
+    answer = as_json(count(perform(plank), exercise_named("plank")))
+    assert (answer["exercise"], answer["count"], answer["reps"]) == ("plank", 0, [])
+    assert answer["holds"][0]["seconds"] > 5
+    assert count(perform(plank)).exercise == "plank"
+
+
 def test_csv_has_a_header_and_a_row_for_each_rep_and_attempt_in_order(perform: Perform) -> None:
     header, *rows = as_csv_rows(count(perform(SET), SQUAT))
     assert header == COLUMNS
-    assert [row[-1] for row in rows] == ["false", "false", "true", "false"]
+    assert [row[COLUMNS.index("partial")] for row in rows] == ["false", "false", "true", "false"]
     assert all(isinstance(value, str) for row in rows for value in row)
     assert list(as_csv_rows(count(iter(()), SQUAT))) == [COLUMNS]
 

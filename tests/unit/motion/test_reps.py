@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from halfgig.motion.angles import COLUMN, SIGNALS, AnglesAt
-from halfgig.motion.exercises import Exercise, exercise_named
+from halfgig.motion.exercises import exercise_named
+from halfgig.motion.forms import Exercise
 from halfgig.motion.reps import HORIZON, Counter, find_reps, in_order, own_range
 from halfgig.motion.turns import Turn
 
@@ -118,6 +119,32 @@ def test_nothing_seen_is_nothing_counted() -> None:
     assert count([math.nan] * 300) == (0, 0)
     assert count([]) == (0, 0)
     assert count([120.0]) == (0, 0)
+
+
+def test_another_shot_ends_what_was_going_on() -> None:
+    down, up = [170 - 9 * step for step in range(10)], [80 + 9 * step for step in range(11)]
+    stream = list(moments([170.0] * 10 + down + [80.0] * 10 + up + [170.0] * 10))
+    assert len(list(find_reps(stream, SQUAT))) == 1
+    stream[25] = replace(stream[25], cut=True)
+    assert list(find_reps(stream, SQUAT)) == []
+
+
+def test_a_rep_that_was_under_way_counts_if_the_way_back_is_whole() -> None:
+    assert count([*list(knee([Move()] * 3, lead=0.0))[7:]])[0] == 3
+    assert count([*list(knee([Move()] * 3, lead=0.0))[14:]])[0] == 2
+
+
+def test_a_first_lift_from_the_floor_is_a_rep_of_a_deadlift_only() -> None:
+    lifts = list(knee([Move()] * 3, lead=0.0))[15:]
+    deadlift = exercise_named("deadlift")
+    assert sum(not rep.partial for rep in find_reps(moments(lifts, signal="hip"), deadlift)) == 3
+    assert count(lifts)[0] == 2
+
+
+def test_nobody_moves_as_fast_as_a_slip_of_the_model() -> None:
+    lunge = replace(SQUAT, quick=1.5)
+    assert count(knee([Move(seconds=0.9, rest=1)] * 3))[0] == 3
+    assert count(knee([Move(seconds=0.9, rest=1)] * 3), lunge)[0] == 0
 
 
 def test_work_at_the_high_end_counts_the_same() -> None:

@@ -70,6 +70,11 @@ def test_a_turn_knows_how_long_the_signal_rested_there() -> None:
     assert (work.arrive, work.leave) == (1.0, 1.9)
 
 
+def test_a_turn_that_the_run_begins_in_the_middle_of_is_marked() -> None:
+    assert [turn.edge for turn in turns([150, 90, 170, 90]) if turn] == [True, False, False, False]
+    assert [turn.edge for turn in turns([170.0] * 10 + [90, 170]) if turn] == [False, False, False]
+
+
 def test_a_flat_signal_has_no_turns() -> None:
     assert turns([120.0] * 50) == [None]
     assert turns([]) == [None]

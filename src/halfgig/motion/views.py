@@ -1,0 +1,64 @@
+"""Views: from where the camera sees somebody, and how far angles from there are from the truth."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from halfgig.motion.angles import CAMERA, COLUMN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from halfgig.records import Degrees
+
+SIDE, OBLIQUE, FRONT, BACK, ALONG, UNKNOWN = "side", "oblique", "front", "back", "along", "unknown"
+STEEP = 0.75  # of a length of 1, from which the camera looks along the body
+SIDEWAYS, HEAD_ON = 60.0, 30.0  # degrees from straight ahead, from which and up to which a view is one
+TOO_VAGUE: Degrees = 20  # of an error band, from which nothing can be said of single degrees
+
+# Degrees that nine in ten angles of the drawn athlete are within, over all it does (`python -m benchmarks.athlete`).
+ERRORS: dict[tuple[str, str], Degrees] = {
+    ("knee", SIDE): 5,
+    ("knee", OBLIQUE): 14,
+    ("knee", FRONT): 35,
+    ("hip", SIDE): 13,
+    ("hip", OBLIQUE): 13,
+    ("hip", FRONT): 22,
+    ("elbow", SIDE): 15,
+    ("elbow", OBLIQUE): 25,
+    ("elbow", FRONT): 31,
+    ("shoulder", SIDE): 29,
+    ("shoulder", OBLIQUE): 17,
+    ("ankle", SIDE): 13,
+}
+
+
+def view_of(rows: NDArray[np.float32]) -> str:
+    """The view in which signals (n, len(SIGNALS)) were seen; unknown where the trunk was not."""
+    columns = rows[:, [COLUMN[name] for name in CAMERA]]
+    seen = columns[~np.isnan(columns[:, 0])]
+    if len(seen) == 0:
+        return UNKNOWN
+    across, _, along = (float(value) for value in np.abs(seen).mean(axis=0))
+    return named(across, float(seen[:, 1].mean()), along)
+
+
+def named(across: float, ahead: float, along: float) -> str:
+    """The view from mean distances of the camera across, ahead of and along the body."""
+    if along > STEEP:
+        return ALONG
+    turned = math.degrees(math.atan2(across, abs(ahead)))
+    if turned > SIDEWAYS:
+        return SIDE
+    if turned > HEAD_ON:
+        return OBLIQUE
+    return FRONT if ahead > 0 else BACK
+
+
+def error_band(joint: str, view: str) -> Degrees | None:
+    """The degrees by which an angle of the joint may be wrong from this view; None where that is too much."""
+    error = ERRORS.get((joint.removeprefix("bent_"), view))
+    return error if error is not None and error <= TOO_VAGUE else None
