@@ -14,6 +14,7 @@ from starlette.middleware.cors import CORSMiddleware
 
 from halfgig import __version__
 from halfgig.api import (
+    docs,
     events,
     health,
     index,
@@ -86,12 +87,13 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
         description=DESCRIPTION,
         lifespan=partial(lifespan, services=services, supervise=supervise),
         middleware=around,
+        docs_url=None,
         redoc_url=None,
     )
     app.state.halfgig = services
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
-    for module in (index, jobs, results, events, health, library, transcripts, media, motion, plans, operations):
+    for module in (index, jobs, results, events, health, library, transcripts, media, motion, plans, operations, docs):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(session.router(gate, sessions))

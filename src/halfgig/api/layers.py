@@ -26,13 +26,6 @@ SANE_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 QUIET = frozenset({"/healthz", "/readyz", "/metrics"})  # asked every few seconds
 
 NOTHING = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-# FastAPI's page of the docs loads Swagger from a public network and starts it by a script of its own.
-SWAGGER = (
-    "default-src 'none'; script-src 'unsafe-inline' https://cdn.jsdelivr.net; connect-src 'self'; "
-    "style-src 'unsafe-inline' https://cdn.jsdelivr.net; img-src data: https://fastapi.tiangolo.com; "
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
-)
-POLICIES = {"/docs": SWAGGER}
 SAFE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -95,7 +88,7 @@ class SafeHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in SAFE_HEADERS.items():
                     headers.setdefault(name, value)
-                headers.setdefault("Content-Security-Policy", POLICIES.get(scope["path"], NOTHING))
+                headers.setdefault("Content-Security-Policy", NOTHING)
                 headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
