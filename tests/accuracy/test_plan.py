@@ -1,6 +1,7 @@
 """`halfgig plan` keeps its word on real files: the peak within 15 %, the time within a factor of 2.
 
-Time is compared in processor seconds on one thread, which other work on the machine changes least.
+Time is compared in processor seconds on one thread, which other work on the machine changes least, and of several runs
+where one is not enough: others only ever add to it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.models, pytest.mark.shared, pytest.mark.cgroup, pytest.mark.slow]
 
 LIMIT = 320 * MIB
+RUNS = 3
 ONE_THREAD = {"THREADS": "1", "OMP_NUM_THREADS": "1"}
 
 
@@ -50,7 +52,10 @@ def test_a_real_file(
     run = run_in_cgroup([*halfgig, kind, source, *options], LIMIT, env=ONE_THREAD)
     assert run.ok, run.stderr
     assert 0.85 < foreseen["peak"] / run.peak_held < 1.15, f"{run.peak_held / MIB:.0f} MiB"
-    assert 0.5 < foreseen["seconds"] / run.cpu_seconds < 2.0, f"{run.cpu_seconds:.1f} s"
+    took = [run.cpu_seconds]
+    while foreseen["seconds"] / min(took) <= 0.5 and len(took) < RUNS:
+        took.append(run_in_cgroup([*halfgig, kind, source, *options], LIMIT, env=ONE_THREAD).cpu_seconds)
+    assert 0.5 < foreseen["seconds"] / min(took) < 2.0, f"{foreseen['seconds']:.1f} foreseen, {took}"
 
 
 def forecast(plan: dict[str, Any], kind: str) -> dict[str, Any]:

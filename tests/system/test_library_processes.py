@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SEGMENTS, SENTENCE = 60, "The number {n} of talk {talk} is said aloud here, slowly and clearly, for everybody."
 TOY = EmbeddingModel("toy", 64)
+PATIENCE = 240.0  # seconds that anything may take on a busy machine
 
 # Indexes the talks named by its arguments as the command line does, and prints each when it is ready.
 INDEXER = f"""
@@ -125,7 +126,7 @@ def test_kill_9_at_any_moment_leaves_whole_sources_and_the_rest_goes_on(tmp_path
         with open_library(path) as connection:
             check_whole(connection)
     with start_indexer(path, talks) as indexer:
-        _, errors = indexer.communicate(timeout=60)
+        _, errors = indexer.communicate(timeout=PATIENCE)
     assert (indexer.returncode, errors) == (0, "")
     with open_library(path) as connection:
         assert check_whole(connection) == len(talks)
@@ -148,7 +149,7 @@ def test_several_processes_begin_a_library_and_index_at_once_while_it_is_searche
 def test_two_processes_on_one_source_leave_it_whole(tmp_path: Path) -> None:
     path = tmp_path / "library.db"
     indexers = [start_indexer(path, ["talk"]) for _ in range(2)]
-    said = [indexer.communicate(timeout=60) for indexer in indexers]
+    said = [indexer.communicate(timeout=PATIENCE) for indexer in indexers]
     assert 0 in [indexer.returncode for indexer in indexers]
     assert all("taken over" in errors for _, errors in said if errors)
     with open_library(path) as connection:

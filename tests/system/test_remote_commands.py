@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+import urllib.request
 from importlib.resources import files
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -17,11 +19,14 @@ from typing import IO, TYPE_CHECKING, Any
 import av
 import pytest
 from tests.conftest import absent
+from tests.pipeline.media.conftest import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-PATIENCE = 120.0  # seconds that anything may take on a busy machine
+    from tests.pipeline.media.conftest import Request
+
+PATIENCE = 240.0  # seconds that anything may take on a busy machine
 SECONDS = 40  # of the talk that are used; two windows or more
 KEY = "hg_a-key-for-tests"
 Run = subprocess.CompletedProcess[str]
@@ -38,7 +43,8 @@ class Server:
 
     def __init__(self, data: Path, **environment: str) -> None:
         own = {"HALFGIG_DATA": str(data), "HALFGIG_OFFLINE": "1", "THREADS": "1", "WORKERS": "1"}
-        self.environment = {**os.environ, **own, "WHISPER_LANGUAGE": "en", "LOG_FORMAT": "json", **environment}
+        own |= {"WHISPER_LANGUAGE": "en", "LOG_FORMAT": "json", "ALLOWED_HOSTS": "127.0.0.1"}
+        self.environment = {**os.environ, **own, **environment}
         self._log = data / "server.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.port = 0
@@ -158,6 +164,31 @@ def read_until(stream: IO[str] | None, words: str) -> str:
     return line
 
 
+class SlowWeb:
+    """A recording on a web server, whose first seconds come at once, and the rest when `go_on` is set."""
+
+    def __init__(self, path: Path) -> None:
+        self.go_on, self.url = threading.Event(), ""
+        self._content = path.read_bytes()
+
+    def answer(self, request: Request) -> None:
+        if not request.headers.get("Range", "").startswith("bytes=0-"):
+            self.go_on.wait(PATIENCE)
+        request.give(self._content, Content_Type="audio/wav")
+
+
+@pytest.fixture
+def slow_web(speech: Path) -> Iterator[SlowWeb]:
+    """The recording as a source of jobs that run for as long as a test wants."""
+    web = SlowWeb(speech)
+    with serving(web.answer) as served:
+        web.url = f"{served.address}/talk.wav"
+        try:
+            yield web
+        finally:
+            web.go_on.set()
+
+
 def running_job(server: Server) -> str:
     """The id of the job that runs, once one does."""
 
@@ -165,6 +196,13 @@ def running_job(server: Server) -> str:
         return list(json.loads(halfgig(server, "jobs", "list", "--state", "running", "--json").stdout))
 
     return str(wait_for(look)[0]["id"])
+
+
+def streams(server: Server) -> int:
+    """How many follow a job."""
+    with urllib.request.urlopen(f"{server.address}/metrics", timeout=PATIENCE) as answer:
+        told = answer.read().decode()
+    return int(float(re.findall(r"^halfgig_event_streams (\S+)$", told, re.MULTILINE)[0]))
 
 
 # --- the same output -----------------------------------------------------------------------------------
@@ -221,9 +259,9 @@ def test_reps_are_what_they_would_be_here(server: Server, shared_data: Path, opt
 @pytest.mark.models
 @pytest.mark.slow
 def test_a_job_is_cancelled_and_retried_from_where_it_was(
-    server: Server, speech: Path, started: Callable[..., subprocess.Popen[str]]
+    server: Server, speech: Path, slow_web: SlowWeb, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
-    waiting = started("transcribe", speech, "--translate", "--server")
+    waiting = started("transcribe", slow_web.url, "--translate", "--server")
     job = running_job(server)
     cancelled = halfgig(server, "jobs", "cancel", job[:16])
     assert "cancelled" in cancelled.stdout
@@ -232,6 +270,7 @@ def test_a_job_is_cancelled_and_retried_from_where_it_was(
     assert "halfgig: The job is cancelled." in said
     assert halfgig(server, "jobs", "watch", job).returncode == 1
     assert halfgig(server, "jobs", "result", job).returncode == 1
+    slow_web.go_on.set()
     assert json.loads(halfgig(server, "jobs", "retry", job, "--json").stdout)["state"] == "queued"
     watched = halfgig(server, "jobs", "watch", job)
     assert watched.returncode == 0
@@ -246,18 +285,19 @@ def test_a_job_is_cancelled_and_retried_from_where_it_was(
 @pytest.mark.models
 @pytest.mark.slow
 def test_whoever_is_interrupted_leaves_the_job_and_is_told_how_to_come_back(
-    server: Server, speech: Path, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+    server: Server, slow_web: SlowWeb, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
 ) -> None:
     target = tmp_path / "talk.json"
-    waiting = started("transcribe", speech, "--words", "--model", "tiny.en", "-o", target, "--server")
+    waiting = started("transcribe", slow_web.url, "--words", "--model", "tiny.en", "-o", target, "--server")
     job = running_job(server)
-    time.sleep(0.5)  # until it follows; an interruption before that is another test's
+    wait_for(lambda: streams(server) == 1)  # it follows; an interruption before that is another test's
     waiting.send_signal(signal.SIGINT)
     _, said = waiting.communicate(timeout=PATIENCE)
     assert waiting.returncode == 130
     assert f"halfgig jobs watch {job} --server {server.address}" in said
     assert f"halfgig jobs cancel {job} --server {server.address}" in said
     assert list(tmp_path.iterdir()) == []
+    slow_web.go_on.set()
     assert halfgig(server, "jobs", "watch", job).returncode == 0
 
 
@@ -267,16 +307,19 @@ def test_watching_survives_a_server_that_is_killed(
     model_store: Path,
     tmp_path: Path,
     speech: Path,
+    slow_web: SlowWeb,
     own_server: Callable[..., Server],
     started: Callable[..., subprocess.Popen[str]],
 ) -> None:
     (tmp_path / "models").symlink_to(model_store)
     server = own_server()
-    sending = started("transcribe", speech, "--server", at=server)
+    sending = started("transcribe", slow_web.url, "--server", at=server)
     watching = started("jobs", "watch", running_job(server), "--json", at=server)
     read_until(watching.stdout, '"running"')
+    wait_for(lambda: streams(server) == 2)
     server.kill()
     server.start()
+    slow_web.go_on.set()
     told, said = watching.communicate(timeout=PATIENCE)
     events = [json.loads(line) for line in told.splitlines()]
     assert watching.returncode == 0, said
