@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Body = bytes | Iterable[bytes]  # one that is asked for again begins anew
 
 PIECE: Bytes = 1 << 20  # read of a source at a time
-READY: Seconds = 60.0
+READY: Seconds = 120.0
 LOOK: Seconds = 0.02  # between two looks whether it is ready
 HOST = "127.0.0.1"
 GONE = (OSError, http.client.HTTPException)
@@ -82,7 +82,7 @@ class LiveServer:
         """SIGTERM, and its exit code."""
         assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=40)
+        return self.process.wait(timeout=READY)
 
     def children(self) -> list[int]:
         """The ids of its child processes."""
