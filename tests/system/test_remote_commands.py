@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 240.0  # seconds that anything may take on a busy machine
 SECONDS = 40  # of the talk that are used; two windows or more
+FIRST = 700_000  # bytes of them that a slow server sends at once; the first window is among them
 KEY = "hg_a-key-for-tests"
 Run = subprocess.CompletedProcess[str]
 
@@ -165,14 +166,15 @@ def read_until(stream: IO[str] | None, words: str) -> str:
 
 
 class SlowWeb:
-    """A recording on a web server, whose first seconds come at once, and the rest when `go_on` is set."""
+    """A recording on a web server, whose first half minute comes at once, and the rest when `go_on` is set."""
 
     def __init__(self, path: Path) -> None:
         self.go_on, self.url = threading.Event(), ""
         self._content = path.read_bytes()
 
     def answer(self, request: Request) -> None:
-        if not request.headers.get("Range", "").startswith("bytes=0-"):
+        asked = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
+        if asked and int(asked[1]) > FIRST:
             self.go_on.wait(PATIENCE)
         request.give(self._content, Content_Type="audio/wav")
 
@@ -198,11 +200,19 @@ def running_job(server: Server) -> str:
     return str(wait_for(look)[0]["id"])
 
 
+def asked(server: Server, path: str) -> str:
+    with urllib.request.urlopen(f"{server.address}{path}", timeout=PATIENCE) as answer:
+        return str(answer.read().decode())
+
+
+def heard(server: Server, job: str) -> str:
+    """What a job has heard so far, and goes on after."""
+    return asked(server, f"/jobs/{job}/transcript?format=txt")
+
+
 def streams(server: Server) -> int:
     """How many follow a job."""
-    with urllib.request.urlopen(f"{server.address}/metrics", timeout=PATIENCE) as answer:
-        told = answer.read().decode()
-    return int(float(re.findall(r"^halfgig_event_streams (\S+)$", told, re.MULTILINE)[0]))
+    return int(float(re.findall(r"^halfgig_event_streams (\S+)$", asked(server, "/metrics"), re.MULTILINE)[0]))
 
 
 # --- the same output -----------------------------------------------------------------------------------
@@ -263,6 +273,7 @@ def test_a_job_is_cancelled_and_retried_from_where_it_was(
 ) -> None:
     waiting = started("transcribe", slow_web.url, "--translate", "--server")
     job = running_job(server)
+    wait_for(lambda: heard(server, job))
     cancelled = halfgig(server, "jobs", "cancel", job[:16])
     assert "cancelled" in cancelled.stdout
     _, said = waiting.communicate(timeout=PATIENCE)
@@ -314,9 +325,10 @@ def test_watching_survives_a_server_that_is_killed(
     (tmp_path / "models").symlink_to(model_store)
     server = own_server()
     sending = started("transcribe", slow_web.url, "--server", at=server)
-    watching = started("jobs", "watch", running_job(server), "--json", at=server)
+    job = running_job(server)
+    watching = started("jobs", "watch", job, "--json", at=server)
     read_until(watching.stdout, '"running"')
-    wait_for(lambda: streams(server) == 2)
+    wait_for(lambda: streams(server) == 2 and heard(server, job))
     server.kill()
     server.start()
     slow_web.go_on.set()

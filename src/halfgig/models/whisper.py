@@ -122,7 +122,9 @@ def _english_choice(english: str, smallest: str, fits: Callable[[str], bool]) ->
 
 def _refuse_languages(name: str, language: str, *, translate: bool) -> None:
     remedy = "Use a multilingual model: WHISPER_MODEL=tiny or WHISPER_MODEL=base."
-    if language != AUTO and language.lower() not in ENGLISH:
+    if language.lower() in ENGLISH:  # what is said is English already, and a translation of it is what was said
+        return
+    if language != AUTO:
         raise BadRequest(f"{name} knows English only, and the speech is said to be {language}.", remedy)
     if translate:
         raise BadRequest(f"{name} knows English only, so it cannot translate.", remedy)

@@ -26,6 +26,7 @@ def only(*names: str):  # type: ignore[no-untyped-def]
         ("tiny", "de", True, "base", "tiny.en"),
         ("tiny", "auto", True, "base", "tiny.en"),
         ("tiny.en", "en", False, "tiny.en", "tiny.en"),
+        ("tiny.en", "en", True, "tiny.en", "tiny.en"),
         ("tiny.en", "auto", False, "tiny.en", "tiny.en"),
         ("base", "en", False, "base", "base"),
         ("base", "auto", False, "base", "base"),
