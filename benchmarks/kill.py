@@ -80,9 +80,9 @@ class Killer:
         while sum(self.killed.values()) < self.kills and not self.done.wait(
             self.chance.uniform(LEAST_PAUSE, MOST_PAUSE)
         ):
-            children = self.server.children()
-            if children and self.chance.random() < 0.5:
-                with suppress(ProcessLookupError):
+            if self._worker_is_next():
+                children = self.server.children()
+                with suppress(ProcessLookupError, IndexError):  # there is none now: another time
                     os.kill(self.chance.choice(children), signal.SIGKILL)
                     self.killed["worker"] += 1
             else:
@@ -91,6 +91,11 @@ class Killer:
                 began = time.monotonic()
                 self.server.start()
                 self.longest = max(self.longest, time.monotonic() - began)
+
+    def _worker_is_next(self) -> bool:
+        """By chance, but so that neither gets more than one ahead."""
+        ahead = self.killed["worker"] - self.killed["server"]
+        return ahead < 0 or (ahead == 0 and self.chance.random() < 0.5)
 
 
 def make_wishes(folder: Path, count: int) -> list[Wish]:
