@@ -17,6 +17,8 @@ from halfgig.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tests.fakes.outside import Outside
+
 # In CI the same examples each time, so that a change fails for its own sake; elsewhere new ones are tried.
 hypothesis.settings.register_profile(
     "house",
@@ -61,6 +63,23 @@ def run_in_cgroup() -> Callable[..., Run]:
     if not can_make_cgroups():
         pytest.skip("this system lets us make no memory cgroup")
     return run_limited
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
+    """The address of a real Postgres with pgvector; None where it is not installed."""
+    from tests.fakes.outside import postgres_server
+
+    with postgres_server(tmp_path_factory.mktemp("postgres")) as address:
+        yield address
+
+
+@pytest.fixture
+def outside(postgres: str | None) -> Outside:
+    """What opens indexes outside of the library: that Postgres, and fakes of services."""
+    from tests.fakes.outside import Outside
+
+    return Outside(postgres, dim=16)
 
 
 @pytest.fixture(autouse=True)

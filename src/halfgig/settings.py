@@ -160,6 +160,15 @@ class Settings:
     search_patience_seconds: int = _row(
         "SEARCH_PATIENCE_SECONDS", 10, "seconds", "that a search waits for its vector, then answers by keyword", least=1
     )
+    index_url: str = _row(
+        "INDEX_URL",
+        "",
+        "address",
+        "the index: sqlite: (the library's own), postgresql://…, pinecone://INDEX or qdrant+https://HOST/COLLECTION",
+        secret=True,
+    )
+    pinecone_api_key: str = _row("PINECONE_API_KEY", "", "key", "the key of that Pinecone index", secret=True)
+    qdrant_api_key: str = _row("QDRANT_API_KEY", "", "key", "the key of that Qdrant", secret=True)
     webhook_secret: str = _row(
         "WEBHOOK_SECRET",
         "",

@@ -14,7 +14,7 @@ from halfgig.api.schema import problems
 from halfgig.api.services import Given, Services
 from halfgig.api.source_views import SourcePage, SourceView, source_view
 from halfgig.errors import NotFound
-from halfgig.operations.library import Entry, entries, forget
+from halfgig.operations.library import Entry, entries
 from halfgig.store.scope import MOST_TAG
 from halfgig.store.sqlite import Library
 from halfgig.store.stills import Stills, is_content
@@ -71,7 +71,7 @@ async def remove_source(source_id: SourceId, services: Given) -> None:
 
     Work on it that is still going on fails.
     """
-    if await services.shelf().ask(lambda connection: forget(connection, source_id)) is None:
+    if await services.searching().forget(source_id) is None:
         raise unknown(source_id)
     await let_go(services, source_id)
 

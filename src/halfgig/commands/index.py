@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from halfgig.commands.copy import copy, is_copy
 from halfgig.commands.models import PullProgress
 from halfgig.commands.remote import add_server, asked, connect, see_through, submit
 from halfgig.commands.standard import add_speech_options, printable, speech_settings, tell
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add `index` to the command line."""
-    parser = subparsers.add_parser("index", help="make sources searchable by what is said in them")
+    parser = subparsers.add_parser(
+        "index",
+        help="make sources searchable by what is said in them",
+        epilog="halfgig index copy FROM TO copies an index to another place, as halfgig library copy does.",
+    )
     parser.add_argument("sources", nargs="+", metavar="SOURCE", help="a path or a URL")
     add_speech_options(parser)
     parser.add_argument("--captions", metavar="FILE", help="SRT or WebVTT of the one source: it is not heard then")
@@ -32,7 +37,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Index each source; one that fails is told and does not keep the others waiting. The exit code is its own."""
+    """Index each source; one that fails is told and does not keep the others waiting. The exit code is its own.
+
+    `copy` with two addresses of indexes is no source: `halfgig index copy FROM TO`.
+    """
+    if is_copy(arguments.sources):
+        _, old, new = arguments.sources
+        return copy(old, new, settings)
     if arguments.captions and (len(arguments.sources) > 1 or arguments.server is not None):
         raise BadRequest("Captions are of one source, and indexed here.", "Give one source, without --server.")
     work = _here(arguments, settings) if arguments.server is None else _remotely(arguments, settings)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from halfgig.commands.copy import copy
 from halfgig.commands.standard import open_output, printable
 from halfgig.errors import MIB, BadRequest, LibraryError
 from halfgig.media.shown import kept_url
@@ -50,6 +51,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     load = actions.add_parser("import", help="read what export has written; a source takes the place of itself")
     load.add_argument("file", help="a path, or - for standard input")
     load.set_defaults(run=run_import)
+    copying = actions.add_parser("copy", help="copy an index to another place, without embedding anything again")
+    copying.add_argument("old", metavar="FROM", help="as of INDEX_URL; sqlite: is the library's own")
+    copying.add_argument("new", metavar="TO")
+    copying.set_defaults(run=run_copy)
 
 
 def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -67,12 +72,13 @@ def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
     """Remove one source with all that belongs to it, in one transaction; the file of the source stays."""
+    from halfgig.operations.indexes import open_place
     from halfgig.operations.library import forget, forget_files
     from halfgig.store.sqlite import Library, open_library
 
-    with open_library(settings.library_path, create=False) as connection:
+    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
         source = find_source(arguments.source, Library(connection).sources())
-        passages = forget(connection, source.id) or 0
+        passages = forget(connection, source.id, place.open(connection)) or 0
     forget_files(settings, source.id)
     print(f"Removed {printable(source.title)} ({passages} passage{'' if passages == 1 else 's'}).")
     return 0
@@ -80,26 +86,37 @@ def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
 
 def run_check(_: argparse.Namespace, settings: Settings) -> int:
     """Print what is wrong, a line each. LibraryError where anything is."""
+    from halfgig.operations.indexes import open_place
     from halfgig.operations.upkeep import check
     from halfgig.store.sqlite import open_library
 
-    with open_library(settings.library_path, create=False) as connection:
-        faults = list(check(connection))
+    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
+        faults = list(check(connection, place.open(connection)))
+        outside = f" and its index in {place.shown} are" if place.outside else " is"
     for fault in faults:
         print(fault)
+    if faults and place.outside:
+        raise LibraryError(
+            "The library and its index do not agree.",
+            "Run halfgig library vacuum for what is too much there, and halfgig index copy for what is missing.",
+        )
     if faults:
         raise LibraryError("The library is damaged.", "Restore it from a backup, or index its sources again.")
-    print("The library is in order.")
+    print(f"The library{outside} in order.")
     return 0
 
 
 def run_vacuum(_: argparse.Namespace, settings: Settings) -> int:
-    """Make the file as small as it can be, and tell by how much."""
+    """Make the file as small as it can be, and tell by how much; remove what is left in an index outside."""
+    from halfgig.operations.indexes import open_place
     from halfgig.operations.upkeep import vacuum
     from halfgig.store.sqlite import open_library
 
-    with open_library(settings.library_path, create=False) as connection:
+    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
         before, after = vacuum(connection)
+        removed = place.open(connection).tidy()
+    if removed:
+        print(f"Removed what was left of {removed} source{'' if removed == 1 else 's'} in {place.shown}.")
     print(f"The library has {after / MIB:.1f} MB; it had {before / MIB:.1f} MB.")
     return 0
 
@@ -118,10 +135,13 @@ def run_backup(arguments: argparse.Namespace, settings: Settings) -> int:
 def run_export(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the lines."""
     from halfgig.operations.dump import dump
+    from halfgig.operations.indexes import open_place
     from halfgig.store.sqlite import open_library
 
-    with open_library(settings.library_path, create=False) as connection, open_output(arguments.output) as write:
-        for line in dump(connection):
+    with ExitStack() as opened:
+        connection = opened.enter_context(open_library(settings.library_path, create=False))
+        place, write = opened.enter_context(open_place(settings)), opened.enter_context(open_output(arguments.output))
+        for line in dump(connection, place):
             write(line)
     return 0
 
@@ -129,12 +149,19 @@ def run_export(arguments: argparse.Namespace, settings: Settings) -> int:
 def run_import(arguments: argparse.Namespace, settings: Settings) -> int:
     """Read lines into the library, which is made where there is none."""
     from halfgig.operations.dump import load
+    from halfgig.operations.indexes import open_place
     from halfgig.store.sqlite import open_library
 
-    with _lines(arguments.file) as lines, open_library(settings.library_path) as connection:
-        count = load(connection, lines)
+    with ExitStack() as opened:
+        lines, place = opened.enter_context(_lines(arguments.file)), opened.enter_context(open_place(settings))
+        count = load(opened.enter_context(open_library(settings.library_path)), lines, place)
     print(f"Imported {count} source{'' if count == 1 else 's'}.")
     return 0
+
+
+def run_copy(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Copy an index to another place."""
+    return copy(arguments.old, arguments.new, settings)
 
 
 @contextmanager

@@ -3,37 +3,47 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from halfgig.jobs.embedder import embedder_command
 from halfgig.jobs.library import LibraryThread
 from halfgig.jobs.remote import Child, NoMeaning, RemoteEmbedder, lend_freely
 from halfgig.operations.embedders import embedder_cost
+from halfgig.operations.indexes import index_place
+from halfgig.operations.library import forget
 from halfgig.operations.searching import find_alike, find_hits
 from halfgig.records import Answer
 from halfgig.retrieval.index import OtherModel
 from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reading import read_question
-from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import apsw
 
     from halfgig.jobs.remote import Lend
+    from halfgig.operations.indexes import Place
     from halfgig.records import Query, Seconds
-    from halfgig.retrieval.index import EmbeddingModel
+    from halfgig.retrieval.index import EmbeddingModel, Index
     from halfgig.retrieval.query import Meaning
     from halfgig.settings import Settings
+
+T = TypeVar("T")
 
 NOTHING_INDEXED = "Nothing is indexed yet. Index a video with a job of kind index."
 
 
 class Searcher:
-    """Answers questions from the library. The supervisor calls `embedder.release()` where a job wants the memory."""
+    """Answers questions from the library. The supervisor calls `embedder.release()` where a job wants the memory.
 
-    def __init__(self, library: LibraryThread, embedder: RemoteEmbedder) -> None:
+    An index outside is asked on a thread of its own: what waits for a service keeps nobody from the library.
+    """
+
+    def __init__(self, library: LibraryThread, place: Place, asking: LibraryThread, embedder: RemoteEmbedder) -> None:
         self.library, self.embedder = library, embedder
+        self._place, self._asking = place, asking
 
     async def search(self, asked: Query) -> Answer:
         """The best moments. BadRequest where the question holds no word or k is out of range, LibraryError where
@@ -46,22 +56,33 @@ class Searcher:
             return await self._search(asked)
 
     async def _search(self, asked: Query) -> Answer:
-        read = await self.library.ask(lambda connection: read_by_index(connection, asked.text))
-        meaning, why = await self._find_meaning(*read) if read and _wants_meaning(asked) else (None, "")
-        answer = await self.library.ask(lambda connection: find_hits(connection, asked, meaning))
-        if answer is None or (read is None and not answer.hits):
+        read = await self._ask(lambda index, _: (index.model, read_question(asked.text, index).meant))
+        model, meant = read or (None, "")
+        meaning, why = await self._find_meaning(model, meant) if model and _wants_meaning(asked) else (None, "")
+        answer = await self._asking.ask(lambda connection: find_hits(connection, self._place, asked, meaning))
+        if answer is None or (model is None and not answer.hits):
             return Answer(asked.text.strip(), (), (NOTHING_INDEXED,))
         return replace(answer, notes=(*answer.notes, why)) if why else answer
 
     async def search_alike(self, source: str, at: Seconds, asked: Query) -> Answer:
         """The moments that mean most nearly what is said at a second of a source. NotFound where nothing is."""
-        answer = await self.library.ask(lambda connection: find_alike(connection, source, at, asked))
+        answer = await self._asking.ask(lambda connection: find_alike(connection, self._place, source, at, asked))
         return Answer("", (), (NOTHING_INDEXED,)) if answer is None else answer
 
+    async def forget(self, source_id: str) -> int | None:
+        """Forget a source; how many passages it had, None where it is not known."""
+        return await self._ask(lambda index, connection: forget(connection, source_id, index))
+
     async def close(self) -> None:
-        """Stop the embedder and close the library."""
+        """Stop the embedder, and close the library and the line to its index."""
         await self.embedder.close()
-        await self.library.close()
+        for thread in {self.library, self._asking}:
+            await thread.close()
+        self._place.close()
+
+    async def _ask(self, question: Callable[[Index, apsw.Connection], T]) -> T | None:
+        """What the index answers; None where there is no library yet."""
+        return await self._asking.ask(lambda connection: question(self._place.open(connection), connection))
 
     async def _find_meaning(self, model: EmbeddingModel, question: str) -> tuple[Meaning | None, str]:
         try:
@@ -78,14 +99,12 @@ def open_searcher(settings: Settings, lend: Lend = lend_freely) -> Searcher:
         lambda model: embedder_cost(model, settings).needs,
     )
     embedder = RemoteEmbedder(child, lend, patience=settings.search_patience_seconds)
-    return Searcher(LibraryThread(settings.library_path), embedder)
+    place, library = index_place(settings), LibraryThread(settings.library_path)
+    asking = LibraryThread(settings.library_path) if place.outside else library
+    return Searcher(library, place, asking, embedder)
 
 
 def _wants_meaning(asked: Query) -> bool:
     return not asked.keyword_only and asked.scope.kind != MOTION
 
 
-def read_by_index(connection: apsw.Connection, text: str) -> tuple[EmbeddingModel, str] | None:
-    """The model of the index and the question without its slips; None where nothing is indexed."""
-    index = SqliteIndex(connection)
-    return (index.model, read_question(text, index).meant) if index.model else None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from halfgig.errors import BadRequest, SourceError
 from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
-from halfgig.operations.indexing import Indexed, check_embedder, write_index
+from halfgig.operations.indexing import Indexed, check_index, write_index
 from halfgig.operations.markdown import markdown
 from halfgig.operations.transcription import ignore, look_into
 from halfgig.retrieval.links import link_at
@@ -53,7 +53,7 @@ def index_captions(
     info = look_into(origin, settings)
     language = None if settings.language == AUTO else settings.language
     with open_library(settings.library_path) as connection:
-        check_embedder(connection, settings)
+        check_index(connection, settings)
         library = Library(connection)
         duration = info.duration if info else None
         library.add_source(

@@ -11,6 +11,7 @@ import json
 import math
 import sys
 from array import array
+from contextlib import nullcontext
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
     import apsw
 
+    from halfgig.operations.indexes import Place
     from halfgig.records import Floats
+    from halfgig.retrieval.index import Index
 
 VERSION = 1
 _NUMBERS = (
@@ -40,10 +43,14 @@ _NUMBERS = (
 )  # of a segment, null where they are NaN
 
 
-def dump(connection: apsw.Connection) -> Iterator[str]:
-    """Yield the lines, each with its end. What the library holds when it begins is read in one transaction."""
-    with connection:
-        index, library, events = SqliteIndex(connection), Library(connection), EventIndex(connection)
+def dump(connection: apsw.Connection, place: Place | None = None) -> Iterator[str]:
+    """Yield the lines, each with its end. What the library holds when it begins is read in one transaction.
+
+    `place` is where the index is, which is the library's own unless it is told. One outside is asked without holding a
+    transaction, so that what is indexed meanwhile may be in it or not.
+    """
+    with nullcontext() if place and place.outside else connection:
+        index, library, events = _opened(connection, place), Library(connection), EventIndex(connection)
         model = asdict(index.model) if index.model else None
         yield _line("library", {"version": VERSION, "model": model, "learnt": index.learnt()})
         for source in library.sources():
@@ -56,7 +63,7 @@ def dump(connection: apsw.Connection) -> Iterator[str]:
             yield from () if report is None else (_line("report", report),)
 
 
-def load(connection: apsw.Connection, lines: Iterable[str]) -> int:
+def load(connection: apsw.Connection, lines: Iterable[str], place: Place | None = None) -> int:
     """Put what the lines tell in the place of what the library has of the same sources; returns how many they are.
 
     Each source is put in place in one transaction; other sources stay. BadRequest for lines that are none of `dump`'s,
@@ -68,32 +75,38 @@ def load(connection: apsw.Connection, lines: Iterable[str]) -> int:
     if kind != "library" or head.get("version") != VERSION:
         raise BadRequest("This is no export of a library that is known here.", "Export it with: halfgig library export")
     model = EmbeddingModel(**head["model"]) if head["model"] else None
-    index = SqliteIndex(connection, model)
+    index = _opened(connection, place, model)
     if head["learnt"]:
         index.learn(lambda: head["learnt"])
     return sum(1 for _ in map(_Restoring(connection, index).put, _sources(told)))
 
 
+def _opened(connection: apsw.Connection, place: Place | None, model: EmbeddingModel | None = None) -> Index:
+    return SqliteIndex(connection, model) if place is None else place.open(connection, model)
+
+
 class _Restoring:
     """Puts one source after another in place."""
 
-    def __init__(self, connection: apsw.Connection, index: SqliteIndex) -> None:
-        self._connection, self._index = connection, index
+    def __init__(self, connection: apsw.Connection, index: Index) -> None:
+        self._index = index
         self._library, self._events = Library(connection), EventIndex(connection)
 
     def put(self, parts: dict[str, list[Any]]) -> None:
         (source,) = parts["source"]
         known = StoredSource(**{**source, "tags": tuple(source["tags"])})
-        with self._connection:
+
+        def restore() -> None:
             self._library.restore(known, map(_segment, parts.get("segment", [])))
-            if "passage" in parts:
-                self._index.replace(known.id, map(_pair, parts["passage"]))
-            else:
-                self._index.remove(known.id)
             self._events.replace(known.id, (Event(**event) for event in parts.get("event", [])))
             Edits(self._connection).restore(known.id, (Edit(**edit) for edit in parts.get("edit", [])))
             for report in parts.get("report", []):
                 Reports(self._connection).put(known.id, report)
+
+        if "passage" in parts:
+            self._index.replace(known.id, map(_pair, parts["passage"]), restore)
+        else:
+            self._index.remove(known.id, restore)
 
 
 def _sources(told: Iterable[tuple[str, Any]]) -> Iterator[dict[str, list[Any]]]:

@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from halfgig import pipelines
-from halfgig.errors import HalfgigError
+from halfgig.errors import HalfgigError, ServerTrouble
 from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.memory.allocator import trim
 from halfgig.operations.admission import log_memory
 from halfgig.operations.embedders import agrees, model_name, open_embedder
+from halfgig.operations.indexes import open_place
 from halfgig.operations.transcription import ignore, transcribe
 from halfgig.retrieval.index import EmbeddingModel, check_model
-from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from halfgig.models.pull import Listener
     from halfgig.operations.transcription import Transcription
     from halfgig.records import Seconds, Segment, StoredSource
+    from halfgig.retrieval.index import Index
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ def index(
         known = library.shown(source_id)
         if known:
             library.tag(source_id, tags)
-            return Indexed(library.source(source_id) or known, SqliteIndex(connection).count(source_id), known=True)
-        check_embedder(connection, settings)
+            return Indexed(library.source(source_id) or known, _count(connection, source_id, settings), known=True)
+        check_index(connection, settings)
         heard = library.heard(source_id)
         transcription = transcribe(origin, settings=settings, resume_at=heard, watch=watch, report=report)
         on_start(transcription)
@@ -100,7 +101,7 @@ def file_transcript(
         )
         library.tag(source.id, tags)
         if source.state == "ready":
-            return Indexed(source, SqliteIndex(connection).count(source.id), known=True)
+            return Indexed(source, _count(connection, source.id, settings), known=True)
         source = library.restart(source.id, known.model, known.language)
         for _ in library.append_segments(source, segments):
             pass
@@ -133,15 +134,33 @@ def write_index(
     connection: apsw.Connection, library: Library, source: StoredSource, settings: Settings, report: Listener
 ) -> int:
     """Passages and vectors, put in place in one transaction; returns how many."""
-    with closing(open_embedder(settings, report)) as embedder:
-        index = SqliteIndex(connection, EmbeddingModel(embedder.model, embedder.dim))
+    with closing(open_embedder(settings, report)) as embedder, open_place(settings) as place:
+        index = place.open(connection, EmbeddingModel(embedder.model, embedder.dim))
         index.learn(embedder.words)
         embedded = pipelines.embed(library.segments(source.id), embedder, settings.embedding_batch_size)
         return index.replace(source.id, embedded, lambda: library.finish(source))
 
 
-def check_embedder(connection: apsw.Connection, settings: Settings) -> None:
-    """BadRequest where the library is indexed with another model than the settings mean: before anything is heard."""
-    index = SqliteIndex(connection)
+def check_index(connection: apsw.Connection, settings: Settings) -> None:
+    """See that the index will take what is to be heard, before an hour is spent on it.
+
+    BadRequest where it is of another model than the settings mean, ServerRefuses where one outside takes nothing, as
+    for a wrong key. One that cannot be reached just now may be by then.
+    """
+    with open_place(settings) as place:
+        try:
+            place.reach()
+            _check_embedder(place.open(connection), settings)
+        except ServerTrouble as error:
+            if not error.retryable:
+                raise
+
+
+def _check_embedder(index: Index, settings: Settings) -> None:
     if index.model is not None and index.count() and not agrees(index.model.name, model_name(settings)):
         check_model(EmbeddingModel(model_name(settings), index.model.dim), index.model)
+
+
+def _count(connection: apsw.Connection, source_id: str, settings: Settings) -> int:
+    with open_place(settings) as place:
+        return place.open(connection).count(source_id)

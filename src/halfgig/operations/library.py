@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from halfgig.retrieval.events import EventIndex
+from halfgig.retrieval.ledger import count_outside
 from halfgig.retrieval.reps import rep_events
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.store.reports import Reports
@@ -18,17 +19,23 @@ if TYPE_CHECKING:
     import apsw
 
     from halfgig.records import StoredSource
+    from halfgig.retrieval.index import Index
     from halfgig.settings import Settings
 
 
-def forget(connection: apsw.Connection, source_id: str) -> int | None:
-    """Remove a source with all that belongs to it, in one transaction; how many passages it had, None if not known."""
-    index, events, library = SqliteIndex(connection), EventIndex(connection), Library(connection)
+def forget(connection: apsw.Connection, source_id: str, index: Index | None = None) -> int | None:
+    """Remove a source with all that belongs to it, in one transaction; how many passages it had, None if not known.
+
+    `index` is the library's own unless it is told. What one outside holds is removed after the transaction.
+    """
+    events, library = EventIndex(connection), Library(connection)
     known = library.source(source_id) is not None
-    with connection:
-        passages = index.remove(source_id)
+
+    def forget_the_rest() -> None:
         events.remove(source_id)
         library.remove_source(source_id)
+
+    passages = (index or SqliteIndex(connection)).remove(source_id, forget_the_rest)
     return passages if known else None
 
 
@@ -44,7 +51,8 @@ class Entry:
 def entries(connection: apsw.Connection, sources: Sequence[StoredSource]) -> list[Entry]:
     """The sources, each with its figures."""
     index, reps = SqliteIndex(connection), Reports(connection).counts(source.id for source in sources)
-    return [Entry(source, index.count(source.id), reps.get(source.id, {})) for source in sources]
+    passages = {one.id: index.count(one.id) or count_outside(connection, one.id) for one in sources}
+    return [Entry(source, passages[source.id], reps.get(source.id, {})) for source in sources]
 
 
 def forget_files(settings: Settings, source_id: str) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest, ModelError, ServerTrouble
 from halfgig.operations.admission import room
 from halfgig.operations.embedders import embedder_cost, reopen_embedder
+from halfgig.operations.indexes import open_place
 from halfgig.records import Query, Scope
 from halfgig.retrieval import query
 from halfgig.retrieval.embedding import meaning_of
@@ -16,7 +18,6 @@ from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import OtherModel
 from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reading import read_question
-from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
 from halfgig.store.database import reading
 from halfgig.store.sqlite import Library, open_library
@@ -24,6 +25,7 @@ from halfgig.store.sqlite import Library, open_library
 if TYPE_CHECKING:
     import apsw
 
+    from halfgig.operations.indexes import Place
     from halfgig.records import Answer, Seconds
     from halfgig.retrieval.index import Index
     from halfgig.retrieval.query import Meaning
@@ -51,30 +53,31 @@ def search(
 
 def find(asked: Query, settings: Settings) -> Answer:
     """The same, for a query."""
-    with open_library(settings.library_path, create=False) as connection:
+    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
         try:
-            return _find(connection, asked, settings)
+            return _find(connection, place, asked, settings)
         except OtherModel:  # the index was made anew while the question was embedded
-            return _find(connection, asked, settings)
+            return _find(connection, place, asked, settings)
 
 
-def _find(connection: apsw.Connection, asked: Query, settings: Settings) -> Answer:
-    meaning, why = _find_meaning(asked, SqliteIndex(connection), settings)
-    answer = find_hits(connection, asked, meaning)
+def _find(connection: apsw.Connection, place: Place, asked: Query, settings: Settings) -> Answer:
+    meaning, why = _find_meaning(asked, place.open(connection), settings)
+    answer = find_hits(connection, place, asked, meaning)
     return replace(answer, notes=(*answer.notes, why)) if why else answer
 
 
-def find_hits(connection: apsw.Connection, asked: Query, meaning: Meaning | None) -> Answer:
+def find_hits(connection: apsw.Connection, place: Place, asked: Query, meaning: Meaning | None) -> Answer:
     """The answer, by keyword where there is no meaning. OtherModel where the index has another model than that of it.
 
-    One state of the file is read: an index that is made anew meanwhile is not seen half.
+    One state of the file is read: an index that is made anew meanwhile is not seen half. One outside is not made anew,
+    and may write to its ledger.
     """
-    with reading(connection):
-        index = SqliteIndex(connection)
+    with nullcontext() if place.outside else reading(connection):
+        index = place.open(connection)
         return query.search(asked, index, meaning, Library(connection), EventIndex(connection))
 
 
-def find_alike(connection: apsw.Connection, source: str, at: Seconds, asked: Query) -> Answer:
+def find_alike(connection: apsw.Connection, place: Place, source: str, at: Seconds, asked: Query) -> Answer:
     """The moments that mean most nearly what is said at a second of a source (an id, an address or a title).
 
     No model is loaded. Errors: NotFound where nothing is said there.
@@ -83,7 +86,7 @@ def find_alike(connection: apsw.Connection, source: str, at: Seconds, asked: Que
     (*others, source_id) = library.within(Scope(sources=(source,))) or ()
     if others:
         raise BadRequest(f"The library has several sources named {source}.", "Use an id from: halfgig library list")
-    return query.search_alike(source_id, at, asked, SqliteIndex(connection), library)
+    return query.search_alike(source_id, at, asked, place.open(connection), library)
 
 
 def _find_meaning(asked: Query, index: Index, settings: Settings) -> tuple[Meaning | None, str]:

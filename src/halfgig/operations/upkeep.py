@@ -8,24 +8,28 @@ from uuid import uuid4
 import apsw
 
 from halfgig.errors import BadRequest
-from halfgig.retrieval.tables import compact, find_faults, prepare
+from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.tables import compact, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from halfgig.records import Bytes
+    from halfgig.retrieval.index import Index
 
 _HOMELESS = """SELECT DISTINCT source_id FROM (SELECT source_id FROM passages UNION SELECT source_id FROM events)
  WHERE source_id NOT IN (SELECT id FROM sources)"""
 
 
-def check(connection: apsw.Connection) -> Iterator[str]:
-    """Yield what is wrong with the file, its index, and the agreement of the two; nothing where all is well."""
+def check(connection: apsw.Connection, index: Index | None = None) -> Iterator[str]:
+    """Yield what is wrong with the file, its index, and the agreement of the two; nothing where all is well.
+
+    `index` is the library's own unless it is told.
+    """
     yield from (told for (told,) in connection.execute("PRAGMA integrity_check") if told != "ok")
     yield from (f"a row of {row[0]} refers to no source" for row in connection.execute("PRAGMA foreign_key_check"))
-    prepare(connection, None)
-    yield from find_faults(connection)
+    yield from (index or SqliteIndex(connection)).find_faults()
     yield from (
         f"passages or events belong to no source: {source_id}" for (source_id,) in connection.execute(_HOMELESS)
     )

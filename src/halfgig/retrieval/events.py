@@ -8,8 +8,8 @@ from halfgig.records import Passage
 from halfgig.retrieval.index import EVERYWHERE, Bounds, Found
 from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reps import Event
-from halfgig.retrieval.sqlite import bound_values, conditions, quoted
 from halfgig.retrieval.tables import prepare
+from halfgig.retrieval.texts import bound_values, conditions, quoted
 from halfgig.retrieval.vocabulary import SqliteVocabulary
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, best_poss
 from halfgig.retrieval.words import find_terms, find_words, one_word
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from halfgig.records import Floats, Passage, Seconds, Vector
     from halfgig.retrieval.index import Confirm, Embedded, EmbeddingModel
@@ -25,6 +25,7 @@ class ExactIndex:
     def __init__(self, model: EmbeddingModel) -> None:
         self.model: EmbeddingModel | None = model
         self._passages: dict[str, list[tuple[Passage, Vector]]] = {}
+        self._learnt: list[str] = []
 
     def replace(self, source_id: str, embedded: Embedded, confirm: Confirm = accept) -> int:
         """Put these passages in the place of all that the source had."""
@@ -36,8 +37,9 @@ class ExactIndex:
         self._passages[source_id] = arrived
         return len(arrived)
 
-    def remove(self, source_id: str) -> int:
+    def remove(self, source_id: str, confirm: Confirm = accept) -> int:
         """Forget the source's passages."""
+        confirm()
         return len(self._passages.pop(source_id, []))
 
     def nearest(self, vector: Floats, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
@@ -68,8 +70,30 @@ class ExactIndex:
         rows = self._passages.get(source_id, [])
         return next(((passage, vector) for passage, vector in rows if passage.end > at), None)
 
+    def passages(self, source_id: str) -> Iterator[Passage]:
+        """Yield the source's passages, in order."""
+        return (passage for passage, _ in self._passages.get(source_id, []))
+
+    def embedded(self, source_id: str) -> Iterator[tuple[Passage, Floats]]:
+        """Yield the source's passages with their vectors."""
+        yield from self._passages.get(source_id, [])
+
+    def sources(self) -> list[str]:
+        """Ids of the sources that have passages, in order."""
+        return sorted(source_id for source_id, rows in self._passages.items() if rows)
+
+    def learn(self, words: Callable[[], Iterable[str]]) -> None:
+        """Words that are no slips; called for once only."""
+        self._learnt = self._learnt or list(words())
+
+    def learnt(self) -> list[str]:
+        """What was learnt, in its order."""
+        return list(self._learnt)
+
     def knows(self, word: str) -> bool:
-        """Whether any passage holds the word, in whatever form."""
+        """Whether any passage holds the word, in whatever form, or it was learnt."""
+        if word in self._learnt:
+            return True
         (stem,) = one_word(word).stems
         return any(term.stem == stem for _, passage, _ in self._all() for term in find_terms(passage.text))
 
@@ -79,9 +103,13 @@ class ExactIndex:
         return sorted(begun, key=lambda word: (len(word), word))[:limit]
 
     def resembling(self, word: str, limit: int) -> list[str]:
-        """Words of the passages that share runs of three letters with this one, those that share most first."""
+        """Words that share runs of three letters with this one: of the passages, those that share most first, then
+        those that were learnt.
+        """
         shared = {other: len(_runs(word) & _runs(other)) for other in self._words()}
-        return sorted((other for other in shared if shared[other]), key=lambda other: -shared[other])[:limit]
+        near = sorted((other for other in shared if shared[other]), key=lambda other: -shared[other])
+        learnt = (other for other in self._learnt if other not in shared and _runs(word) & _runs(other))
+        return [*near, *learnt][:limit]
 
     def _words(self) -> set[str]:
         return {word for _, passage, _ in self._all() for word in find_words(passage.text)}
@@ -92,6 +120,18 @@ class ExactIndex:
     def count(self, source_id: str | None = None) -> int:
         """How many passages the source, or the whole index, has."""
         return sum(1 for _ in self._all(source_id))
+
+    def notes(self) -> list[str]:
+        """None."""
+        return []
+
+    def find_faults(self) -> Iterator[str]:
+        """None: there is one list."""
+        return iter(())
+
+    def tidy(self) -> int:
+        """Nothing is left of what is removed."""
+        return 0
 
     def _all(self, source_id: str | None = None) -> Iterator[tuple[str, Passage, Vector]]:
         for owner, rows in self._passages.items():

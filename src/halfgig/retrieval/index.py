@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from halfgig.errors import BadRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TypeAlias
 
     from halfgig.records import Floats, Passage, Rank, Seconds
@@ -68,7 +68,8 @@ class Index(Protocol):
     """Passages with vectors, by source.
 
     An adapter whose service holds vectors only (Pinecone, Qdrant) keeps texts and keywords in the library's own
-    database and answers `nearest` by looking up there what the service names as `source_id#number`.
+    database, and shows of what the service finds only what the library knows. Errors besides those told: LibraryError
+    of the library's file, ServerTrouble where a service or a database cannot be reached, ServerRefuses where it can.
     """
 
     model: EmbeddingModel | None  # None until something is indexed
@@ -77,13 +78,16 @@ class Index(Protocol):
         """Put these passages in the place of all that the source had, and return how many they are.
 
         Streams its input; a search sees the old passages until the last new one has arrived, and then only the
-        new. `confirm` is called at that moment, within the transaction where there is one (`Library.finish` belongs
-        here). If it or the input raises, or the process dies, the old ones stay. BadRequest where a dim is wrong.
+        new. `confirm` is called at that moment, within the library's transaction (`Library.finish` belongs here). If
+        it or the input raises, or the process dies, the old ones stay. BadRequest where a dim is wrong.
         """
         ...
 
-    def remove(self, source_id: str) -> int:
-        """Forget the source's passages and return how many they were; 0 where it had none."""
+    def remove(self, source_id: str, confirm: Confirm = accept) -> int:
+        """Forget the source's passages and return how many they were; 0 where it had none. `confirm` as in `replace`.
+
+        Within another transaction of the library what a service holds is left to `tidy`: it is not shown any more.
+        """
         ...
 
     def nearest(self, vector: Floats, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
@@ -96,6 +100,18 @@ class Index(Protocol):
 
     def vector_at(self, source_id: str, at: Seconds) -> tuple[Passage, Floats] | None:
         """The passage said at this second of a source, else the next one, and its vector; None after the last."""
+        ...
+
+    def passages(self, source_id: str) -> Iterator[Passage]:
+        """Yield the source's passages that have a vector in this index, in order."""
+        ...
+
+    def embedded(self, source_id: str) -> Iterator[tuple[Passage, Floats]]:
+        """Yield the same passages with their vectors."""
+        ...
+
+    def sources(self) -> list[str]:
+        """Ids of the sources that have passages with vectors here, in order."""
         ...
 
     def knows(self, word: str) -> bool:
@@ -112,8 +128,31 @@ class Index(Protocol):
         """
         ...
 
+    def learn(self, words: Callable[[], Iterable[str]]) -> None:
+        """Words that the embedding model has whole, and that are therefore no slips; called for once only."""
+        ...
+
+    def learnt(self) -> list[str]:
+        """What was learnt, in its order."""
+        ...
+
     def count(self, source_id: str | None = None) -> int:
         """How many passages the source, or the whole index, has."""
+        ...
+
+    def notes(self) -> list[str]:
+        """What a person should know of answers from here just now, as that something new cannot be found yet."""
+        ...
+
+    def find_faults(self) -> Iterator[str]:
+        """Yield what in the index does not agree; nothing where all is well."""
+        ...
+
+    def tidy(self) -> int:
+        """Give back what is left in the index of sources that are gone; returns how many passages' vectors that were.
+
+        It also takes what another process is bringing in just now.
+        """
         ...
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Protocol
 
-from halfgig.errors import BadRequest, NotFound
+from halfgig.errors import BadRequest, NotFound, ServerTrouble
 from halfgig.records import Answer, Hit
 from halfgig.retrieval.index import Bounds, check_model
 from halfgig.retrieval.links import link_at
@@ -29,6 +29,7 @@ KINDS = (SPEECH, MOTION)
 NOTHING_TYPED = ""  # where a search is for what resembles a moment
 
 KEYWORD_ONLY = "Searched by keyword only: no embedding model was at hand."
+CUT_OFF = "Searched by keyword only: {why}"
 MENDED = "Nothing holds {typed}; {read} was looked for instead."
 
 
@@ -81,9 +82,9 @@ def search(query: Query, index: Index, meaning: Meaning | None, shelf: Shelf, ev
     check_query(query)
     question = read_question(query.text, index)
     asked = _Search(question, meaning, bounds_of(query.scope, shelf), query.scope.kind, max(POOL, 4 * query.k))
-    found = fuse(_rankings(asked, index, events or NoEvents()))
-    notes = (*_mendings(question), *(() if meaning or query.scope.kind == MOTION else (KEYWORD_ONLY,)))
-    return Answer(question.text, tuple(_hits(found, query, shelf, question)), notes)
+    rankings, notes = _rankings(asked, index, events or NoEvents())
+    hits = tuple(_hits(fuse(rankings), query, shelf, question))
+    return Answer(question.text, hits, (*_mendings(question), *notes))
 
 
 def search_alike(source_id: str, at: Seconds, query: Query, index: Index, shelf: Shelf) -> Answer:
@@ -128,15 +129,27 @@ class _Search:
     pool: int
 
 
-def _rankings(asked: _Search, index: Index, events: Events) -> dict[str, list[Found]]:
-    """What each ranking finds."""
+def _rankings(asked: _Search, index: Index, events: Events) -> tuple[dict[str, list[Found]], list[str]]:
+    """What each ranking finds, and what a person should know of it."""
     rankings: dict[str, list[Found]] = {}
+    notes: list[str] = []
     if asked.kind != MOTION:
         by_keyword = index.matching(asked.question, asked.pool, asked.bounds)
-        rankings = {"meaning": _by_meaning(asked, index, by_keyword), "keyword": by_keyword}
+        by_meaning, notes = _told_by_meaning(asked, index, by_keyword)
+        rankings = {"meaning": by_meaning, "keyword": by_keyword}
     if asked.kind != SPEECH:
         rankings[MOTION] = events.matching(asked.question, asked.pool, asked.bounds)
-    return rankings
+    return rankings, notes
+
+
+def _told_by_meaning(asked: _Search, index: Index, by_keyword: list[Found]) -> tuple[list[Found], list[str]]:
+    """What is nearest to the meaning; nothing, and why, where an index outside cannot be asked."""
+    if asked.meaning is None:
+        return [], [KEYWORD_ONLY]
+    try:
+        return _by_meaning(asked, index, by_keyword), index.notes()
+    except ServerTrouble as error:
+        return [], [CUT_OFF.format(why=error)]
 
 
 def _by_meaning(asked: _Search, index: Index, by_keyword: list[Found]) -> list[Found]:

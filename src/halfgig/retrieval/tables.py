@@ -15,16 +15,20 @@ from halfgig.retrieval.words import TOKENIZER
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SCHEMA = 2  # of the index's tables; a file with a later one was made by a later halfgig
+SCHEMA = 3  # of the index's tables; a file with a later one was made by a later halfgig
+EARLIER = ("1", "2")
 BITS_WIDTH = 8  # signs are kept by the byte: a vector of another length has none
 _RECORD = "INSERT INTO index_facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-_ANY = "SELECT EXISTS (SELECT 1 FROM passages)"
+_ANY = "SELECT EXISTS (SELECT 1 FROM passage_vectors_rowids)"
 _SIGNS = "INSERT INTO passage_bits (id, bits) SELECT id, vec_quantize_binary(vector) FROM passage_vectors"
 
 _CHECK_WORDS = "INSERT INTO {table} ({table}) VALUES ('integrity-check')"
 _OPTIMIZE = "INSERT INTO {table} ({table}) VALUES ('optimize')"
 _APART = """SELECT (SELECT count(*) FROM (SELECT {column} FROM {part} EXCEPT SELECT id FROM {whole}))
- + (SELECT count(*) FROM (SELECT id FROM {whole} EXCEPT SELECT {column} FROM {part}))"""
+ + (SELECT count(*) FROM (SELECT id FROM {owed} EXCEPT SELECT {column} FROM {part}))"""
+# Passages whose vectors must be in this file, since no other place has them.
+_HERE = "(SELECT id FROM passages WHERE source_id NOT IN (SELECT source_id FROM index_ledger WHERE state = 'current'))"
+_VECTORLESS = "SELECT count(*) FROM {owed}"
 _GAPS = "SELECT source_id FROM passages GROUP BY source_id HAVING max(number) + 1 != count(*) OR min(number) != 0"
 
 
@@ -51,17 +55,17 @@ def recorded(facts: dict[str, str]) -> EmbeddingModel | None:
 
 
 def _raise(connection: apsw.Connection, facts: dict[str, str]) -> dict[str, str]:
-    """Make the tables, or add what an earlier schema has not: the vocabulary, events, signs."""
+    """Make the tables, or add what an earlier schema has not: the vocabulary, events, signs; then other places."""
     if facts.get("schema") == str(SCHEMA):  # another process was first
         return facts
-    if facts.get("schema", "1") != "1":
+    if facts.get("schema", "1") not in EARLIER:
         raise LibraryError(
             f"The index has schema {facts['schema']}, and this halfgig knows schema {SCHEMA}.",
             "Upgrade halfgig, or set HALFGIG_DATA to another folder.",
         )
     connection.execute(_schema("sqlite.sql", tokenizer=" ".join(TOKENIZER)))
     model = recorded(facts)
-    if model is not None:
+    if model is not None and facts.get("schema", "1") == "1":
         SqliteVocabulary(connection).gather()
         _make_bits(connection, model)
     connection.execute(_RECORD, ("schema", str(SCHEMA)))
@@ -93,23 +97,26 @@ def find_faults(connection: apsw.Connection) -> Iterator[str]:
             connection.execute(_CHECK_WORDS.format(table=table))
         except apsw.CorruptError as error:
             yield f"{table} is damaged ({error})"
-    for part, column, whole in _parts(recorded(_facts(connection))):
-        (apart,) = connection.execute(_APART.format(part=part, column=column, whole=whole)).fetchall()[0]
+    model = recorded(_facts(connection))
+    for part, column, whole, owed in _parts(model):
+        (apart,) = connection.execute(_APART.format(part=part, column=column, whole=whole, owed=owed)).fetchall()[0]
         if apart:
             yield f"{part} and {whole} differ in {apart} row{'' if apart == 1 else 's'}"
+    if model is None and (bare := connection.execute(_VECTORLESS.format(owed=_HERE)).get):
+        yield f"{bare} passage{' has' if bare == 1 else 's have'} no vector"
     for (source_id,) in connection.execute(_GAPS):
         yield f"passages of {source_id} are missing"
 
 
-def _parts(model: EmbeddingModel | None) -> Iterator[tuple[str, str, str]]:
-    """Yield tables whose rows are those of another: the table, its column of ids, the other."""
-    yield "passage_words_docsize", "id", "passages"
-    yield "event_words_docsize", "id", "events"
-    yield "vocabulary_trigrams_docsize", "id", "vocabulary"
+def _parts(model: EmbeddingModel | None) -> Iterator[tuple[str, str, str, str]]:
+    """Yield tables whose rows are those of another: the table, its column of ids, the other, what of it is owed."""
+    yield "passage_words_docsize", "id", "passages", "passages"
+    yield "event_words_docsize", "id", "events", "events"
+    yield "vocabulary_trigrams_docsize", "id", "vocabulary", "vocabulary"
     if model is not None:
-        yield "passage_vectors", "id", "passages"
+        yield "passage_vectors", "id", "passages", _HERE
         if model.dim % BITS_WIDTH == 0:
-            yield "passage_bits", "id", "passages"
+            yield "passage_bits", "id", "passages", "passage_vectors"
 
 
 def compact(connection: apsw.Connection) -> None:

@@ -10,7 +10,7 @@ from halfgig.errors import MIB, BadRequest
 from halfgig.memory import budget
 from halfgig.models.record import Record, write_record
 from halfgig.operations.embedders import agrees, embedder_cost, ensure_model, model_name, wanted_models
-from halfgig.operations.indexing import check_embedder
+from halfgig.operations.indexing import check_index
 from halfgig.records import Passage
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -98,11 +98,11 @@ def test_of_several_states_the_latest_is_meant(settings: Settings) -> None:
 def test_a_library_of_another_model_is_refused_before_anything_is_heard(tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path, embedding_model="maker/bge")
     with open_library(settings.library_path) as connection:
-        check_embedder(connection, settings)
+        check_index(connection, settings)
         index = SqliteIndex(connection, EmbeddingModel("all-MiniLM-L6-v2", 2))
-        check_embedder(connection, settings)  # it holds nothing
+        check_index(connection, settings)  # it holds nothing
         vector = memoryview(bytes(8)).cast("f")
         index.replace("talk", [(Passage(0, 0.0, 1.0, "a word"), vector)])
         with pytest.raises(BadRequest, match=r"made with all-MiniLM-L6-v2 .* not with maker/bge"):
-            check_embedder(connection, settings)
-        check_embedder(connection, dataclasses.replace(settings, embedding_model="minilm"))
+            check_index(connection, settings)
+        check_index(connection, dataclasses.replace(settings, embedding_model="minilm"))

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import halfgig.retrieval.sqlite as embedded
+import halfgig.retrieval.texts as texts
 from halfgig.records import Passage
 from halfgig.retrieval.index import EmbeddingModel, rarity
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -24,7 +25,7 @@ DIM, COUNT = 64, 600
 @pytest.fixture
 def index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteIndex]:
     """Passages around 60 centres; each says common, every tenth says rare."""
-    monkeypatch.setattr(embedded, "SAMPLE", 300)
+    monkeypatch.setattr(texts, "SAMPLE", 300)
     monkeypatch.setattr(embedded, "LEAST_PICKED", 60)
     rng = np.random.default_rng(1)
     centres = rng.standard_normal((60, DIM))

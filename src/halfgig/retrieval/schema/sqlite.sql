@@ -48,3 +48,21 @@ CREATE TABLE IF NOT EXISTS vocabulary (
 CREATE VIRTUAL TABLE IF NOT EXISTS vocabulary_trigrams USING fts5 (
     word, content = '', tokenize = 'trigram'
 );
+
+-- Indexes outside of this file, whose vectors belong to the passages here: which model each is of,
+CREATE TABLE IF NOT EXISTS index_places (
+    place TEXT PRIMARY KEY, -- its address without secrets
+    model TEXT NOT NULL,
+    dim INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- and what each holds of which source (see ledger.py).
+CREATE TABLE IF NOT EXISTS index_ledger (
+    place TEXT NOT NULL,
+    source_id TEXT NOT NULL,
+    edition TEXT NOT NULL,
+    state TEXT NOT NULL CHECK (state IN ('arriving', 'settling', 'current', 'leaving')),
+    passages INTEGER NOT NULL,
+    seen INTEGER NOT NULL, -- whether a search there is known to find it
+    PRIMARY KEY (place, source_id, edition)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,110 @@
+"""The index that INDEX_URL names, opened: the library's own, or one outside with the line to it."""
+
+from __future__ import annotations
+
+from contextlib import closing, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from halfgig.errors import BadRequest
+from halfgig.retrieval.address import PINECONE, POSTGRES, SQLITE, IndexAddress, read_index_address
+from halfgig.retrieval.sqlite import SqliteIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import apsw
+
+    from halfgig.retrieval.index import EmbeddingModel, Index
+    from halfgig.retrieval.line import Line
+    from halfgig.retrieval.services import VectorService
+    from halfgig.settings import Settings
+
+
+class Place:
+    """Where an index is, and the line to it: for one thread at a time. Nothing is connected to before it is asked."""
+
+    def __init__(self, address: IndexAddress, settings: Settings) -> None:
+        self.shown = address.shown
+        self.outside = address.kind != SQLITE
+        self._address, self._settings = address, settings
+        self._line: Line | None = None
+        self._service: VectorService | None = None
+
+    def open(self, connection: apsw.Connection, model: EmbeddingModel | None = None) -> Index:
+        """The index, on a connection of the library. With a `model` it can be written to, and is made where it is not.
+
+        Errors: BadRequest where it is of another model, LibraryError, ServerTrouble.
+        """
+        if self._address.kind == SQLITE:
+            return SqliteIndex(connection, model)
+        if self._address.kind == POSTGRES:
+            from halfgig.retrieval.postgres import PostgresIndex
+
+            return PostgresIndex(connection, self._opened_line(), model)
+        from halfgig.retrieval.outside import ServiceIndex
+
+        return ServiceIndex(connection, self._opened_service(), model)
+
+    def reach(self) -> None:
+        """Ask the index outside for something small. ServerTrouble where it cannot be reached, ServerRefuses."""
+        if self._address.kind == POSTGRES:
+            self._opened_line().ask("SELECT 1")
+        elif self.outside:
+            self._opened_service().count()
+
+    def close(self) -> None:
+        """Close the line; the next index opens another."""
+        for close in (held.close for held in (self._line, self._service) if held is not None):
+            close()
+        self._line = self._service = None
+
+    def _opened_line(self) -> Line:
+        from halfgig.retrieval.line import Line
+
+        if self._line is None:
+            self._line = Line(self._address.name, self.shown)
+        return self._line
+
+    def _opened_service(self) -> VectorService:
+        if self._service is None:
+            self._service = _service(self._address, self._settings)
+        return self._service
+
+
+def _service(address: IndexAddress, settings: Settings) -> VectorService:
+    if address.kind == PINECONE:
+        from halfgig.retrieval.pinecone import Pinecone
+
+        return Pinecone(address, settings.pinecone_api_key)
+    from halfgig.retrieval.qdrant import Qdrant
+
+    return Qdrant(address, settings.qdrant_api_key)
+
+
+def index_place(settings: Settings) -> Place:
+    """The place that INDEX_URL names. BadRequest where it is none, or a file that is not the library."""
+    address = read_index_address(settings.index_url)
+    if address.kind == SQLITE and address.name and Path(address.name).expanduser() != settings.library_path:
+        raise BadRequest(
+            "The embedded index is in the library's own file.",
+            f"Set LIBRARY_PATH={address.name}, and INDEX_URL to sqlite: or nothing.",
+        )
+    return place_at(address, settings)
+
+
+def place_at(address: IndexAddress, settings: Settings) -> Place:
+    """The place at an address, with the keys of the settings. BadRequest where what it needs is not there."""
+    if address.kind == PINECONE and not settings.pinecone_api_key:
+        raise BadRequest("There is no key for Pinecone.", "Set PINECONE_API_KEY.")
+    if address.kind == POSTGRES and find_spec("psycopg") is None:
+        raise BadRequest("An index in Postgres needs psycopg.", "Install it: pip install 'halfgig[postgres]'")
+    return Place(address, settings)
+
+
+@contextmanager
+def open_place(settings: Settings) -> Iterator[Place]:
+    """The same, closed at the end of the block."""
+    with closing(index_place(settings)) as place:
+        yield place

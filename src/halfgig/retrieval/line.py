@@ -1,0 +1,134 @@
+"""A line to Postgres: one connection, opened when it is wanted and anew where it broke; its errors get a remedy."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from halfgig.errors import ServerRefuses, ServerTrouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import psycopg
+
+    from halfgig.records import Seconds
+
+T = TypeVar("T")
+
+CONNECT = 5  # seconds
+ASKING: tuple[Seconds, ...] = (0.1,)  # before each repetition of what somebody waits for,
+WRITING: tuple[Seconds, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)  # and of what is written
+LONGEST_ANSWER = "30s"  # of one statement that somebody waits for
+
+# By the beginning of SQLSTATE, where the server gives one; else by what it says while a connection is made.
+_CODES = {
+    "28": ("refuses the name or the password", "Correct them in INDEX_URL."),
+    "3D": ("has no such database", "Create it, or correct its name in INDEX_URL."),
+    "42501": ("refuses what the index needs", "Grant the role to create tables, and the extension vector."),
+    "0A000": ("has no pgvector", "Install pgvector 0.8 or newer for this server."),
+    "58P01": ("has no pgvector", "Install pgvector 0.8 or newer for this server."),
+    "42704": ("has no pgvector that will do", "Install pgvector 0.8 or newer for this server."),
+    "53": ("takes no more for now", "Give it more room or connections, and try again."),
+    "22": ("refuses what was sent", "Compare the index's dimension with the embedding model's."),
+}
+_SAID = {"too many": "53", "remaining": "53", "password": "28", "pg_hba": "28", 'database "': "3D", 'role "': "28"}
+
+
+class Line:
+    """One connection, for one thread at a time."""
+
+    def __init__(self, url: str, shown: str, *, sleep: Callable[[Seconds], object] = time.sleep) -> None:
+        self.shown = shown
+        self._url, self._sleep = url, sleep
+        self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
+
+    def run(self, work: Callable[[Session], T], *, pauses: Sequence[Seconds] = ASKING) -> T:
+        """What `work` returns, in one transaction; all of it again where the line breaks, so it must bear that.
+
+        Errors: ServerTrouble where there is no line, ServerRefuses where the server says no.
+        """
+
+        def attempt(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
+            with connection.transaction():
+                return work(Session(connection))
+
+        return self._again(attempt, pauses)
+
+    def ask(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows of one statement, which changes nothing."""
+        return self._again(lambda connection: Session(connection).ask(statement, **values), ASKING)
+
+    def _again(self, attempt: Callable[[psycopg.Connection[tuple[Any, ...]]], T], pauses: Sequence[Seconds]) -> T:
+        import psycopg
+
+        for pause in (*pauses, None):
+            try:
+                return attempt(self._opened())
+            except psycopg.Error as error:
+                trouble = self._trouble(error, broken=self._is_broken())
+                if not trouble.retryable or not self._is_broken() or pause is None:
+                    raise trouble from None
+                self.close()
+                self._sleep(pause)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _is_broken(self) -> bool:
+        return self._connection is None or self._connection.broken or self._connection.closed
+
+    def close(self) -> None:
+        """Close the connection; the next work opens another."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _opened(self) -> psycopg.Connection[tuple[Any, ...]]:
+        import psycopg
+
+        if self._connection is None or self._connection.closed:
+            # Nothing is prepared on the server, so that a pooler may stand between.
+            self._connection = psycopg.connect(
+                self._url, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT, client_encoding="utf8"
+            )
+        return self._connection
+
+    def _trouble(self, error: psycopg.Error, *, broken: bool) -> ServerTrouble:
+        """The error with a remedy; what a server says names no password."""
+        said = " ".join(str(error).split())[:300]
+        code = error.sqlstate or next((code for word, code in _SAID.items() if word in said.lower()), "")
+        known = next((told for start, told in _CODES.items() if code.startswith(start)), None)
+        if known is not None:
+            return ServerRefuses(f"{self.shown} {known[0]} ({said}).", known[1])
+        if broken:
+            return ServerTrouble(f"{self.shown} cannot be reached: {said}.", "Try again when it can be.")
+        return ServerTrouble(f"{self.shown} has a fault: {said}.", "Try again; look into the log of the server.")
+
+
+class Session:
+    """Statements within a transaction. Values stand in them as `%(name)s`."""
+
+    def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
+        self._connection = connection
+
+    def ask(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
+        """Every row."""
+        return self._connection.execute(statement, values).fetchall()
+
+    def one(self, statement: str, **values: Any) -> Any:
+        """The first column of the first row; None where there is none."""
+        row = self._connection.execute(statement, values).fetchone()
+        return row[0] if row else None
+
+    def do(self, statement: str, **values: Any) -> int:
+        """Run a statement, and return how many rows it changed."""
+        return self._connection.execute(statement, values).rowcount
+
+    def script(self, text: str) -> None:
+        """Run several statements, which take no values."""
+        self._connection.execute(text)
+
+    def copy(self, statement: str, rows: Any) -> None:
+        """Bring rows in by COPY, as they come."""
+        with self._connection.cursor() as cursor, cursor.copy(statement) as copying:
+            for row in rows:
+                copying.write_row(row)

@@ -1,0 +1,252 @@
+"""The index whose vectors are in a service outside: texts, words and the ledger of what is shown are in the library."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import contextmanager
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from halfgig.errors import LibraryError, ServerTrouble
+from halfgig.retrieval.arrivals import arrived
+from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, check_vector
+from halfgig.retrieval.ledger import Ledger, leave_other_places
+from halfgig.retrieval.services import Placed
+from halfgig.retrieval.sqlite import forget_vectors
+from halfgig.retrieval.tables import find_faults, prepare
+from halfgig.retrieval.texts import SqliteTexts
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    import apsw
+
+    from halfgig.records import Floats, Passage, Seconds
+    from halfgig.retrieval.arrivals import Arrivals
+    from halfgig.retrieval.index import Confirm, Embedded, EmbeddingModel
+    from halfgig.retrieval.services import Near, VectorService
+    from halfgig.retrieval.words import Question
+
+log = logging.getLogger("halfgig")
+
+SPARE = 20  # more than are wanted are asked for, since what has just been replaced may still be found
+DEEPER = 4  # times as many are asked for where too few were of use,
+MOST = 1_000  # up to these
+FETCHED = 50  # vectors asked for at once
+PAUSES: tuple[Seconds, ...] = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # while a service has not taken in what was put there
+NOT_YET = "What was indexed last is not found by meaning yet: {place} has not taken it in."
+
+
+class ServiceIndex:
+    """The index port over a vector service, on a connection of the library.
+
+    A new edition of a source is put there under a name of its own, and shown by the transaction that puts its texts in
+    place: so nothing half done is ever seen, whatever the service still finds. BadRequest where the vectors there are
+    of another model.
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        service: VectorService,
+        model: EmbeddingModel | None = None,
+        *,
+        sleep: Callable[[Seconds], object] = time.sleep,
+    ) -> None:
+        self._embedded_model = prepare(connection, None)
+        self._connection, self._service, self._sleep = connection, service, sleep
+        self._ledger = Ledger(connection, service.place)
+        self._texts = SqliteTexts(connection)
+        if model is not None and self._ledger.model() != model:
+            with connection:
+                self._ledger.adopt(model)
+        self.model = self._ledger.model()
+
+    # --- writing ---
+
+    def replace(self, source_id: str, embedded: Embedded, confirm: Confirm = accept) -> int:
+        """Put the vectors into the service, wait until it finds them, and show them in one transaction."""
+        with arrived(self._connection, embedded, self.model, self._texts.vocabulary.unknown) as arrivals:
+            with self._edition(source_id, arrivals.count) as edition:
+                seen = self._bring(source_id, edition, arrivals)
+                with self._connection:
+                    self._settle(source_id, edition, arrivals)
+                    if seen:
+                        self._ledger.see(edition)
+                    confirm()
+            self._sweep()
+            return arrivals.count
+
+    @contextmanager
+    def _edition(self, source_id: str, passages: int) -> Iterator[str]:
+        """A new edition; it is to be removed where the block fails."""
+        edition = self._ledger.begin(source_id, passages)
+        try:
+            yield edition
+        except BaseException:
+            self._ledger.abandon(edition)
+            raise
+
+    def _bring(self, source_id: str, edition: str, arrivals: Arrivals) -> bool:
+        """Put every vector there; whether the service finds them by now."""
+        assert self.model is not None, "what arrived was checked against it"
+        if not arrivals.count:
+            return True
+        self._service.prepare(self.model)
+        rows = (Placed(source_id, edition, passage, vector) for passage, vector in arrivals.rows())
+        self._service.put(rows, self.model)
+        for pause in PAUSES:
+            if self._service.has(source_id, edition, arrivals.count):
+                return True
+            self._sleep(pause)
+        return False
+
+    def _settle(self, source_id: str, edition: str, arrivals: Arrivals) -> None:
+        if not self._texts.are_arrivals(source_id):
+            forget_vectors(self._connection, self._embedded_model, source_id)
+            leave_other_places(self._connection, source_id, self._service.place)
+            self._texts.settle(source_id, arrivals.words)
+        self._ledger.move(source_id, edition, "current")
+
+    def remove(self, source_id: str, confirm: Confirm = accept) -> int:
+        """Forget the source's passages; the service is told afterwards, and by `tidy` where that fails."""
+        within_another = self._connection.in_transaction
+        with self._connection:
+            passages = self._texts.count(source_id)
+            forget_vectors(self._connection, self._embedded_model, source_id)
+            self._texts.forget(source_id)
+            leave_other_places(self._connection, source_id, self._service.place)
+            self._ledger.leave(source_id)
+            confirm()
+        if not within_another:
+            self._sweep()
+        return passages
+
+    def _sweep(self) -> None:
+        """Remove what is leaving. Nobody sees it any more, so a failure may wait for the next time."""
+        try:
+            for source_id, edition, _ in self._ledger.those("leaving"):
+                self._service.drop(source_id, edition)
+                self._ledger.gone(edition)
+        except ServerTrouble as error:
+            log.warning("vectors are left in %s until the next time: %s", self._service.place, error)
+
+    def tidy(self) -> int:
+        """Remove what is in the service and not to be shown; returns how many editions that were."""
+        self._ledger.abandon(None)
+        known = {edition: source_id for source_id, edition, _ in self._ledger.those("current")}
+        strange = [(source_id, edition) for source_id, edition in self._service.editions() if edition not in known]
+        for source_id, edition in strange:
+            self._service.drop(source_id, edition)
+        self._sweep()
+        return len(strange)
+
+    # --- asking ---
+
+    def nearest(self, vector: Floats, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
+        """The k passages with the highest cosine, by the service, of those that the library shows."""
+        check_vector(vector, self.model)
+        if bounds.sources == () or not self._ledger.count():
+            return []
+        depth = min(k + SPARE, max(k, MOST))
+        while True:
+            near = self._service.near(vector, depth, bounds)
+            found = self._shown(near, bounds)
+            if len(found) >= k or len(near) < depth or depth >= MOST:
+                return found[:k]
+            depth = min(depth * DEEPER, MOST)
+
+    def _shown(self, near: Iterable[Near], bounds: Bounds) -> list[Found]:
+        """What the library has of what was found: of current editions, and within bounds."""
+        current: dict[str, str | None] = {}
+        shown = []
+        for one in near:
+            if one.source_id not in current:
+                current[one.source_id] = self._ledger.current(one.source_id)
+            passage = self._texts.passage(one.source_id, one.number)
+            if current[one.source_id] == one.edition and passage and bounds.hold(one.source_id, passage):
+                shown.append(Found(one.source_id, passage, one.score))
+        return shown
+
+    def vector_at(self, source_id: str, at: Seconds) -> tuple[Passage, Floats] | None:
+        """The passage said at this second of a source, else the next one, and its vector; None after the last."""
+        passage, edition = self._texts.at(source_id, at), self._ledger.current(source_id)
+        if passage is None or edition is None:
+            return None
+        vectors = self._service.vectors(source_id, edition, [passage.number])
+        return (passage, vectors[passage.number]) if passage.number in vectors else None
+
+    def passages(self, source_id: str) -> Iterator[Passage]:
+        """Yield the source's passages that have a vector there, in order."""
+        return self._texts.passages(source_id) if self._ledger.current(source_id) else iter(())
+
+    def embedded(self, source_id: str) -> Iterator[tuple[Passage, Floats]]:
+        """Yield the source's passages with their vectors. LibraryError where the service has lost one."""
+        edition = self._ledger.current(source_id) or ""
+        passages = self.passages(source_id)
+        while some := list(islice(passages, FETCHED)):
+            vectors = self._service.vectors(source_id, edition, [passage.number for passage in some])
+            for passage in some:
+                if passage.number not in vectors:
+                    raise LibraryError(
+                        f"{self._service.place} has no vector for passage {passage.number} of {source_id}.",
+                        "Try again in a minute; if that does not help, remove the source and index it again.",
+                    )
+                yield passage, vectors[passage.number]
+
+    def sources(self) -> list[str]:
+        """Ids of the sources that have passages with vectors there, in order."""
+        return [source_id for source_id, _, passages in self._ledger.those("current") if passages]
+
+    def count(self, source_id: str | None = None) -> int:
+        """How many passages the source, or the whole index, has."""
+        return self._ledger.count(source_id)
+
+    def notes(self) -> list[str]:
+        """That the service has not taken in what was indexed last."""
+        try:
+            while row := self._ledger.unseen():
+                if not self._service.has(*row):
+                    return [NOT_YET.format(place=self._service.place)]
+                self._ledger.see(row[1])
+        except ServerTrouble:  # which the search itself has met and told
+            pass
+        return []
+
+    def find_faults(self) -> Iterator[str]:
+        """Yield what in the library does not agree, then what the service does not have, or has too much."""
+        yield from find_faults(self._connection)
+        place = self._service.place
+        yield from (
+            f"{source_id} has no vectors in {place}" for source_id in self._ledger.without(self._texts.sources())
+        )
+        there, known = self._service.count(), self._ledger.count()
+        if there != known:
+            yield f"{place} holds {there} vectors, and the library knows of {known}"
+
+    # --- words: the library's ---
+
+    def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
+        """The k passages with the highest bm25."""
+        return self._texts.matching(question, k, bounds)
+
+    def knows(self, word: str) -> bool:
+        """Whether any passage holds the word, in whatever form, or it was learnt."""
+        return self._texts.vocabulary.knows(word)
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Words of the passages that begin with these letters, shortest first."""
+        return self._texts.vocabulary.beginning(prefix, limit)
+
+    def resembling(self, word: str, limit: int) -> list[str]:
+        """Words that share most runs of three letters with this one: those of passages, then those that were learnt."""
+        return self._texts.vocabulary.resembling(word, limit)
+
+    def learn(self, words: Callable[[], Iterable[str]]) -> None:
+        """Words that the embedding model has whole, and that are therefore no slips; called for once only."""
+        self._texts.vocabulary.learn(words)
+
+    def learnt(self) -> list[str]:
+        """What was learnt, in its order."""
+        return self._texts.vocabulary.learnt()

@@ -1,0 +1,43 @@
+-- The index in Postgres; :dim is the length of the model's vectors. The words of a text are stems that are made here as
+-- for the embedded index, so that what is found is what is marked; in `text` a backslash and NUL are escaped.
+CREATE EXTENSION IF NOT EXISTS vector;
+
+CREATE TABLE halfgig_passages (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    source_id text COLLATE "C" NOT NULL,
+    number integer NOT NULL,
+    "start" double precision NOT NULL,
+    "end" double precision NOT NULL,
+    text text NOT NULL,
+    words tsvector NOT NULL,
+    vector vector(:dim) NOT NULL,
+    edition text COLLATE "C" NOT NULL,
+    UNIQUE (source_id, number)
+);
+CREATE INDEX halfgig_passages_words ON halfgig_passages USING gin (words);
+CREATE INDEX halfgig_passages_edition ON halfgig_passages (edition);
+
+-- Here they wait until the library has the last of them for whole.
+CREATE TABLE halfgig_arrivals (
+    edition text COLLATE "C" NOT NULL,
+    number integer NOT NULL,
+    "start" double precision NOT NULL,
+    "end" double precision NOT NULL,
+    text text NOT NULL,
+    words tsvector NOT NULL,
+    vector vector(:dim) NOT NULL,
+    PRIMARY KEY (edition, number)
+);
+
+-- Words as they are written, for beginnings and slips; `runs` are their runs of three letters, `place` as in SQLite.
+CREATE TABLE halfgig_words (
+    word text COLLATE "C" PRIMARY KEY,
+    runs text[] NOT NULL,
+    place integer
+);
+CREATE INDEX halfgig_words_runs ON halfgig_words USING gin (runs);
+
+CREATE TABLE halfgig_facts (
+    name text PRIMARY KEY,
+    value text NOT NULL
+);

