@@ -66,11 +66,11 @@ def run_in_cgroup() -> Callable[..., Run]:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str | None]:
+def postgres() -> Iterator[str | None]:
     """The address of a real Postgres with pgvector; None where it is not installed."""
     from tests.fakes.outside import postgres_server
 
-    with postgres_server(tmp_path_factory.mktemp("postgres")) as address:
+    with postgres_server() as address:
         yield address
 
 

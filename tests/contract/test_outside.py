@@ -407,3 +407,30 @@ def test_a_namespace_is_apart_from_others(connection: apsw.Connection, outside: 
         assert {name: len(held) for name, held in outside.pinecone.namespaces.items()} == {"one": 5, "two": 5}
         for place in places:
             place.close()
+
+
+def test_pinecones_own_client_understands_the_same_server(outside: Outside, connection: apsw.Connection) -> None:
+    sdk = pytest.importorskip("pinecone", reason="pinecone, the official client, is not installed")
+    with serving(outside.pinecone) as address:
+        client = sdk.Pinecone(api_key="pc-key").Index(host=address)
+        place = index_place(
+            Settings(index_url=f"pinecone://talks?host={address}&namespace=n", pinecone_api_key="pc-key")
+        )
+        index = place.open(connection, MODEL)
+        index.replace("talk", rows())
+        (best, *_) = client.query(vector=rows()[3][1].tolist(), top_k=2, namespace="n", include_metadata=True).matches
+        assert best.id.endswith("#3")
+        assert client.describe_index_stats().total_vector_count == 5
+        client.upsert(vectors=[{"id": "a#b#0", "values": [1.0] * DIM}], namespace="n")
+        assert len(index.nearest(rows()[3][1], 9)) == 5  # what others put there is not shown
+        assert index.tidy() == 1
+        assert [[one.id for one in page.vectors] for page in client.list(prefix="a#", namespace="n")] in ([], [[]])
+        place.close()
+
+
+def test_the_graph_is_asked_where_postgres_has_one(outside: Outside, connection: apsw.Connection) -> None:
+    with outside.open("postgres", more="&options=-c%20enable_seqscan%3Doff") as place:
+        place.open(connection, MODEL).replace("talk", rows(200))
+        vector = f"[{','.join(['1'] * DIM)}]"
+        plan = place._opened_line().ask("EXPLAIN " + postgres._NEAREST.format(where=""), vector=vector, k=10)
+        assert any("halfgig_passages_vector" in line for (line,) in plan)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 import warnings
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from subprocess import SubprocessError
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,15 +19,17 @@ from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 TABLES = ("halfgig_passages", "halfgig_arrivals", "halfgig_words", "halfgig_facts")
 KINDS = ("postgres", "pinecone", "qdrant")
 
 
 @contextmanager
-def postgres_server(folder: Path) -> Iterator[str | None]:
-    """The address of a real Postgres with pgvector, in a folder; None where it is not installed."""
+def postgres_server() -> Iterator[str | None]:
+    """The address of a real Postgres with pgvector; None where it is not installed.
+
+    Its folder is not pytest's: that is shut to others whenever another pytest begins, and as root Postgres is another.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a folder of the desktop's
         try:
@@ -33,10 +37,11 @@ def postgres_server(folder: Path) -> Iterator[str | None]:
         except ImportError:
             yield None
             return
-        server = get_server(folder, cleanup_mode="delete", start=False)
+    with TemporaryDirectory(prefix="halfgig-postgres-") as folder:
+        server = get_server(Path(folder) / "data", cleanup_mode="delete", start=False)
         _start(server)
-    yield str(server.get_uri())
-    server.cleanup()
+        yield str(server.get_uri())
+        server.cleanup()
 
 
 def _start(server: Any) -> None:
@@ -62,12 +67,15 @@ class Outside:
         self.qdrant = qdrant.FakeQdrant()
 
     @contextmanager
-    def settings(self, kind: str, **others: Any) -> Iterator[Settings]:
-        """Settings that name an index of this kind, which answers as long as the block lasts."""
+    def settings(self, kind: str, *, more: str = "", **others: Any) -> Iterator[Settings]:
+        """Settings that name an index of this kind, which answers as long as the block lasts.
+
+        `more` is for the end of Postgres' address.
+        """
         with ExitStack() as stack:
             keys: dict[str, Any] = {"pinecone_api_key": pinecone.KEY, "qdrant_api_key": qdrant.KEY}
             if kind == "postgres":
-                url = self._database()
+                url = self._database() + more
             elif kind == "pinecone":
                 url = f"pinecone://talks?host={stack.enter_context(serving(self.pinecone))}"
             else:
@@ -75,9 +83,9 @@ class Outside:
             yield Settings(index_url=url, **{**keys, **others})
 
     @contextmanager
-    def open(self, kind: str, **others: Any) -> Iterator[Place]:
+    def open(self, kind: str, *, more: str = "", **others: Any) -> Iterator[Place]:
         """The place, closed at the end of the block."""
-        with self.settings(kind, **others) as settings:
+        with self.settings(kind, more=more, **others) as settings:
             place = index_place(settings)
             try:
                 yield place

@@ -114,11 +114,11 @@ SERVER_LIGHT = (
     ),
     *("halfgig.retrieval.index", "halfgig.retrieval.links", "halfgig.retrieval.moments", "halfgig.retrieval.passages"),
     *("halfgig.retrieval.events", "halfgig.retrieval.reading", "halfgig.operations.library"),
-    *("halfgig.operations.searching", "halfgig.store.scope"),
+    *("halfgig.operations.indexes", "halfgig.operations.searching", "halfgig.store.scope"),
     *("halfgig.retrieval.query", "halfgig.retrieval.sqlite", "halfgig.retrieval.words", "halfgig.store.sqlite"),
 )
 SERVER_MAY = {"apsw"}
-SERVER_HEAVY = HEAVY - SERVER_MAY | {"yt_dlp", "tarfile"}
+SERVER_HEAVY = HEAVY - SERVER_MAY | {"yt_dlp", "tarfile", "psycopg"}
 
 
 def modules() -> list[Path]:
