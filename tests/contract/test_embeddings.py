@@ -22,7 +22,7 @@ from halfgig.commands import reindex
 from halfgig.errors import BadRequest, DoesNotFit, ServerRefuses, ServerTrouble
 from halfgig.jobs.searcher import open_searcher
 from halfgig.operations.embedders import model_name, open_embedder, reopen_embedder
-from halfgig.operations.indexing import check_embedder, file_transcript
+from halfgig.operations.indexing import check_index, file_transcript
 from halfgig.operations.renewal import renew
 from halfgig.operations.searching import search
 from halfgig.records import Query, Segment, StoredSource
@@ -348,7 +348,7 @@ def test_another_model_is_refused_before_anything_is_sent(server: Server, tmp_pa
     server.asked.clear()
     other = settings_of(server, tmp_path, embedding_model="toy-embedding-4")
     with open_library(settings.library_path) as connection, pytest.raises(BadRequest, match="toy-embedding-4"):
-        check_embedder(connection, other)
+        check_index(connection, other)
     assert server.asked == []
 
 

@@ -89,7 +89,7 @@ class _Restoring:
     """Puts one source after another in place."""
 
     def __init__(self, connection: apsw.Connection, index: Index) -> None:
-        self._index = index
+        self._connection, self._index = connection, index
         self._library, self._events = Library(connection), EventIndex(connection)
 
     def put(self, parts: dict[str, list[Any]]) -> None:

@@ -90,5 +90,5 @@ def test_a_service_that_takes_its_time_keeps_nobody_from_the_library(outside: Ou
 
     with outside.settings("qdrant", data_dir=tmp_path) as settings:
         index_talks(settings)
-        outside.qdrant.answer = slowly  # type: ignore[method-assign]
+        outside.qdrant.answer = slowly  # type: ignore[method-assign, assignment]
         asyncio.run(ask(settings))
