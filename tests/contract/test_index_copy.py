@@ -9,10 +9,11 @@ import pytest
 
 from halfgig.cli import main
 from halfgig.errors import BadRequest
+from halfgig.operations import renewal
 from halfgig.operations.copying import copy_index
 from halfgig.operations.indexes import index_place
 from halfgig.operations.upkeep import check
-from halfgig.records import Passage, Query
+from halfgig.records import Passage, Query, Segment
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import Meaning, search
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -20,6 +21,7 @@ from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -127,6 +129,44 @@ def test_a_copy_that_is_cut_off_goes_on(settings: Settings, outside: Outside, ki
             place = index_place(there)
             assert list(check(connection, place.open(connection))) == []
             place.close()
+
+
+class Toy:
+    """An embedder of three numbers."""
+
+    model, dim = "toy 3", 3
+
+    def embed(self, texts: Sequence[str]) -> list[array[float]]:
+        return [array("f", [len(text), 1.0, 2.0]) for text in texts]
+
+    def embed_question(self, text: str) -> array[float]:
+        return self.embed([text])[0]
+
+    def words(self) -> list[str]:
+        return ["zebra"]
+
+    def close(self) -> None:
+        pass
+
+
+@EVERY
+def test_another_index_is_filled_with_another_model(settings: Settings, outside: Outside, kind: str) -> None:
+    outside.pinecone.dim = 3
+    with open_library(settings.library_path) as connection:
+        restored = [Segment(n, n + 1.0, f" Sentence number {n} about rainbows.") for n in range(90)]
+        for source in Library(connection).sources():
+            Library(connection).restore(source, restored)
+    with outside_of(outside, kind, settings) as there, open_library(settings.library_path) as connection:
+        place = index_place(there)
+        seen: list[tuple[int, int]] = []
+        done = renewal._fill(connection, place, Toy(), there, lambda *far: seen.append(far))
+        assert done.embedded == done.passages == place.open(connection).count() > 9
+        assert len(seen) == 3
+        assert renewal._fill(connection, place, Toy(), there, renewal.ignore).embedded == 0
+        with pytest.raises(BadRequest, match=r"made with toy 3.*name another index in INDEX_URL"):
+            place.open(connection, MODEL)
+        assert told(SqliteIndex(connection)) == {}  # what is said has changed, and those vectors were of before
+        place.close()
 
 
 def test_what_cannot_be_copied_is_told(settings: Settings, outside: Outside, tmp_path: Path) -> None:

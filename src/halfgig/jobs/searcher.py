@@ -106,5 +106,3 @@ def open_searcher(settings: Settings, lend: Lend = lend_freely) -> Searcher:
 
 def _wants_meaning(asked: Query) -> bool:
     return not asked.keyword_only and asked.scope.kind != MOTION
-
-

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest
 from halfgig.retrieval.address import PINECONE, POSTGRES, SQLITE, IndexAddress, read_index_address
+from halfgig.retrieval.index import OtherModel
 from halfgig.retrieval.sqlite import SqliteIndex
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ class Place:
         """
         if self._address.kind == SQLITE:
             return SqliteIndex(connection, model)
+        try:
+            return self._open_outside(connection, model)
+        except OtherModel as error:
+            remedy = "Set EMBEDDING_MODEL to that one; or name another index in INDEX_URL, and run halfgig reindex."
+            raise OtherModel(error.detail, remedy) from None
+
+    def _open_outside(self, connection: apsw.Connection, model: EmbeddingModel | None) -> Index:
         if self._address.kind == POSTGRES:
             from halfgig.retrieval.postgres import PostgresIndex
 

@@ -6,17 +6,24 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from halfgig import pipelines
 from halfgig.memory import budget
 from halfgig.operations.admission import room
 from halfgig.operations.embedders import embedder_cost, ensure_model, model_name, open_embedder
+from halfgig.operations.indexes import open_place
+from halfgig.operations.library import entries
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.renewal import renew_index
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
-from halfgig.store.sqlite import open_library
+from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
+    import apsw
+
     from halfgig.models.pull import Listener
+    from halfgig.operations.indexes import Place
+    from halfgig.retrieval.embedding import Embedder
     from halfgig.retrieval.renewal import Watch
 
 
@@ -39,17 +46,35 @@ def renew(
     """Embed every passage of the library with `model`, by default that of the settings, and search by it from then on.
 
     Killed at any moment, it goes on where it was when it is called again. `watch` hears how many passages are done and
-    of how many. Errors: BadRequest, DoesNotFit, LibraryError, Locked, ModelError, ServerTrouble.
+    of how many. An index outside is not made anew in place: one that INDEX_URL names for it is filled with every source
+    that it has not. Errors: BadRequest, DoesNotFit, LibraryError, Locked, ModelError, ServerTrouble.
     """
     settings = settings or Settings.from_environment()
     settings = replace(settings, embedding_model=model or settings.embedding_model)
     with open_library(settings.library_path, create=False) as connection:
         _admit(settings, report)
-        with closing(open_embedder(settings, report)) as embedder:
+        with closing(open_embedder(settings, report)) as embedder, open_place(settings) as place:
+            if place.outside:
+                return _fill(connection, place, embedder, settings, watch)
             made = renew_index(connection, embedder, settings.embedding_batch_size, watch)
             index = SqliteIndex(connection, EmbeddingModel(embedder.model, embedder.dim))
             index.learn(embedder.words)
             return Renewed(embedder.model, made, index.count())
+
+
+def _fill(connection: apsw.Connection, place: Place, embedder: Embedder, settings: Settings, watch: Watch) -> Renewed:
+    """Embed into an index outside what it has not yet, source by source."""
+    index = place.open(connection, EmbeddingModel(embedder.model, embedder.dim))
+    index.learn(embedder.words)
+    library = Library(connection)
+    ready = [source for source in library.sources() if source.state == "ready"]
+    lacking = [entry for entry in entries(connection, ready) if not index.count(entry.source.id)]
+    total, made = sum(entry.passages for entry in lacking), 0
+    for entry in lacking:
+        segments = library.segments(entry.source.id)
+        made += index.replace(entry.source.id, pipelines.embed(segments, embedder, settings.embedding_batch_size))
+        watch(made, max(made, total))
+    return Renewed(embedder.model, made, index.count())
 
 
 def _admit(settings: Settings, report: Listener) -> None:

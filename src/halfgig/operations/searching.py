@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
