@@ -20,11 +20,14 @@ from halfgig.jobs.job import State
 from halfgig.jobs.posting import connect_guarded, post
 from halfgig.jobs.webhooks import read_secret
 from halfgig.media.addresses import AllowList
+from halfgig.operations.library import forget_files
 from halfgig.store.edits import Edits
 from halfgig.store.sqlite import Library, open_library
+from halfgig.store.stills import is_content
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from pathlib import Path
 
     from halfgig.api.services import Services, Supervision
     from halfgig.jobs.job import Job
@@ -112,6 +115,7 @@ async def _sweep(services: Services) -> None:
     while True:
         await _swept("uploads", partial(services.uploads.expire, services.uses_now))
         await _swept("fetched", partial(remove_fetched, services))
+        await _swept("pictures", partial(remove_homeless, services))
         await asyncio.sleep(SWEEP)
 
 
@@ -149,6 +153,29 @@ def remove_fetched(services: Services) -> list[str]:
     for one in ended:
         shutil.rmtree(one, ignore_errors=True)
     return [one.name for one in ended]
+
+
+def remove_homeless(services: Services) -> list[str]:
+    """Remove pictures and poses of what neither the library nor a job knows, as of a failed job that was deleted."""
+    settings = services.settings
+    folders = [folder for folder in (settings.stills_dir, settings.poses_dir) if folder.exists()]
+    there = {one.name for folder in folders for one in folder.iterdir() if is_content(one.name)}
+    if not there:
+        return []
+    known = services.queue.ask_now(lambda queue: queue.mentioned(there))  # first: a job comes before its source
+    gone = sorted(there - known - _filed(settings.library_path, there))
+    for source_id in gone:
+        forget_files(settings, source_id)
+    return gone
+
+
+def _filed(path: Path, source_ids: Iterable[str]) -> set[str]:
+    """Those of the sources that the library knows."""
+    if not path.exists():
+        return set()
+    with open_library(path, create=False) as connection:
+        library = Library(connection)
+        return {source_id for source_id in source_ids if library.source(source_id) is not None}
 
 
 async def see_to_end(services: Services, job: Job) -> None:

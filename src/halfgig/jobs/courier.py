@@ -62,7 +62,7 @@ class Courier:
             except Exception:  # whatever it is, what is owed is not forgotten
                 log.exception("webhooks not sent")
                 pause = LONGEST_WAIT
-            if pause > 0:
+            if pause > 0 and not stopping.is_set():  # who rang meanwhile was not heard
                 await wait(pause)
 
     async def send_due(self) -> Seconds:

@@ -158,6 +158,13 @@ class JobQueue(JobTable):
             rows = self.connection.execute(_KEPT, (json.dumps(list(fingerprints)),))
             return {str(fingerprint): str(upload) for fingerprint, upload in rows}
 
+    def mentioned(self, fingerprints: Iterable[str]) -> set[str]:
+        """Those of the fingerprints that any job has."""
+        statement = "SELECT fingerprint FROM jobs WHERE fingerprint IN (SELECT value FROM json_each(?))"
+        with self.reading():
+            rows = self.connection.execute(statement, (json.dumps(list(fingerprints)),))
+            return {str(fingerprint) for (fingerprint,) in rows}
+
     def let_go(self, fingerprint: str) -> list[str]:
         """Keep no upload with this content any more, and say which were kept; what jobs still work on is."""
         with self.transaction():

@@ -3,7 +3,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from halfgig.api.upkeep import remove_fetched, see_to_end
+from halfgig.api.upkeep import remove_fetched, remove_homeless, see_to_end
+from halfgig.jobs.attempt import Attempt
+from halfgig.store.sqlite import Library, open_library
+from halfgig.store.stills import Stills
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +40,23 @@ def test_what_a_killed_server_left_of_ended_jobs_goes(
         (fetched / name / "source.mp4.part").write_bytes(b"half")
     remove_fetched(site.services)
     assert {folder.name for folder in fetched.iterdir()} == kept
+
+
+def test_pictures_of_what_nobody_knows_go(site: Any, started_job: Callable[..., Any]) -> None:
+    settings, job = site.services.settings, started_job()
+    filed, worked_on, left = ("a" * 64, "b" * 64, "c" * 64)
+    assert remove_homeless(site.services) == []
+    settings.poses_dir.mkdir()
+    for source_id in (filed, worked_on, left):
+        Stills(settings.stills_dir).keep(source_id, [], b"jpeg")
+        (settings.poses_dir / source_id).write_bytes(b"HGP1")
+    (settings.poses_dir / "notes.txt").write_bytes(b"not ours")
+    site.queue(lambda queue: Attempt(queue, job).describe(fingerprint=worked_on))
+    with open_library(settings.library_path) as connection:
+        Library(connection).note_source(filed, "", "Filed", None)
+    assert remove_homeless(site.services) == [left]
+    assert {one.name for one in settings.stills_dir.iterdir()} == {filed, worked_on}
+    assert {one.name for one in settings.poses_dir.iterdir()} == {filed, worked_on, "notes.txt"}
 
 
 def test_a_server_sweeps_when_it_starts(open_site: Any, tmp_path: Path) -> None:

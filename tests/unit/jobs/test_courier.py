@@ -251,6 +251,18 @@ def test_what_was_not_sent_when_it_stopped_is_sent_after_a_restart(queue: JobQue
         assert len(hook.got) == 1
 
 
+def test_it_ends_at_once_where_it_is_stopped_while_it_looks(queue: JobQueue) -> None:
+    office = Post(queue, lambda *_: 200)
+
+    async def ask(question: Callable[[JobQueue], Any]) -> Any:
+        office.stopping.set()
+        return question(queue)
+
+    office.courier = Courier(ask, lambda *_: 200, SECRET, lambda: office.now)
+    office.run()
+    assert office.pauses == []
+
+
 def test_a_queue_that_cannot_be_read_is_asked_again_later(queue: JobQueue) -> None:
     office = Post(queue, lambda *_: 200)
     office.end_a_job("http://example.org/")
