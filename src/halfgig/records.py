@@ -331,7 +331,8 @@ class Signal:
     """What a report's angles are: the `name` of a signal, its `unit`, the end at which the `work` is done (low, high).
 
     `rest` and `full` are its values at the two ends of what a coach calls a full repetition, None where there is no
-    such rule. `error` is by how much it may be wrong, None where the view allows no statement.
+    such rule. `error` is by how much it may be wrong, None where the view allows no statement. `lift` tells on which
+    way the load is raised: there, to the turn, or back.
     """
 
     name: str
@@ -340,6 +341,7 @@ class Signal:
     rest: Degrees | None
     full: Degrees | None
     error: Degrees | None
+    lift: str = "back"
 
 
 @dataclass(frozen=True, slots=True)

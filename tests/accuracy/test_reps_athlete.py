@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
-from halfgig.demo.athlete import Beat, Script, render, steady, truth
+from halfgig.demo.athlete import Beat, Script, encode, render, steady, truth
+from halfgig.media.frames import decode_frames
+from halfgig.media.source import open_source
 from halfgig.motion.angles import COLUMN, measure
 from halfgig.motion.exercises import exercise_named
 from halfgig.motion.poses import PoseTracker, track_poses
 from halfgig.motion.report import count
+from halfgig.operations.counting import prepare_count
+from halfgig.operations.drawings import Drawings, Wanted
+from halfgig.records import DecodeLog
+from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,6 +92,25 @@ def test_pauses_partial_reps_and_a_bystander(tracker: PoseTracker) -> None:
         middle = (drawn["start"] + drawn["end"]) / 2
         assert abs(rep.turn - middle) < 0.3 or drawn["end"] - drawn["start"] > 3
         assert rep.start < drawn["turn"] < rep.end
+
+
+def test_a_counted_clip_can_be_looked_at(model_store: Path, tmp_path: Path) -> None:
+    script = steady("squat", 2, 1.5, fps=RATE)
+    encode(render(script), tmp_path / "clip.mp4", script.fps)
+    settings = replace(Settings.from_environment({"THREADS": "1", "HALFGIG_OFFLINE": "1"}), data_dir=model_store.parent)
+    wanted = Wanted(tmp_path / "plot.png", tmp_path / "drawn.mp4", tmp_path / "landmarks.csv")
+    counting, drawings = prepare_count(tmp_path / "clip.mp4", exercise="squat", settings=settings), Drawings(wanted)
+    counting.see = drawings.hear
+    report = counting.run()
+    drawings.finish(counting, report)
+    drawings.close()
+    assert report.count == 2
+    rows = (tmp_path / "landmarks.csv").read_text(encoding="utf-8").splitlines()
+    assert len(rows) == report.frames_analyzed + 1
+    source = open_source(tmp_path / "drawn.mp4", settings)
+    drawn = list(decode_frames(source, rate=None, width=None, log=DecodeLog(), settings=settings))
+    assert len(drawn) == report.frames_analyzed
+    assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "plot.png", "drawn.mp4", "landmarks.csv"}
 
 
 def test_a_mirrored_video_counts_the_same(tracker: PoseTracker) -> None:

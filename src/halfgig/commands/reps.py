@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from halfgig.commands.models import PullProgress
 from halfgig.commands.remote import add_server, asked, connect, see_through, submit
 from halfgig.commands.report import describe_report
 from halfgig.commands.standard import given, tell
-from halfgig.errors import LibraryError, SourceError
+from halfgig.errors import BadRequest, LibraryError, SourceError
 from halfgig.motion.table import csv_rows
 from halfgig.progress import Progress
 
@@ -20,7 +21,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from halfgig.operations.counting import Counting
+    from halfgig.operations.drawings import Wanted
     from halfgig.settings import Settings
+
+
+DRAWINGS = ("plot", "overlay", "landmarks")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -32,6 +37,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="print one JSON object")
     form.add_argument("--csv", action="store_true", help="print a row for each repetition")
+    parser.add_argument("--plot", metavar="FILE.png", help="draw the angle over time, with repetitions and sets")
+    parser.add_argument("--overlay", metavar="FILE.mp4", help="write the video with skeleton, angle and count")
+    parser.add_argument("--landmarks", metavar="FILE.csv", help="write every landmark of every moment as a table")
     add_server(parser)
     parser.set_defaults(run=run)
 
@@ -53,8 +61,9 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 def _count_here(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     from halfgig.motion.report import as_json
     from halfgig.operations.counting import prepare_count
+    from halfgig.operations.drawings import Drawings
 
-    progress = Progress()
+    progress, wanted = Progress(), _wanted(arguments)
     counting = prepare_count(
         given(arguments.source),
         exercise=arguments.exercise,
@@ -63,13 +72,27 @@ def _count_here(arguments: argparse.Namespace, settings: Settings) -> dict[str, 
         report=PullProgress(sys.stderr),
     )
     progress.total = counting.info.duration
+    drawings = Drawings(wanted)
+    counting.see = drawings.hear
     try:
-        report = as_json(counting.run())
+        counted = counting.run()
+        drawings.finish(counting, counted, progress.move)
+        report = as_json(counted)
     finally:
+        drawings.close()
         progress.clear()
     if arguments.source != "-":
         tell(_file(counting, report, arguments.tag, settings))
     return report
+
+
+def _wanted(arguments: argparse.Namespace) -> Wanted:
+    from halfgig.operations.drawings import Wanted
+
+    named = {name: getattr(arguments, name) for name in DRAWINGS}
+    wanted = Wanted(**{name: Path(file) if file else None for name, file in named.items()})
+    wanted.check(again=arguments.source != "-")
+    return wanted
 
 
 def _file(counting: Counting, report: dict[str, Any], tags: Sequence[str], settings: Settings) -> str:
@@ -84,6 +107,8 @@ def _file(counting: Counting, report: dict[str, Any], tags: Sequence[str], setti
 
 
 def _count_remotely(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
+    if any(getattr(arguments, name) for name in DRAWINGS):
+        raise BadRequest("A server draws nothing here.", "Leave --server out to have a plot, an overlay or landmarks.")
     client = connect(arguments.server, settings)
     job = submit(client, "reps", arguments.source, asked(exercise=arguments.exercise, tags=arguments.tag))
     return client.result_json(see_through(client, job).id)

@@ -22,7 +22,7 @@ PRESSED_UP = (
 )
 CURLED = (
     *(UPRIGHT, HANDS_DOWN, moves("elbow", 50, soft=8), reaches("elbow", 115), moves("shoulder", most=50, soft=25)),
-    *(*LEGS_STILL, FEET_STILL),
+    *(*LEGS_STILL, moves("ankle_spread", most=0.4, soft=0.2)),
 )
 RAISED = (
     UPRIGHT,

@@ -17,6 +17,8 @@ LANDMARKS = 33
 # was found; then x, y, z, world x, y, z and visibility of each landmark
 _ROW = np.dtype([("time", "<f8"), ("score", "<f8"), ("figures", "<f4", (LANDMARKS, 7))])
 
+POSE_BYTES = _ROW.itemsize
+
 
 def pack_poses(poses: Sequence[PoseAt]) -> bytes:
     """The moments as bytes, 940 a moment."""

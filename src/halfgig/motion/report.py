@@ -143,7 +143,7 @@ def _report(exercise: Exercise | None, found: list[Rep], finders: Sequence[HoldF
 
 def _signal(exercise: Exercise, view: str) -> Signal:
     error = error_band(exercise.joint, view)
-    return Signal(exercise.joint, exercise.unit, exercise.work, exercise.rest, exercise.full, error)
+    return Signal(exercise.joint, exercise.unit, exercise.work, exercise.rest, exercise.full, error, exercise.lift)
 
 
 def _notes(exercise: Exercise | None, tally: PoseTally) -> Iterator[str]:

@@ -188,7 +188,7 @@ class _Picker:
             return []
         if turn.high == kept[-1].high:
             done = self._complete() if self._is_over(one) else []
-            if (turn.value > kept[-1].value) == turn.high:
+            if (turn.value > kept[-1].value) == turn.high or self._rests(one):
                 kept[-1] = turn
             return done
         if abs(turn.value - kept[-1].value) < self._enough(one, kept):
@@ -204,6 +204,11 @@ class _Picker:
         full = max(self._tuning.full * one.span, self._least)
         seen_late = len(kept) == 1 and kept[0].edge and one.turn.high
         return min(full, self._tuning.edge * one.span) if seen_late else full
+
+    def _rests(self, one: Graded) -> bool:
+        """Whether the exerciser rests in this turn, and no rep waits for its end: the next one begins here."""
+        near = abs(one.turn.value - one.rest) <= self._tuning.rest * one.span
+        return not one.turn.high and len(self._kept) < 3 and near
 
     def _is_over(self, one: Graded) -> bool:
         """Whether the last rep had come to rest before this turn, which then belongs to what follows: small swings,

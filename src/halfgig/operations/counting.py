@@ -72,7 +72,8 @@ class Counting:
     """The repetitions of a source, ready to be counted: `run` does the work and returns the report.
 
     `past` goes on exactly where an earlier run was cut off; `keep` hears each fresh pose with the tracker's region
-    after it, and `watch_rep` each rep that is certain before the end.
+    after it, `watch_rep` each rep that is certain before the end, and `see` every pose, known and
+    fresh.
     """
 
     source: Source
@@ -87,6 +88,7 @@ class Counting:
     past: Past = field(default_factory=Past)
     keep: Callable[[PoseAt, Region | None], None] = leave
     watch_rep: Callable[[Rep], None] = ignore
+    see: Callable[[PoseAt], None] = ignore
 
     def run(self) -> Report:
         """Count; the report's notes tell also what was given up to fit, and what decoding ran into."""
@@ -94,11 +96,16 @@ class Counting:
         tracker = models.tracker(self.choice.model)
         tracker.region = self.past.region
         log_memory("model loaded")
-        poses = chain(self.past.poses, self._kept(tracker))
+        poses = self._seen(chain(self.past.poses, self._kept(tracker)))
         report = pipelines.count_reps(poses, self.exercise, self.settings, self.watch_rep)
         log_memory("counted")
         notes = (*report.notes, self.choice.reason, self.log.summary())
         return replace(report, notes=tuple(note for note in notes if note))
+
+    def _seen(self, poses: Iterable[PoseAt]) -> Iterator[PoseAt]:
+        for moment in poses:
+            self.see(moment)
+            yield moment
 
     def _kept(self, tracker: PoseTracker) -> Iterator[PoseAt]:
         """The poses that are not known yet."""
