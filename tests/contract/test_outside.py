@@ -16,7 +16,7 @@ from halfgig.operations.indexes import index_place
 from halfgig.operations.library import forget
 from halfgig.records import Passage, Query
 from halfgig.retrieval import exchange, line, outside, pinecone, postgres
-from halfgig.retrieval.index import EmbeddingModel
+from halfgig.retrieval.index import Bounds, EmbeddingModel
 from halfgig.retrieval.postgres import PostgresIndex
 from halfgig.retrieval.query import Meaning, search
 from halfgig.retrieval.words import parse_question
@@ -366,6 +366,33 @@ def test_batches_are_within_what_pinecone_takes(connection: apsw.Connection, out
         place.open(connection, MODEL).replace("talk", rows(2_100))
         upserts = [one for one in outside.pinecone.asked[before:] if one.path == "/vectors/upsert"]
         assert [len(one.body["vectors"]) for one in upserts] == [1_000, 1_000, 100]
+
+
+@SERVICES
+def test_what_is_not_to_be_shown_is_passed_over_however_much_it_is(
+    outside: Outside, kind: str, connection: apsw.Connection, tmp_path: Path
+) -> None:
+    """Another library has put many more vectors there, all nearer to what is asked."""
+    asked = np.ones(DIM, np.float32)
+    with outside.open(kind) as place, open_library(tmp_path / "other.db") as other:
+        near = [(passage, asked + 0.01 * vector) for passage, vector in rows(200, seed=1)]
+        place.open(other, MODEL).replace("theirs", near)
+        index = place.open(connection, MODEL)
+        index.replace("ours", rows())
+        assert [one.source_id for one in index.nearest(asked, 5)] == ["ours"] * 5
+
+
+@EVERY
+def test_bounds_of_more_sources_than_a_service_is_told(
+    outside: Outside, kind: str, connection: apsw.Connection
+) -> None:
+    with outside.open(kind) as place:
+        index = place.open(connection, MODEL)
+        index.replace("ours", rows())
+        index.replace("other", rows(seed=1))
+        many = Bounds(sources=("ours", *(f"unknown{n}" for n in range(1_500))), after=1.5)
+        found = index.nearest(rows()[0][1], 9, many)
+        assert {(one.source_id, one.passage.number) for one in found} == {("ours", n) for n in range(1, 5)}
 
 
 def test_every_request_to_pinecone_is_of_its_contract(connection: apsw.Connection, outside: Outside) -> None:

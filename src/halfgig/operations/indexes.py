@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from halfgig.retrieval.line import Line
     from halfgig.retrieval.services import VectorService
     from halfgig.settings import Settings
+
+log = logging.getLogger("halfgig")
 
 
 class Place:
@@ -72,11 +75,13 @@ class Place:
         from halfgig.retrieval.line import Line
 
         if self._line is None:
+            log.info("the index is in %s", self.shown)
             self._line = Line(self._address.name, self.shown)
         return self._line
 
     def _opened_service(self) -> VectorService:
         if self._service is None:
+            log.info("the index is in %s", self.shown)
             self._service = _service(self._address, self._settings)
         return self._service
 
