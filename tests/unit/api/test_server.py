@@ -55,3 +55,11 @@ def test_what_cannot_be_listened_on_is_told(host: str, port: int) -> None:
 def test_a_port_in_use_is_told() -> None:
     with listen("127.0.0.1", 0) as listener, pytest.raises(BadRequest, match="in use"):
         listen("127.0.0.1", listener.getsockname()[1])
+
+
+def test_what_is_accepted_sends_at_once() -> None:
+    """Or a short answer on a connection that was used before would come 40 ms late."""
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        accepted, _ = listener.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
