@@ -71,6 +71,7 @@ class Killer:
     server: LiveServer
     kills: int
     chance: random.Random
+    most_pause: Seconds = MOST_PAUSE
     done: threading.Event = field(default_factory=threading.Event)
     killed: dict[str, int] = field(default_factory=lambda: {"server": 0, "worker": 0})
     longest: Seconds = 0.0
@@ -78,7 +79,7 @@ class Killer:
     def run(self) -> None:
         """Until all kills are spent, or all jobs have ended."""
         while sum(self.killed.values()) < self.kills and not self.done.wait(
-            self.chance.uniform(LEAST_PAUSE, MOST_PAUSE)
+            self.chance.uniform(LEAST_PAUSE, self.most_pause)
         ):
             if self._worker_is_next():
                 children = self.server.children()
@@ -98,10 +99,10 @@ class Killer:
         return ahead < 0 or (ahead == 0 and self.chance.random() < 0.5)
 
 
-def make_wishes(folder: Path, count: int) -> list[Wish]:
-    """As many different jobs: stretches of the talk as recordings, and drawn athletes."""
+def make_wishes(folder: Path, count: int, *, seconds: Seconds = 40.0, squats: int = 6) -> list[Wish]:
+    """As many different jobs: stretches of the talk as recordings, of `seconds` and a few more, and drawn athletes."""
     sound = _decoded(TALK)
-    clip = _clip(folder / "squats.mp4")
+    clip = _clip(folder / "squats.mp4", squats)
     wishes = []
     for number in range(count):
         kind = KINDS[number % len(KINDS)]
@@ -110,21 +111,23 @@ def make_wishes(folder: Path, count: int) -> list[Wish]:
             copy.write_bytes(clip.read_bytes() + b"\0" * number)  # other content, the same picture
             wishes.append(Wish(copy, kind, {"exercise": "squat"}, by_tus=number % 8 < 4))
             continue
-        start, length = number * 1.3 % 40, 40.0 + number % 7
+        start, length = number * 1.3 % 40, seconds + number % 7
         piece = sound[round(start * 16_000) * 2 :][: round(length * 16_000) * 2]
         wishes.append(Wish(_recording(folder / f"talk-{number}.wav", piece), kind, {"language": "en"}, number % 8 < 4))
     return wishes
 
 
-def run(wishes: Sequence[Wish], folder: Path, kills: int, seed: int) -> tuple[list[Outcome], Killer]:
-    """Have every wish done by a server on a fresh folder, killing as told."""
+def run(
+    wishes: Sequence[Wish], folder: Path, kills: int, seed: int, *, longest: Seconds = MOST_PAUSE
+) -> tuple[list[Outcome], Killer]:
+    """Have every wish done by a server on a fresh folder, killing as told, with pauses of up to `longest`."""
     data = folder / "data"
     data.mkdir(parents=True)
     (data / "models").symlink_to(Settings.from_environment().models_dir)
     trace = folder / "trace"
     server = LiveServer(data, folder / "server.log", {**ONE_THREAD, TRACE: str(trace)}, module="benchmarks.traced")
     server.start()
-    killer = Killer(server, kills, random.Random(seed))
+    killer = Killer(server, kills, random.Random(seed), longest)
     thread = threading.Thread(target=killer.run)
     thread.start()
     try:
@@ -205,10 +208,10 @@ def _recording(path: Path, samples: bytes) -> Path:
     return path
 
 
-def _clip(path: Path) -> Path:
+def _clip(path: Path, squats: int) -> Path:
     from halfgig.demo.athlete import encode, render, steady
 
-    script = steady("squat", 6)
+    script = steady("squat", squats)
     encode(render(script), path, script.fps)
     return path
 

@@ -172,7 +172,7 @@ def single(sound: NDArray[np.floating[Any]]) -> Samples:
     return samples
 
 
-MINUTES = 600  # seconds
+MINUTES = 300  # seconds
 WORDLESS: dict[str, Callable[[], Samples]] = {
     "silence": lambda: np.zeros(MINUTES * SAMPLE_RATE, np.float32),
     "white noise": lambda: noise(MINUTES, fall=0, level=0.3),
@@ -187,5 +187,5 @@ WORDLESS: dict[str, Callable[[], Samples]] = {
 
 @pytest.fixture(params=WORDLESS)
 def wordless(request: pytest.FixtureRequest) -> Samples:
-    """Ten minutes of sound in which nobody speaks."""
+    """Five minutes of sound in which nobody speaks."""
     return WORDLESS[request.param]()

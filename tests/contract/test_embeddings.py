@@ -354,7 +354,7 @@ def test_another_model_is_refused_before_anything_is_sent(server: Server, tmp_pa
 
 def test_the_servers_child_asks_it_too(server: Server, tmp_path: Path) -> None:
     """The key goes to the child by its environment, and its lease is small."""
-    settings = settings_of(server, tmp_path)
+    settings = settings_of(server, tmp_path, search_patience_seconds=120)
     fill(settings)
     server.asked.clear()
 

@@ -15,9 +15,9 @@ pytestmark = [pytest.mark.models, pytest.mark.slow]
 
 def test_nothing_is_lost_and_nothing_ends_twice(tmp_path: Path, model_store: Path) -> None:
     assert model_store.is_dir()
-    wishes = make_wishes(tmp_path, 3)
+    wishes = make_wishes(tmp_path, 3, seconds=25, squats=3)
     calm, _ = run(wishes, tmp_path / "calm", 0, 1)
-    disturbed, killer = run(wishes, tmp_path / "disturbed", 6, 1)
+    disturbed, killer = run(wishes, tmp_path / "disturbed", 4, 1, longest=2.0)
     assert compare(calm, disturbed) == []
     assert killer.killed["server"] > 0
     assert killer.killed["worker"] > 0

@@ -104,7 +104,7 @@ def test_a_kill_between_batches_loses_none(path: Path) -> None:
             assert list(check(connection)) == []
             assert finds(connection, 150, OLD)
         with run(path) as process:
-            output, _ = process.communicate("\n" * PASSAGES, timeout=60)
+            output, _ = process.communicate("\n" * PASSAGES, timeout=240)
         assert output.split()[-1] == str(PASSAGES - MOMENTS[-1])
         assert all(finds(connection, number, NEW) for number in range(0, PASSAGES, 7))
         assert list(check(connection)) == []
@@ -114,12 +114,12 @@ def test_a_kill_between_batches_loses_none(path: Path) -> None:
 def test_a_kill_within_a_transaction_leaves_the_old_index(path: Path, function: str, call: int) -> None:
     with open_library(path) as connection:
         with run(path, function, call) as process:
-            process.communicate("\n" * PASSAGES, timeout=60)
+            process.communicate("\n" * PASSAGES, timeout=240)
         assert process.returncode == -signal.SIGKILL
         assert list(check(connection)) == []
         assert finds(connection, 150, OLD)
         with run(path) as process:
-            output, _ = process.communicate("\n" * PASSAGES, timeout=60)
+            output, _ = process.communicate("\n" * PASSAGES, timeout=240)
         assert output.split()[-2] == "made"
         assert finds(connection, 150, NEW)
         assert SqliteIndex(connection).model == EmbeddingModel("new", NEW)

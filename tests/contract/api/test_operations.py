@@ -52,7 +52,7 @@ def test_the_server_is_told_at_one_glance(site: Site, started_job: Callable[...,
 
 def test_memory_is_sampled_from_the_start(site: Site) -> None:
     async def first_sample() -> None:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not len(site.services.history):
                 await asyncio.sleep(0.01)
 

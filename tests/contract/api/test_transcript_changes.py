@@ -91,7 +91,7 @@ def test_a_change_that_no_job_was_made_for_is_indexed_after_the_next_start(open_
 async def wait_for_sweep(site: Site) -> None:
     import asyncio
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not await site.services.ask(lambda queue: queue.page()):
             await asyncio.sleep(0.01)
 
