@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # Modules of `commands`, in the order of the help.
 COMMANDS = (
-    *("transcribe", "index", "search", "reps", "library", "reindex", "export"),
+    *("transcribe", "index", "search", "reps", "exercises", "library", "reindex", "export"),
     *("serve", "jobs", "models", "plan", "doctor"),
 )
 INTERRUPTED = 130

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 from halfgig.records import SAMPLE_RATE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from halfgig.motion.forms import Exercise
     from halfgig.motion.poses import PoseTracker
@@ -97,12 +97,16 @@ def find_poses(
 
 
 def count_reps(
-    poses: Iterable[PoseAt], exercise: Exercise | None, settings: Settings, watch: Callable[[Rep], None]
+    poses: Iterable[PoseAt],
+    exercise: Exercise | None,
+    settings: Settings,
+    watch: Callable[[Rep], None],
+    learned: Sequence[Exercise] = (),
 ) -> Report:
     """poses -> joint angles -> reps -> report; `watch` hears the reps that are certain before the end."""
     from halfgig.motion.report import count
 
-    return count(poses, exercise, least_frames=settings.min_frames_for_analysis, watch=watch)
+    return count(poses, exercise, least_frames=settings.min_frames_for_analysis, watch=watch, learned=learned)
 
 
 def prefetch(items: Iterable[T], depth: int) -> Iterator[T]:

@@ -17,6 +17,7 @@ from halfgig.motion.poses import PoseTracker, track_poses
 from halfgig.motion.report import count
 from halfgig.operations.counting import prepare_count
 from halfgig.operations.drawings import Drawings, Wanted
+from halfgig.operations.exercises import learn_exercise, learned
 from halfgig.records import DecodeLog
 from halfgig.settings import Settings
 
@@ -111,6 +112,16 @@ def test_a_counted_clip_can_be_looked_at(model_store: Path, tmp_path: Path) -> N
     drawn = list(decode_frames(source, rate=None, width=None, log=DecodeLog(), settings=settings))
     assert len(drawn) == report.frames_analyzed
     assert {path.name for path in tmp_path.iterdir()} == {"clip.mp4", "plot.png", "drawn.mp4", "landmarks.csv"}
+
+
+def test_an_exercise_is_learned_from_a_clip(model_store: Path, tmp_path: Path) -> None:
+    script = steady("push-up", 3, 1.5, fps=RATE)
+    encode(render(script), tmp_path / "clip.mp4", script.fps)
+    here = {"THREADS": "1", "HALFGIG_OFFLINE": "1", "MODELS_PATH": str(model_store)}
+    settings = replace(Settings.from_environment(here), data_dir=tmp_path / "data")
+    found = learn_exercise("my dip", tmp_path / "clip.mp4", 3, settings=settings)
+    assert learned(settings) == (found,)
+    assert prepare_count(tmp_path / "clip.mp4", exercise="my dip", settings=settings).exercise == found
 
 
 def test_a_mirrored_video_counts_the_same(tracker: PoseTracker) -> None:

@@ -48,6 +48,7 @@ PURE = (
     "motion/forms.py",
     "motion/holds.py",
     "motion/landmarks.py",
+    "motion/learning.py",
     "motion/measures.py",
     "motion/periodic.py",
     "motion/pose_batches.py",

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError,
 from halfgig.errors import BadRequest
 from halfgig.models.whisper import TINY, choose_whisper, is_folder
 from halfgig.motion.exercises import exercise_named
+from halfgig.operations.exercises import learned
 from halfgig.speech.language import AUTO, check_code
 from halfgig.store.scope import MOST_TAG, check_tag
 
@@ -165,15 +166,15 @@ def checked_options(wish: TranscriptWish | IndexWish | RepsWish, settings: Setti
     Raises BadRequest for a language, a model or an exercise that there is not.
     """
     if isinstance(wish.options, RepsOptions):
-        return _reps_options(wish.options)
+        return _reps_options(wish.options, settings)
     return _speech_options(wish.options, settings)
 
 
-def _reps_options(options: RepsOptions) -> dict[str, Any]:
+def _reps_options(options: RepsOptions, settings: Settings) -> dict[str, Any]:
     tags = {"tags": _tags(options.tags)} if options.tags else {}
     if options.exercise is None or options.exercise.strip().lower() == AUTO:
         return tags
-    return {"exercise": exercise_named(options.exercise).name, **tags}
+    return {"exercise": exercise_named(options.exercise, learned(settings)).name, **tags}
 
 
 def _tags(given: list[str]) -> list[str]:

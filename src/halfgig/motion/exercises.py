@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest
 from halfgig.motion.forms import HIGH, LOW, THERE, Exercise, aside, mean, moves, reaches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 SELDOM = 0.8  # how often an exercise is done, by those that look like it
 UPRIGHT = mean("trunk", most=45)
@@ -356,14 +360,14 @@ EXERCISES = (
 )
 
 
-def exercise_named(name: str) -> Exercise:
-    """The exercise of that name or alias; case, plural, hyphens and underscores do not matter.
+def exercise_named(name: str, learned: Iterable[Exercise] = ()) -> Exercise:
+    """The exercise of that name or alias, of the table or of those `learned`; case, plural, hyphens do not matter.
 
     BadRequest names the nearest one, and all there are.
     """
-    if (found := find_exercise(name)) is not None:
+    names = {**{_plain(row.name): row for row in learned}, **_names()}
+    if (found := names.get(_plain(name))) is not None:
         return found
-    names = _names()
     near = get_close_matches(_plain(name), names, n=1)
     hint = f"Did you mean {names[near[0]].name}? " if near else ""
     raise BadRequest(

@@ -72,6 +72,7 @@ def count(
     *,
     least_frames: int | None = None,
     watch: Callable[[Rep], None] = ignore,
+    learned: Sequence[Exercise] = (),
 ) -> Report:
     """Count one exercise in a stream of poses, or, with None, whichever exercise is done; constant memory.
 
@@ -85,7 +86,7 @@ def count(
     angles = watch_holds(measure_angles(tally.watch(poses)), finders)
     viewed = tally.see(angles)
     if exercise is None:
-        exercise, found = Recognizer(assess=assess).recognize(viewed)
+        exercise, found = Recognizer((*EXERCISES, *learned), assess).recognize(viewed)
     else:
         found = [] if exercise.hold else list(_watched(_assessed(viewed, exercise), watch))
         deque(viewed, maxlen=0)  # of a hold nothing is counted

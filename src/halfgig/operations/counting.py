@@ -15,6 +15,7 @@ from halfgig.models.store import ModelStore
 from halfgig.motion.exercises import exercise_named
 from halfgig.motion.poses import PoseTracker
 from halfgig.operations.admission import admit_reps, log_memory, threads
+from halfgig.operations.exercises import learned
 from halfgig.operations.library import file_report
 from halfgig.operations.transcription import ignore, look_into
 from halfgig.records import DecodeLog, SourceInfo, StoredSource
@@ -89,6 +90,7 @@ class Counting:
     keep: Callable[[PoseAt, Region | None], None] = leave
     watch_rep: Callable[[Rep], None] = ignore
     see: Callable[[PoseAt], None] = ignore
+    learned: tuple[Exercise, ...] = ()
 
     def run(self) -> Report:
         """Count; the report's notes tell also what was given up to fit, and what decoding ran into."""
@@ -97,7 +99,7 @@ class Counting:
         tracker.region = self.past.region
         log_memory("model loaded")
         poses = self._seen(chain(self.past.poses, self._kept(tracker)))
-        report = pipelines.count_reps(poses, self.exercise, self.settings, self.watch_rep)
+        report = pipelines.count_reps(poses, self.exercise, self.settings, self.watch_rep, self.learned)
         log_memory("counted")
         notes = (*report.notes, self.choice.reason, self.log.summary())
         return replace(report, notes=tuple(note for note in notes if note))
@@ -134,12 +136,15 @@ def prepare_count(
 ) -> Counting:
     """Look into a source and check that counting fits, before any model is loaded. Errors as of `count_reps`."""
     settings = settings or Settings.from_environment()
-    wanted = None if exercise == AUTO else exercise_named(exercise)
+    taught = learned(settings)
+    wanted = None if exercise == AUTO else exercise_named(exercise, taught)
     source = open_source(given, settings)
     info = look_into(source, settings) or UNKNOWN
     if info is not UNKNOWN and not info.video:
         raise MissingStream(f"{source.title} has no moving picture.", "Give a video; sound alone can be transcribed.")
-    return Counting(source, info, wanted, admit_reps(settings, info), settings, watch, report)
+    counting = Counting(source, info, wanted, admit_reps(settings, info), settings, watch, report)
+    counting.learned = taught
+    return counting
 
 
 def file_counted(counting: Counting, report: Mapping[str, Any], settings: Settings, tags: Iterable[str] = ()) -> None:

@@ -88,10 +88,11 @@ def plan(
     """
     from halfgig.media.source import inspect, open_source
     from halfgig.motion.exercises import exercise_named
+    from halfgig.operations.exercises import learned
 
     settings = settings or Settings.from_environment()
     if exercise != AUTO:
-        exercise_named(exercise)
+        exercise_named(exercise, learned(settings))
     source = open_source(given, settings)
     if source.stream is not None and not source.stream.seekable():
         raise BadRequest("What comes through a pipe cannot be planned for.", "Save it to a file first.")
