@@ -70,6 +70,10 @@ def test_large_pictures_may_have_more_than_the_usual_where_there_is_room() -> No
     assert spare(replace(reps, needs=BASE)) == 0
 
 
+def test_to_index_again_takes_the_embedder_alone() -> None:
+    assert needs(replace(JOB, kind="reindex")) == [budget.cost("search", "minilm").needs]
+
+
 def test_no_lesson_keeps_a_job_out_for_good() -> None:
     cost = budget.cost("transcribe", "tiny.en")
     learned = Learned().with_peak("transcribe", "tiny.en", 2 * cost.peak, cost.peak, 0.0)
