@@ -1,0 +1,107 @@
+// The angle over time with the repetitions on it: hover reads it, click seeks, dragging zooms.
+import { classic, html, useEffect, useRef } from "../base.js";
+import { clock } from "../format.js";
+import { colours } from "./chart.js";
+
+const DARK = matchMedia("(prefers-color-scheme: dark)");
+const HEIGHT = 240;
+
+/**
+ * @param {{columns: [number[], number[]], reps: any[], attempts: any[], sets: any[], time: number, seek: (t: number) => void,
+ *   label: string, unit: string}} props
+ */
+export function AngleChart({ columns, reps, attempts, sets, time, seek, label, unit }) {
+  const box = useRef(null);
+  const plot = useRef(null);
+  const now = useRef({ reps, attempts, sets, time, seek });
+  now.current = { reps, attempts, sets, time, seek };
+  useEffect(() => drawing(box.current, plot, columns, now, unit), [columns]);
+  useEffect(() => plot.current?.redraw(false), [time]);
+  return html`<div class="chart angle" role="img" aria-label=${label} ref=${box}></div>`;
+}
+
+function drawing(box, plot, columns, now, unit) {
+  let ended = false;
+  let shown = null;
+  const draw = async () => {
+    const UPlot = await classic("uplot.js", "uPlot").catch(() => null);
+    if (ended || !UPlot || !box.clientWidth) return;
+    shown?.destroy();
+    shown = new UPlot(optionsOf(box, now, unit), columns, box);
+    plot.current = shown;
+  };
+  const watcher = new ResizeObserver(() => shown?.setSize({ width: box.clientWidth, height: HEIGHT }));
+  watcher.observe(box);
+  DARK.addEventListener("change", draw);
+  draw();
+  return () => {
+    ended = true;
+    watcher.disconnect();
+    DARK.removeEventListener("change", draw);
+    shown?.destroy();
+    plot.current = null;
+  };
+}
+
+function optionsOf(box, now, unit) {
+  const colour = colours(box);
+  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+  return {
+    width: box.clientWidth,
+    height: HEIGHT,
+    legend: { show: true, live: true },
+    cursor: { drag: { x: true, y: false }, points: { size: 8 }, bind: { click: (plot) => () => clicked(plot, now) } },
+    scales: { x: { time: false } },
+    axes: [{ ...axis, space: 60, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 48 }],
+    series: [
+      { label: "time", value: (_, value) => clock(value) },
+      { label: unit, stroke: colour("--accent"), width: 2, points: { show: false }, spanGaps: false, value: (_, value) => (value === null ? "–" : `${Math.round(value)}°`) },
+    ],
+    hooks: { drawAxes: [(plot) => drawBands(plot, now.current, colour)], draw: [(plot) => drawHead(plot, now.current.time, colour)] },
+  };
+}
+
+/** A click that was no drag seeks there. */
+function clicked(plot, now) {
+  if (plot.select.width > 3) return;
+  const at = plot.posToVal(plot.cursor.left, "x");
+  if (Number.isFinite(at)) now.current.seek(Math.max(0, at));
+}
+
+function drawBands(plot, { reps, attempts, sets }, colour) {
+  const pen = plot.ctx;
+  pen.save();
+  pen.beginPath();
+  pen.rect(plot.bbox.left, plot.bbox.top, plot.bbox.width, plot.bbox.height);
+  pen.clip();
+  for (const rep of reps) band(plot, rep, colour("--accent-soft"), colour("--text"), String(rep.number));
+  for (const attempt of attempts) band(plot, attempt, colour("--warn-soft"), colour("--warn"), "–");
+  for (const set of sets) underline(plot, set, colour("--muted"));
+  pen.restore();
+}
+
+/** A set is a line along the bottom, from its first rep to its last. */
+function underline(plot, set, ink) {
+  const [left, right] = [set.start, set.end].map((at) => plot.valToPos(at, "x", true));
+  plot.ctx.fillStyle = ink;
+  plot.ctx.fillRect(left, plot.bbox.top + plot.bbox.height - 4 * devicePixelRatio, right - left, 4 * devicePixelRatio);
+}
+
+function band(plot, rep, fill, ink, words) {
+  const [left, right] = [rep.start, rep.end].map((at) => plot.valToPos(at, "x", true));
+  const pen = plot.ctx;
+  pen.fillStyle = fill;
+  pen.fillRect(left + 1, plot.bbox.top, Math.max(1, right - left - 2), plot.bbox.height);
+  pen.fillStyle = ink;
+  pen.font = `600 ${12 * devicePixelRatio}px system-ui`;
+  pen.textAlign = "center";
+  pen.textBaseline = "top";
+  if (right - left > 10 * devicePixelRatio) pen.fillText(words, (left + right) / 2, plot.bbox.top + 4 * devicePixelRatio);
+}
+
+function drawHead(plot, time, colour) {
+  const x = plot.valToPos(time, "x", true);
+  if (!(x >= plot.bbox.left && x <= plot.bbox.left + plot.bbox.width)) return;
+  plot.ctx.fillStyle = colour("--bad");
+  plot.ctx.fillRect(x - devicePixelRatio, plot.bbox.top, 2 * devicePixelRatio, plot.bbox.height);
+}

@@ -1,0 +1,78 @@
+// Search: one question, its moments, and what narrows them. All of it is in the address.
+import { html, useEffect, useRef } from "../base.js";
+import { useAsked } from "../asked.js";
+import { Heading } from "../parts/heading.js";
+import { Empty, Loading, Trouble } from "../parts/states.js";
+import { address } from "../router.js";
+import { text } from "../strings.js";
+import { Filters } from "./search_filters.js";
+import { Hit } from "./search_hit.js";
+
+const STEP = 10; // moments that "show more" adds
+const MOST = 100;
+const PASSED_ON = ["language", "tag", "since", "until", "source", "kind", "grouped"];
+
+export function SearchView({ query }) {
+  const q = query.get("q") ?? "";
+  const k = Math.min(MOST, Number(query.get("k")) || STEP);
+  const answer = useAsked(q ? questionOf(query, q, k) : null);
+  const { data, problem } = answer;
+  return html`
+    <${Heading} title=${text.search.title(q)} />
+    <section aria-label=${text.search.results}>
+    <${Filters} query=${query} />
+    ${!q && html`<${Start} />`}
+    ${problem && html`<${Trouble} problem=${problem} again=${answer.again} />`}
+    ${q && !data && !problem && html`<${Loading} rows=${5} />`}
+    ${q && data && html`<${Hits} answer=${data} q=${q} />`}
+    ${data && data.hits.length >= k && k < MOST && html`<p class="centre">
+      <a class="button" href=${address(["search"], { ...Object.fromEntries(query), k: k + STEP })}>${text.search.more}</a>
+    </p>`}
+    </section>
+  `;
+}
+
+function questionOf(query, q, k) {
+  const asked = new URLSearchParams({ q, k: String(k) });
+  for (const name of PASSED_ON) if (query.get(name)) asked.set(name, query.get(name));
+  return `/search?${asked}`;
+}
+
+function Start() {
+  return html`<${Empty} icon="search" title=${text.search.start}>${text.search.startLead}<//>
+    <ul class="chips centre">${text.search.examples.map((q) => html`<li key=${q}><a class="chip tag" href=${address(["search"], { q })}>${q}</a></li>`)}</ul>`;
+}
+
+/** The moments; the arrow keys go through them. */
+function Hits({ answer, q }) {
+  const list = useRef(null);
+  useEffect(() => walkWithArrows(list), []);
+  const sources = useSources(answer.hits);
+  return html`
+    <p class="muted" role="status">${text.search.found(answer.hits.length)}. ${answer.hits.length > 0 && text.search.keys}</p>
+    ${answer.notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}
+    ${!answer.hits.length && html`<${Empty} icon="search" title=${text.search.none(q)}>${text.search.noneRemedy}<//>`}
+    <ol class="hits" ref=${list}>
+      ${answer.hits.map((hit) => html`<${Hit} key=${`${hit.source_id} ${hit.start} ${hit.kind}`} hit=${hit} source=${sources.get(hit.source_id)} />`)}
+    </ol>
+  `;
+}
+
+/** The videos of the moments, for their pictures: asked for at once where the newest are enough. */
+function useSources(hits) {
+  const { data } = useAsked(hits.length ? "/sources?limit=200" : null);
+  return new Map((data?.sources ?? []).map((source) => [source.id, source]));
+}
+
+function walkWithArrows(list) {
+  const hear = (event) => {
+    const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+    const links = [...(list.current?.querySelectorAll("a.hit-link") ?? [])];
+    if (!step || !links.length || event.target.closest?.("select, textarea")) return;
+    const at = links.indexOf(document.activeElement);
+    event.preventDefault();
+    links[Math.min(links.length - 1, Math.max(0, at < 0 ? 0 : at + step))].focus();
+  };
+  addEventListener("keydown", hear);
+  return () => removeEventListener("keydown", hear);
+}

@@ -1,0 +1,108 @@
+"""A server with real workers for a browser to visit: it may be killed, and comes back at the same address."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+PATIENCE = 120.0  # seconds that anything may take on a machine that others use as well
+
+
+def until(what: Callable[[], Any], patience: float = PATIENCE) -> Any:
+    """The first thing that `what` gives that is true; TimeoutError where it gives none for so long."""
+    deadline = time.monotonic() + patience
+    while not (given := what()):
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"nothing came of {what} in {patience} s")
+        time.sleep(0.05)
+    return given
+
+
+def free_port() -> int:
+    """A port that was free just now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(slots=True)
+class Site:
+    """A server over a folder of data, with the models of another; `environment` are its settings."""
+
+    data: Path
+    models: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> Site:
+        """Start it, and wait until it answers."""
+        own = {"HALFGIG_DATA": str(self.data), "MODELS_PATH": str(self.models), "PORT": str(self.port)}
+        settings = {**os.environ, **own, "HALFGIG_OFFLINE": "1", "LOG_FORMAT": "text", **self.environment}
+        with (self.data / "server.log").open("ab") as log:
+            command = [sys.executable, "-m", "halfgig", "serve"]
+            self.process = subprocess.Popen(command, env=settings, stderr=log)
+        until(self._answers)
+        return self
+
+    def _answers(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.data / "server.log").read_text()[-2000:]
+        try:
+            return httpx.get(f"{self.address}/healthz", timeout=10).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def kill(self) -> None:
+        """End it as a power cut would; its workers end with it."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """End it in order."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(PATIENCE)
+
+    def get(self, path: str) -> Any:
+        """What it answers there."""
+        answer = httpx.get(f"{self.address}{path}", timeout=PATIENCE)
+        answer.raise_for_status()
+        return answer.json()
+
+    def workers(self) -> list[int]:
+        """The ids of its workers, from the system's own table of processes."""
+        assert self.process is not None
+        listed = ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)]
+        told = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.splitlines()
+        return [int(line.split()[0]) for line in told if "halfgig.jobs.worker" in line]
+
+
+@contextmanager
+def running(data: Path, models: Path, **environment: str) -> Iterator[Site]:
+    """A server that runs as long as the block lasts."""
+    data.mkdir(exist_ok=True)
+    site = Site(data, models, environment)
+    try:
+        yield site.start()
+    finally:
+        site.stop()

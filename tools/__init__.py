@@ -1,0 +1,1 @@
+"""Tools for whoever works on halfgig; nothing that runs needs them."""
