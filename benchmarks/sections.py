@@ -111,7 +111,7 @@ def motion(plan: Plan) -> Iterator[Row]:
 
 def passages(plan: Plan) -> Iterator[Row]:
     """Passages embedded a second."""
-    done = run(plan, [sys.executable, "-m", "benchmarks.search"])
+    done = run(plan, [sys.executable, "-m", "benchmarks.embedding"])
     row = measured("search", "passages of 80 words embedded", done)
     yield replace(row, rate=json.loads(done.stdout)["embedded_per_second"] if done.ok else None)
 

@@ -172,7 +172,8 @@ def _tokenizer(tokenizer: tuple[str, ...]) -> apsw.FTS5Tokenizer:
 def mark(text: str, question: Question) -> str:
     """The text with every word of the question between `[[` and `]]`; phrases are marked as a whole."""
     terms = list(find_terms(text))
-    spans = [span for run in (*question.words, *question.phrases) for span in _places(terms, run.stems)]
+    places = _stem_places(terms)
+    spans = [span for run in (*question.words, *question.phrases) for span in _spans(terms, places, run.stems)]
     marked, place = [], 0
     for start, end in sorted(spans, key=lambda span: (span[0], -span[1])):
         if start >= place:
@@ -184,10 +185,22 @@ def mark(text: str, question: Question) -> str:
 def find_runs(text: str, question: Question) -> int:
     """How many of the question's words and phrases a text holds."""
     terms = list(find_terms(text))
-    return sum(next(_places(terms, run.stems), None) is not None for run in (*question.words, *question.phrases))
+    places = _stem_places(terms)
+    runs = (*question.words, *question.phrases)
+    return sum(next(_spans(terms, places, run.stems), None) is not None for run in runs)
 
 
-def _places(terms: Sequence[Term], run: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    for first in range(len(terms) - len(run) + 1):
-        if all(terms[first + n].stem == stem for n, stem in enumerate(run)):
-            yield terms[first].start, terms[first + len(run) - 1].end
+def _stem_places(terms: Sequence[Term]) -> dict[str, list[int]]:
+    """Where in a text each stem is, as numbers of terms."""
+    places: dict[str, list[int]] = {}
+    for number, term in enumerate(terms):
+        places.setdefault(term.stem, []).append(number)
+    return places
+
+
+def _spans(terms: Sequence[Term], places: dict[str, list[int]], run: tuple[str, ...]) -> Iterator[tuple[int, int]]:
+    """Yield from where to where the run of stems stands, in characters."""
+    for first in places.get(run[0], ()):
+        last = first + len(run) - 1
+        if last < len(terms) and all(terms[first + n].stem == stem for n, stem in enumerate(run)):
+            yield terms[first].start, terms[last].end
