@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help setup models test-models demo test check bench serve lock
+.PHONY: help setup models test-models demo test check bench rivals serve lock
 
 VENV := .venv
 BENCH_VENV := .venv-bench
@@ -46,6 +46,12 @@ check: $(VENV)/ready  ## formatting, lint and types
 
 bench: $(BENCH_VENV)/ready models  ## measure against faster-whisper; prints a table, writes JSON
 	@$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)
+
+rivals:  ## environments of LanceDB and Chroma, which benchmarks.search then measures as well
+	@for rival in lancedb==0.40.0 chromadb==1.5.9; do \
+	  folder=.venv-$$(echo $$rival | sed 's/db==.*//;s/lance/lancedb/'); \
+	  $(PYTHON) -m venv --clear $$folder && $$folder/bin/python -m pip install $(PIP_FLAGS) $$rival || exit 1; \
+	done
 
 serve: setup  ## serve jobs, uploads and search over HTTP, on http://127.0.0.1:8000
 	@exec $(BIN)/halfgig serve

@@ -1,7 +1,7 @@
 """The process that answers, as the server does it: without numpy and without the model.
 
 `python -m benchmarks.answering LIBRARY QUESTIONS` asks each question with its vector, by meaning, by keyword and by
-both, and prints JSON: times, what was found by meaning, and the peak. `--cold` drops the file from the page cache first.
+both, and prints JSON: times, what was found by meaning, the peak. `--cold` drops the file from the page cache first.
 """
 
 from __future__ import annotations

@@ -76,8 +76,8 @@ class Lance:
         table = lancedb.connect(folder / self.name).open_table("passages")
 
         def ask(vector: list[float]) -> list[int]:
-            found = table.search(vector).distance_type("cosine").select(["number", "text", "_distance"]).limit(POOL).to_list()
-            return [row["number"] for row in found]
+            near = table.search(vector).distance_type("cosine").limit(POOL)
+            return [row["number"] for row in near.select(["number", "text", "_distance"]).to_list()]
 
         return ask
 

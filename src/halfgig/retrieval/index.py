@@ -186,6 +186,11 @@ def rarity(holding: int, of: int) -> float:
     return max(math.log(max(of - holding + 0.5, 0.5) / (holding + 0.5)), 1e-6)
 
 
+def share_of(weight: float) -> float:
+    """Which share of all passages holds a word of this weight: `rarity` the other way round."""
+    return 1 / (1 + math.exp(weight))
+
+
 def best_possible(question: Question, weigh: Callable[[Asked], float]) -> float:
     """About the bm25 of a passage of the usual length that holds each phrase and word of the question once."""
     words = sum(max(map(weigh, choice)) for choice in question.choices)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import cache
+from itertools import accumulate, compress
 from typing import TYPE_CHECKING
 
 from halfgig.records import Passage
-from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, best_possible, rarity
+from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, best_possible, rarity, share_of
 from halfgig.retrieval.vocabulary import SqliteVocabulary
 from halfgig.retrieval.words import spaced
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from halfgig.retrieval.words import Asked, Question
 
 SAMPLE = 20_000  # passages that tell how rare a word is
+MOST_RANKED = 30_000  # passages that hold any of the words: bm25 ranks so many in about 10 ms
 COMMON = rarity(SAMPLE // 3, SAMPLE)  # a word of this weight or less is in every third passage
 
 _FORGET = (
@@ -82,9 +84,8 @@ class SqliteTexts:
 
     def _telling(self, question: Question, weigh: Callable[[Asked], float]) -> Question:
         """The question without its commonest words, which cost most and tell least; the rarest stays in any case."""
-        if not question.choices or self._connection.execute(_LAST).get <= SAMPLE:
-            return question
-        return without_common(question, weigh)
+        last = int(self._connection.execute(_LAST).get)
+        return question if not question.choices or last <= SAMPLE else without_common(question, weigh, last)
 
     def _rarity(self, run: Asked) -> float:
         """The weight that bm25 gives to a run of words, by the latest passages."""
@@ -115,12 +116,17 @@ class SqliteTexts:
         return int(self._connection.execute(_COUNT, {"source_id": source_id}).get)
 
 
-def without_common(question: Question, weigh: Callable[[Asked], float]) -> Question:
-    """The question without the words that every third passage holds; the rarest stays in any case."""
-    weights = [max(map(weigh, choice)) for choice in question.choices]
-    least = min(COMMON, max(weights))
-    kept = (choice for choice, weight in zip(question.choices, weights, strict=True) if weight >= least)
-    return replace(question, choices=tuple(kept))
+def without_common(question: Question, weigh: Callable[[Asked], float], passages: int = 0) -> Question:
+    """The question without the words that every third passage holds, and of the others the rarest.
+
+    So many are kept that at most about MOST_RANKED of this many passages are to be ranked; the rarest stays anyway.
+    """
+    weights = {choice: max(map(weigh, choice)) for choice in question.choices}
+    rarest = sorted(weights, key=weights.__getitem__, reverse=True)
+    ranked = accumulate(passages * share_of(weights[choice]) for choice in rarest)
+    telling = (weights[choice] >= COMMON and count <= MOST_RANKED for choice, count in zip(rarest, ranked, strict=True))
+    kept = {rarest[0], *compress(rarest, telling)}
+    return replace(question, choices=tuple(choice for choice in question.choices if choice in kept))
 
 
 def bounded(

@@ -10,8 +10,9 @@ import pytest
 import halfgig.retrieval.sqlite as embedded
 import halfgig.retrieval.texts as texts
 from halfgig.records import Passage
-from halfgig.retrieval.index import EmbeddingModel, rarity
+from halfgig.retrieval.index import EmbeddingModel, rarity, share_of
 from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.retrieval.texts import without_common
 from halfgig.retrieval.words import parse_question
 from halfgig.store.sqlite import open_library
 
@@ -68,3 +69,21 @@ def test_common_words_are_left_out_beside_rarer_ones(index: SqliteIndex) -> None
 
 def test_a_rare_word_weighs_more_and_none_weighs_nothing() -> None:
     assert rarity(1, 100) > rarity(10, 100) > rarity(49, 100) > rarity(50, 100) == rarity(100, 100) > 0
+
+
+def test_a_weight_tells_the_share_that_holds_the_word() -> None:
+    for holding in (1, 10, 300, 480):
+        assert share_of(rarity(holding, 1000)) == pytest.approx(holding / 1000, abs=0.001)
+
+
+@pytest.mark.parametrize(
+    ("passages", "kept"),
+    [(10_000, "rare odd usual"), (100_000, "rare odd"), (1_000_000, "rare"), (100_000_000, "rare")],
+)
+def test_the_more_passages_the_fewer_words_are_ranked_by(passages: int, kept: str) -> None:
+    """The rarest first, up to 30,000 passages: 2 % of all hold rare, 10 % odd, 25 % usual, 50 % common."""
+    held = {"rare": 20, "odd": 100, "usual": 250, "common": 500}
+    question = parse_question("usual rare common odd")
+    told = without_common(question, lambda run: rarity(held[run.text], 1000), passages)
+    assert sorted(word.text for word in told.words) == sorted(kept.split())
+    assert [word.text for word in told.words] == [word.text for word in question.words if word.text in kept.split()]
