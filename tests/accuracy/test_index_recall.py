@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.models
 
 NAME = "all-MiniLM-L6-v2"
-COUNT, SOURCES, QUESTIONS = 1_000, 8, 40
+COUNT, SOURCES, QUESTIONS = 1_000, 8, 25
 # Postgres compares with all of so few unless it is kept from it: it is the graph that is held to the exact ten.
 BY_GRAPH = "&options=-c%20enable_seqscan%3Doff"
 
