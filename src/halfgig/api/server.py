@@ -19,6 +19,7 @@ from halfgig.api.supervision import make_supervisor
 from halfgig.errors import BadRequest
 from halfgig.jobs.sole import sole_server
 from halfgig.memory.meter import rss
+from halfgig.operations.indexes import index_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,10 +40,11 @@ LARGEST_PORT = 65_535
 def serve(settings: Settings) -> None:
     """Serve until SIGINT, SIGTERM or SIGHUP; then requests are finished and jobs are checkpointed.
 
-    Errors: BadRequest where the address cannot be listened on, or may not without keys; LibraryError where another
-    server uses the folder; those of `create_app`, and of what it opens.
+    Errors: BadRequest where the address cannot be listened on, or may not without keys, or INDEX_URL names no index;
+    LibraryError where another server uses the folder; those of `create_app`, and of what it opens.
     """
     refuse_public(settings)
+    index_place(settings).close()
     with sole_server(settings.data_dir), listen(settings.host, settings.port) as listener:
         server = Server(create_app(settings, make_supervisor), settings)
         log.info("listening", extra={"facts": {"address": shown(listener), "memory_bytes": rss()}})

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import socket
+from typing import TYPE_CHECKING
 
 import pytest
 
-from halfgig.api.server import is_loopback, listen, refuse_public, shown
+from halfgig.api.server import is_loopback, listen, refuse_public, serve, shown
 from halfgig.errors import BadRequest
 from halfgig.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3", "::1", "[::1]", "localhost", "LOCALHOST"])
@@ -63,3 +67,11 @@ def test_what_is_accepted_sends_at_once() -> None:
         accepted, _ = listener.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize(("url", "why"), [("foo://me:secret@x", "none that is known"), ("pinecone://x", "no key")])
+def test_an_index_that_cannot_be_is_told_before_anything_begins(url: str, why: str, tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match=why) as told:
+        serve(Settings(data_dir=tmp_path, index_url=url))
+    assert "secret" not in str(told.value)
+    assert list(tmp_path.iterdir()) == []
