@@ -90,11 +90,8 @@ class Site:
         return answer.json()
 
     def workers(self) -> list[int]:
-        """The ids of its workers, from the system's own table of processes."""
-        assert self.process is not None
-        listed = ["ps", "-o", "pid=,args=", "--ppid", str(self.process.pid)]
-        told = subprocess.run(listed, capture_output=True, text=True, check=False).stdout.splitlines()
-        return [int(line.split()[0]) for line in told if "halfgig.jobs.worker" in line]
+        """The ids of its workers that are at a job."""
+        return [worker["pid"] for worker in self.get("/operations")["workers"] if worker["job"]]
 
 
 @contextmanager

@@ -86,7 +86,9 @@ def test_a_search_is_in_its_address(site: Site, visit: Any) -> None:
         page.get_by_text("Nothing was found").wait_for()
 
 
-def test_an_athlete_is_sent_counted_and_played_at_the_third_rep(site: Site, visit: Any, athlete: Path) -> None:
+def test_an_athlete_is_sent_counted_and_played_at_the_third_rep(
+    site: Site, visit: Any, athlete: Path, axe: str
+) -> None:
     with visit(site) as seen:
         page = seen.go()
         page.get_by_label("Count exercise repetitions").check()
@@ -95,6 +97,8 @@ def test_an_athlete_is_sent_counted_and_played_at_the_third_rep(site: Site, visi
         page.locator(".planned .good").wait_for()
         start(page)
         open_job(page, "squats.mp4")
+        page.get_by_role("link", name="See the repetitions").wait_for()
+        assert barriers(page, axe) == []
         page.get_by_role("link", name="See the repetitions").click()
         page.locator(".reps-summary .number", has_text="4").wait_for()
         (source,) = [one for one in site.get("/sources")["sources"] if one["title"] == "squats.mp4"]
@@ -105,6 +109,14 @@ def test_an_athlete_is_sent_counted_and_played_at_the_third_rep(site: Site, visi
         page.evaluate("document.querySelector('video').pause()")
         assert position(page) < third["end"] + NEAR
         page.wait_for_function(f"() => {DRAWN}")
+        page.locator(".angle canvas").wait_for()
+        with page.expect_download() as kept:
+            page.get_by_role("button", name="Save as a picture").click()
+        assert kept.value.path().read_bytes().startswith(b"\x89PNG")
+        assert barriers(page, axe) == []
+        page = seen.go("#/search?q=squat")
+        page.locator(".hit-link", has_text="squats.mp4").first.wait_for()
+        assert barriers(page, axe) == []
 
 
 # --- what goes wrong -------------------------------------------------------------------------------------

@@ -48,16 +48,6 @@ def fill(path: Path) -> None:
             library.finish(library.close_transcript(source))
 
 
-@pytest.fixture(scope="module")
-def counted(site: Site, athlete: Path) -> str:
-    """The id of the athlete, counted and kept."""
-    fields = {"kind": "reps", "keep_source": "true", "exercise": "squat"}
-    with athlete.open("rb") as file:
-        job = httpx.post(f"{site.address}/jobs", data=fields, files={"file": file}, timeout=PATIENCE).json()
-    until(lambda: site.get(f"/jobs/{job['id']}")["state"] == "succeeded")
-    return str(site.get(f"/jobs/{job['id']}")["source_id"])
-
-
 def test_the_library_has_no_barrier(full: Site, visit: Any, axe: str, tmp_path: Path) -> None:
     film = tmp_path / "film.mp4"
     film.write_bytes(bytes(1000))
@@ -88,20 +78,6 @@ def test_a_video_that_was_not_kept_has_no_barrier(full: Site, visit: Any, axe: s
         page.get_by_label("Search in this video").fill("chip")
         page.locator("mark").wait_for()
         page.get_by_role("button", name="Edit the text at 0:00").click()
-        assert barriers(page, axe) == []
-
-
-def test_repetitions_and_their_job_have_no_barrier(site: Site, counted: str, visit: Any, axe: str) -> None:
-    with visit(site) as seen:
-        page = seen.go(f"#/videos/{counted}/reps")
-        page.locator(".angle canvas").wait_for()
-        page.get_by_role("heading", name="Best and worst").wait_for()
-        assert barriers(page, axe) == []
-        page = seen.go(f"#/jobs/{site.get('/jobs')['jobs'][0]['id']}")
-        page.get_by_role("link", name="See the repetitions").wait_for()
-        assert barriers(page, axe) == []
-        page = seen.go("#/search?q=squat")
-        page.locator(".hit-link").first.wait_for()
         assert barriers(page, axe) == []
 
 

@@ -243,7 +243,7 @@ export const text = {
     rep: (n) => `Rep ${n}`,
     attempt: "attempt",
     number: "No.", start: "Starts", length: "Length", side: "Side",
-    overlay: "Video with the skeleton", plot: "Plot", csv: "CSV", json: "JSON",
+    plot: "Save as a picture", csv: "CSV", json: "JSON",
   },
 
   operations: {

@@ -1,6 +1,7 @@
 // The angle over time with the repetitions on it: hover reads it, click seeks, dragging zooms.
 import { classic, html, useEffect, useRef } from "../base.js";
 import { clock } from "../format.js";
+import { text } from "../strings.js";
 import { colours } from "./chart.js";
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
@@ -17,7 +18,22 @@ export function AngleChart({ columns, reps, attempts, sets, time, seek, label, u
   now.current = { reps, attempts, sets, time, seek };
   useEffect(() => drawing(box.current, plot, columns, now, unit), [columns]);
   useEffect(() => plot.current?.redraw(false), [time]);
-  return html`<div class="chart angle" role="img" aria-label=${label} ref=${box}></div>`;
+  return html`<div class="chart angle" role="img" aria-label=${label} ref=${box}></div>
+    <p><button type="button" class="quiet" onClick=${() => plot.current && save(plot.current.ctx.canvas, box.current)}>${text.reps.plot}</button></p>`;
+}
+
+/** Have the browser keep what is drawn as a picture, on the ground that it has on the page. */
+function save(drawn, box) {
+  const picture = Object.assign(document.createElement("canvas"), { width: drawn.width, height: drawn.height });
+  const pen = picture.getContext("2d");
+  pen.fillStyle = colours(box)("--bg");
+  pen.fillRect(0, 0, picture.width, picture.height);
+  pen.drawImage(drawn, 0, 0);
+  picture.toBlob((blob) => {
+    const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(blob), download: "repetitions.png" });
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
 }
 
 function drawing(box, plot, columns, now, unit) {

@@ -1,13 +1,15 @@
 // A curve over time with a limit, drawn by uPlot; what it shows is also said in words beside it.
 import { classic, html, useEffect, useRef } from "../base.js";
 
+const FAR = 8; // times the highest value, from which a limit is told in words only
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 
 /**
  * @param {{points: [number, number][], limit: number | null, unit: string, height: number, label: string}} props
  *   points are (Unix seconds, value)
  */
-export function Chart({ points, limit, unit, height, label }) {
+export function Chart({ points, limit: whole, unit, height, label }) {
+  const limit = inSight(whole, points);
   const box = useRef(null);
   const plot = useRef(null);
   const columns = columnsOf(points, limit);
@@ -16,6 +18,12 @@ export function Chart({ points, limit, unit, height, label }) {
   useEffect(() => drawing(box.current, plot, newest, { limit, unit, height }), [limit, unit, height]);
   useEffect(() => plot.current?.setData(columns), [points]);
   return html`<div class="chart" role="img" aria-label=${label} ref=${box}></div>`;
+}
+
+/** The limit, where a curve beside it would not lie flat on the ground; else null. */
+function inSight(limit, points) {
+  const highest = points.reduce((most, [, value]) => Math.max(most, value), 0);
+  return limit !== null && limit <= FAR * highest ? limit : null;
 }
 
 function columnsOf(points, limit) {

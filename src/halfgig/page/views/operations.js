@@ -32,7 +32,7 @@ function Memory({ data }) {
   const share = data.limit_bytes ? data.memory_bytes / data.limit_bytes : null;
   return html`<section class="panel" aria-labelledby="memory">
     <h2 id="memory">${told.memory}</h2>
-    <p><span class="big">${size(data.memory_bytes)}</span> <span class="muted">${data.limit_bytes ? told.of(data.limit_bytes) : ""}${share === null ? "" : `, ${percent(share)}`} · ${told.memoryLead}</span></p>
+    <p><span class="big">${size(data.memory_bytes)}</span> <span class="muted">${data.limit_bytes ? told.of(data.limit_bytes) : ""}${share !== null && share >= 0.01 ? `, ${percent(share)}` : ""} · ${told.memoryLead}</span></p>
     ${points.length > 0
       ? html`<${Chart} label=${`${told.memory}: ${size(data.memory_bytes)}`} points=${points} limit=${data.limit_bytes ? data.limit_bytes / MB : null} unit="MB" height=${220} />`
       : html`<p class="muted">${told.noHistory}</p>`}
