@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MANY = 200
 FIRST_PAINT = 1.0  # seconds on a machine of its own
-BUSY = 3  # times as long it may take on a shared one
+BUSY = 8  # times as long it may take on a slow one that others use
 READERS = 20
 GROWTH = 10 * 1024 * 1024  # bytes that a server may hold more for as many readers
 SEGMENTS = [Segment(0.0, 4.0, "The first segment tells of a chip."), Segment(4.0, 9.0, "The second one goes on.")]
