@@ -15,7 +15,7 @@ from halfgig.models.whisper import WhisperChoice, is_folder
 from halfgig.operations import pace
 from halfgig.operations.admission import admit_reps, admit_whisper, here, room, speech_cost, threads
 from halfgig.operations.calibration import machine_speed
-from halfgig.operations.embedders import model_name
+from halfgig.operations.embedders import embedder_cost, model_name
 from halfgig.pipelines import FRAME_RATE
 from halfgig.settings import Settings
 
@@ -118,19 +118,22 @@ def foresee(info: SourceInfo, settings: Settings, left: Bytes, machine: Machine)
 
 
 def foresee_speech(kind: str, info: SourceInfo, settings: Settings, left: Bytes, machine: Machine) -> Forecast:
-    """The forecast of a transcript, or of an index, whose peak is that of its transcript. Raises DoesNotFit."""
+    """The forecast of a transcript, or of an index: it holds the recogniser, then the embedder. Raises DoesNotFit."""
     if not info.audio:
         return Forecast(kind, "nothing to do", note="it has no sound")
     choice = admit_whisper(settings, left=left)
     used = used_models(choice, settings.language)
     embedder = (model_name(settings),) if kind == "index" else ()
+    embedding = [embedder_cost(name, settings) for name in embedder]
+    for cost in embedding:
+        budget.choose([cost], left)
     download, disk = to_fetch((VAD, *used, *embedder), settings)
     return Forecast(
         kind,
         "fits",
         variant=", then ".join((*used, *embedder)),
-        peak=max(cost.likely(info.duration) for cost in _speech_costs(used)),
-        needs=speech_cost(choice.first).needs,
+        peak=max(cost.likely(info.duration) for cost in (*_speech_costs(used), *embedding)),
+        needs=max(cost.needs for cost in (speech_cost(choice.first), *embedding)),
         seconds=speech_seconds(used, info.duration, machine, indexed=bool(embedder)),
         download=download,
         disk=disk,

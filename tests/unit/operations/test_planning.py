@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +71,21 @@ class TestForesee:
         forecast = foreseen(facts(), settings, BASE.needs - 1)["transcribe"]
         assert forecast.variant == "tiny.en"
         assert "base, which tells languages apart, does not fit" in forecast.note
+
+    def test_an_index_holds_what_the_larger_of_its_models_does(self, facts: Any, settings: Settings) -> None:
+        wanting = dataclasses.replace(settings, embedding_model="maker/large", language="en")
+        folder = settings.models_dir / "maker--large@1"
+        folder.mkdir(parents=True)
+        for name, size in (("model.bin", 200 * MIB), ("tokenizer.json", MIB)):
+            with (folder / name).open("wb") as file:
+                file.truncate(size)
+        write_record(Record("maker/large@1", "sentence-int8", (), {}), folder)
+        found = foreseen(facts(size=(640, 360)), wanting)
+        assert found["transcribe"].peak == TINY.peak
+        assert found["index"].peak == 280 * MIB
+        assert found["index"].variant == "tiny.en, then maker/large"
+        tight = foreseen(facts(size=(640, 360)), wanting, left=250 * MIB)
+        assert (tight["transcribe"].outlook, tight["index"].outlook) == ("fits", "does not fit")
 
     def test_unknown_length_has_no_time_and_the_full_peak(self, facts: Any, settings: Settings) -> None:
         found = foreseen(facts(None, size=(640, 360)), settings, BASE.needs - 1)
