@@ -36,7 +36,7 @@ SURE_FORM = 0.9  # mean fit that a single rep must have, to be taken for exercis
 FAINT_FORM = 0.03  # fit from which a rep counts that is one of a row of good ones; the rest is dropped at once
 STRAY = 0.05  # of a rep's values at either end, that may be slips of the pose model
 LEAST_EACH = 2  # reps on each side that an alternating exercise must have
-LEAST_PROOF = 2.0  # sum of fits that is taken for exercise
+LEAST_PROOF = 1.7  # sum of fits that is taken for exercise
 
 
 STATISTICS: dict[str, Callable[[NDArray[np.float32]], float]] = {
