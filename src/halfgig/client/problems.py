@@ -18,6 +18,7 @@ from halfgig.errors import (
     MissingStream,
     ModelError,
     NotFound,
+    ServerRefuses,
     ServerTrouble,
     SourceError,
     Stalled,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 MOST_TEXT = 500  # characters of a detail or a remedy
 KINDS: tuple[type[HalfgigError], ...] = (
     *(BadRequest, Busy, Conflict, DoesNotFit, Forbidden, LibraryError, Locked, MissingStream, ModelError, NotFound),
-    *(SourceError, Stalled, StorageFull, TooLarge, Unauthorized, Unreachable, UnsupportedMedia),
+    *(ServerRefuses, SourceError, Stalled, StorageFull, TooLarge, Unauthorized, Unreachable, UnsupportedMedia),
 )
 NAMED = {slug(kind): kind for kind in KINDS}  # by the fragment of a problem's type
 BY_STATUS: dict[int, type[HalfgigError]] = {
