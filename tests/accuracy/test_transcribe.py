@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.models]
 
-# Percent, on ten minutes of many readers. 11.7 is aimed at; a word is 0.08. It is 11.05 where MKL multiplies, and 11.74
-# on an AMD EPYC, whose library rounds in another order.
+# Percent, on ten minutes of many readers. 11.7 is aimed at; a word is 0.08. It is 11.74 on an AMD EPYC, with a beam of
+# 2 as with 1; with a beam of 1 it was 11.05 on Intel, where MKL multiplies and rounds in another order.
 WORST_LONG = 11.9
 THEIRS_OTHER = 15.09  # percent: faster-whisper 1.2.1 on the same weights and files, beam 1, one file at a time
 NEARLY_NOTHING = 5  # words

@@ -41,7 +41,7 @@ class Hearing:
 
     language: str = "en"
     translate: bool = False
-    beam_size: int = 1
+    beam_size: int = 2
     padding: int = PADDING
     words: bool = False
 

@@ -43,6 +43,7 @@ class FakeModel:
     calls: list[tuple[float, float]] = field(default_factory=list)
     prompts: list[list[str]] = field(default_factory=list)
     columns: list[int] = field(default_factory=list)
+    beams: list[int] = field(default_factory=list)
 
     def encode(self, features: Any) -> Any:
         assert features.shape[:2] == (1, self.n_mels)
@@ -55,6 +56,7 @@ class FakeModel:
         temperature = options.get("sampling_temperature", 0.0)
         self.calls.append((encoded.seconds, temperature))
         self.prompts += prompts
+        self.beams.append(options["beam_size"])
         answer = self.answer(encoded.seconds, temperature)
         score = answer.logprob * (len(answer.tokens) + 1) / max(len(answer.tokens), 1)
         ids = list(range(1000, 1000 + len(answer.tokens)))
@@ -191,6 +193,12 @@ def test_the_same_sound_gives_the_same_text_after_any_other() -> None:
 def test_the_prompt_says_language_and_task(*, multilingual: bool, hearing: Hearing, prompt: list[str]) -> None:
     _, model = hear(full, speech(10), hearing=hearing, is_multilingual=multilingual)
     assert model.prompts == [prompt]
+
+
+@pytest.mark.parametrize(("hearing", "beam"), [(None, 2), (Hearing(beam_size=1), 1), (Hearing(beam_size=5), 5)])
+def test_texts_are_weighed_by_the_beam_and_sampled_without_one(hearing: Hearing | None, beam: int) -> None:
+    _, model = hear(lambda *_: Answer(["Ġso"] * 100), speech(3.5), hearing=hearing)
+    assert model.beams == [beam, *(1 for _ in TEMPERATURES)]
 
 
 def test_the_encoder_sees_the_window_and_a_little_silence() -> None:
