@@ -438,8 +438,11 @@ def test_a_namespace_is_apart_from_others(connection: apsw.Connection, outside: 
 
 def test_pinecones_own_client_understands_the_same_server(outside: Outside, connection: apsw.Connection) -> None:
     sdk = pytest.importorskip("pinecone", reason="pinecone, the official client, is not installed")
-    with serving(outside.pinecone) as address:
-        client = sdk.Pinecone(api_key="pc-key").Index(host=address)
+    with (
+        serving(outside.pinecone) as address,
+        sdk.Pinecone(api_key="pc-key") as account,
+        account.Index(host=address) as client,
+    ):
         place = index_place(
             Settings(index_url=f"pinecone://talks?host={address}&namespace=n", pinecone_api_key="pc-key")
         )

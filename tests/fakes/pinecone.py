@@ -100,7 +100,7 @@ class FakePinecone:
         vector = np.asarray(body["vector"], np.float32)
         if vector.shape != (self.dim,):
             return _refused(400, 3, f"Query vector dimension {len(vector)} does not match the index's {self.dim}")
-        rows = [row for row in self._rows(body).values() if _meets(row["metadata"], body.get("filter", {}))]
+        rows = [row for row in self._rows(body).values() if _meets(row.get("metadata", {}), body.get("filter", {}))]
         scored = sorted(((_cosine(vector, row["values"]), row["id"]) for row in rows), key=lambda one: -one[0])
         matches = [{"id": id, "score": score, "values": []} for score, id in scored[: body["topK"]]]
         told = {"matches": matches, "namespace": body.get("namespace", ""), "usage": {"readUnits": 1}}
@@ -139,7 +139,8 @@ def _refused(status: int, code: int, message: str) -> Answered:
 
 
 def _meets(metadata: dict[str, Any], asked: dict[str, Any]) -> bool:
-    return all(_COMPARE[how](metadata[name], value) for name, terms in asked.items() for how, value in terms.items())
+    terms = [(name, how, value) for name, limits in asked.items() for how, value in limits.items()]
+    return all(name in metadata and _COMPARE[how](metadata[name], value) for name, how, value in terms)
 
 
 def _cosine(a: Any, b: Any) -> float:
