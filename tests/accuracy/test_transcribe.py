@@ -15,6 +15,7 @@ import pytest
 from halfgig import transcribe
 from halfgig.media.audio import decode_audio
 from halfgig.media.source import open_source
+from halfgig.operations.diagnosis import features
 from halfgig.records import SAMPLE_RATE, DecodeLog
 from halfgig.settings import Settings
 from halfgig.speech.recognizer import Hearing
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.models]
 
 # Percent, on ten minutes of many readers. 11.7 is aimed at; a word is 0.08. It is 11.74 on an AMD EPYC, with a beam of
-# 2 as with 1; with a beam of 1 it was 11.05 on Intel, where MKL multiplies and rounds in another order.
-WORST_LONG = 11.9
+# 2 as with 1; with a beam of 1 it was 11.05 on Intel, where MKL multiplies and rounds in another order. Held to AVX2, as
+# on older processors, it is 12.35: this one recording moves by a point with the rounding alone.
+WORST_LONG, WORST_LONG_WITHOUT_AVX512 = 11.9, 12.6
 THEIRS_OTHER = 15.09  # percent: faster-whisper 1.2.1 on the same weights and files, beam 1, one file at a time
 NEARLY_NOTHING = 5  # words
 
@@ -107,7 +109,8 @@ def long_recording(listen: Callable[[str], Listener], shared_data: Path) -> list
 @pytest.mark.slow
 def test_ten_minutes_of_many_readers(long_recording: list[Segment], shared_data: Path, word_errors: Rate) -> None:
     reference = (shared_data / "speech" / "long10_multispk.ref.txt").read_text(encoding="utf-8")
-    assert word_errors([reference], [text(long_recording)]) <= WORST_LONG
+    worst = WORST_LONG if "avx512f" in features() else WORST_LONG_WITHOUT_AVX512
+    assert word_errors([reference], [text(long_recording)]) <= worst
 
 
 @pytest.mark.shared
