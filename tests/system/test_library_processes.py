@@ -116,7 +116,7 @@ def check_whole(connection: apsw.Connection) -> int:
 def test_kill_9_at_any_moment_leaves_whole_sources_and_the_rest_goes_on(tmp_path: Path) -> None:
     path, talks = tmp_path / "library.db", [f"talk{n}" for n in range(12)]
     moments = random.Random(5)
-    for moment in range(18):
+    for moment in range(30):
         start, longest = (start_remover, 0.05) if moment % 3 == 2 else (start_indexer, 0.25)
         with start(path, moments.sample(talks, len(talks))) as process:
             assert process.stdout is not None
