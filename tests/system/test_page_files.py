@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -65,6 +66,28 @@ def test_what_is_pure_gives_what_it_should(node: str, tmp_path: Path) -> None:
     shutil.copy(TESTS, tmp_path)
     done = subprocess.run([node, "--test", str(tmp_path / TESTS.name)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
+
+
+def test_every_sentence_is_said_and_every_sentence_that_is_said_is_there(node: str, tmp_path: Path) -> None:
+    copied(tmp_path / "copy")
+    tell = "import('./copy/strings.mjs').then((m) => console.log(JSON.stringify(m.text, (_, v) => v.call ? 1 : v)))"
+    done = subprocess.run([node, "-e", tell], cwd=tmp_path, capture_output=True, text=True, check=True)
+    there = {part: set(names) for part, names in json.loads(done.stdout).items() if isinstance(names, dict)}
+    for part, names in there.items():
+        named, looked_up = said(part)
+        assert named <= names
+        assert looked_up or names - named == set()
+
+
+def said(part: str) -> tuple[set[str], bool]:
+    """The sentences of a part that scripts name, and whether any is taken by a name in a variable."""
+    named, looked_up = set[str](), False
+    for path in OWN:
+        script = path.read_text()
+        places = [rf"text\.{part}", *re.findall(rf"const (\w+) = text\.{part};", script)]
+        named |= {name for place in places for name in re.findall(rf"(?<![\w.]){place}\.(\w+)", script)}
+        looked_up = looked_up or any(re.search(rf"(?<![\w.]){place}\[", script) for place in places)
+    return named, looked_up
 
 
 def copied(folder: Path) -> None:

@@ -47,6 +47,13 @@ export function day(iso) {
   return Number.isNaN(date.getTime()) ? "" : date.toLocaleDateString("en", { dateStyle: "medium" });
 }
 
+/** What a signal measures, as a report tells it: "95°", "40 % of the trunk"; without a unit, the number. */
+export function measured(value, unit) {
+  const whole = `${Math.round(value)}`;
+  if (!unit) return whole;
+  return unit === "degrees" ? `${whole}°` : `${whole} ${unit}`;
+}
+
 /** A fraction as whole percent. */
 export function percent(fraction) {
   return `${Math.floor(100 * Math.min(1, Math.max(0, fraction ?? 0)))} %`;

@@ -1,8 +1,8 @@
 // The parts of the page that touch no document: node --test, from a copy of the page whose files are called .mjs.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { extremes, ofPoses, ofReps, setsOf } from "./copy/curve.mjs";
-import { clock, figure, percent, several, size, span } from "./copy/format.mjs";
+import { curveOf, extremes, ofPoses, ofReps } from "./copy/curve.mjs";
+import { clock, figure, measured, percent, several, size, span } from "./copy/format.mjs";
 import { excerpt, occurrences, pieces } from "./copy/marked.mjs";
 import { Poses } from "./copy/poses.mjs";
 
@@ -16,6 +16,7 @@ test("sizes, times and spans are told as people say them", () => {
   ]);
   assert.deepEqual([0, 0.999, 1, 7, null].map(percent), ["0 %", "99 %", "100 %", "100 %", "0 %"]);
   assert.deepEqual([several(1, "rep"), several(8, "rep"), figure(1.25, " s"), figure(null)], ["1 rep", "8 reps", "1.3 s", "–"]);
+  assert.deepEqual([measured(84.6, "degrees"), measured(40, "% of the trunk"), measured(7.2, null)], ["85°", "40 % of the trunk", "7"]);
   for (const tell of [size, clock, span]) assert.equal(tell(null), "");
 });
 
@@ -60,14 +61,16 @@ test("poses are read, found by their time, and measured in the picture", () => {
   assert.deepEqual([poses.point(0, 27), poses.point(0, 28)], [[1, 0.5], null]);
   assert.deepEqual(ofPoses(poses, "knee").map((column) => column.map(Math.round)), [[0, 1], [90, 180]]);
   assert.deepEqual(ofPoses(poses, "elbow")[1], [null, null]);
+  const report = { signal: "knee", work: "low", reps: [], attempts: [] };
+  assert.deepEqual([curveOf(report, poses)[0], curveOf({ ...report, signal: "wrist_height" }, poses)[0]], [[0, 0.5], []]);
   assert.throws(() => new Poses(new ArrayBuffer(16)), RangeError);
 });
 
-test("reps make a curve, sets, and the best and worst among them", () => {
+test("reps make a curve that turns where the work is, and have a best and a worst", () => {
   const rep = (number, start, range) => ({ number, start, turn: start + 1, end: start + 2, lowest: 170 - range, highest: 170, range });
   const reps = [rep(1, 0, 90), rep(2, 2.5, 70), rep(3, 40, 95)];
-  assert.deepEqual(ofReps(reps.slice(0, 1)), [[0, 1, 2], [170, 80, 170]]);
-  assert.deepEqual(setsOf(reps).map((set) => set.count), [2, 1]);
+  assert.deepEqual(ofReps(reps.slice(0, 1), "low"), [[0, 1, 2], [170, 80, 170]]);
+  assert.deepEqual(ofReps(reps.slice(0, 1), "high"), [[0, 1, 2], [80, 170, 80]]);
   const { best, worst } = extremes(reps);
   assert.deepEqual([best.number, worst.number, extremes(reps.slice(0, 1))], [3, 2, null]);
 });

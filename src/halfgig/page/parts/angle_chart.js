@@ -1,22 +1,21 @@
 // The angle over time with the repetitions on it: hover reads it, click seeks, dragging zooms.
-import { classic, html, useEffect, useRef } from "../base.js";
-import { clock } from "../format.js";
+import { html, useEffect, useRef } from "../base.js";
+import { clock, measured } from "../format.js";
 import { text } from "../strings.js";
-import { colours } from "./chart.js";
+import { axisIn, colours, keepDrawn } from "./plot.js";
 
-const DARK = matchMedia("(prefers-color-scheme: dark)");
 const HEIGHT = 240;
 
 /**
  * @param {{columns: [number[], number[]], reps: any[], attempts: any[], sets: any[], time: number, seek: (t: number) => void,
- *   label: string, unit: string}} props
+ *   label: string, signal: string, unit: string}} props
  */
-export function AngleChart({ columns, reps, attempts, sets, time, seek, label, unit }) {
+export function AngleChart({ columns, reps, attempts, sets, time, seek, label, signal, unit }) {
   const box = useRef(null);
   const plot = useRef(null);
   const now = useRef({ reps, attempts, sets, time, seek });
   now.current = { reps, attempts, sets, time, seek };
-  useEffect(() => drawing(box.current, plot, columns, now, unit), [columns]);
+  useEffect(() => keepDrawn(box.current, plot, () => optionsOf(box.current, now, signal, unit), () => columns), [columns]);
   useEffect(() => plot.current?.redraw(false), [time]);
   return html`<div class="chart angle" role="img" aria-label=${label} ref=${box}></div>
     <p><button type="button" class="quiet" onClick=${() => plot.current && save(plot.current.ctx.canvas, box.current)}>${text.reps.plot}</button></p>`;
@@ -36,34 +35,10 @@ function save(drawn, box) {
   });
 }
 
-function drawing(box, plot, columns, now, unit) {
-  let ended = false;
-  let shown = null;
-  const draw = async () => {
-    const UPlot = await classic("uplot.js", "uPlot").catch(() => null);
-    if (ended || !UPlot || !box.clientWidth) return;
-    shown?.destroy();
-    shown = new UPlot(optionsOf(box, now, unit), columns, box);
-    plot.current = shown;
-  };
-  const watcher = new ResizeObserver(() => shown?.setSize({ width: box.clientWidth, height: HEIGHT }));
-  watcher.observe(box);
-  DARK.addEventListener("change", draw);
-  draw();
-  return () => {
-    ended = true;
-    watcher.disconnect();
-    DARK.removeEventListener("change", draw);
-    shown?.destroy();
-    plot.current = null;
-  };
-}
-
-function optionsOf(box, now, unit) {
+function optionsOf(box, now, signal, unit) {
   const colour = colours(box);
-  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+  const axis = axisIn(colour);
   return {
-    width: box.clientWidth,
     height: HEIGHT,
     legend: { show: true, live: true },
     cursor: { drag: { x: true, y: false }, points: { size: 8 }, bind: { click: (plot) => () => clicked(plot, now) } },
@@ -71,7 +46,7 @@ function optionsOf(box, now, unit) {
     axes: [{ ...axis, space: 60, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 48 }],
     series: [
       { label: "time", value: (_, value) => clock(value) },
-      { label: unit, stroke: colour("--accent"), width: 2, points: { show: false }, spanGaps: false, value: (_, value) => (value === null ? "–" : `${Math.round(value)}°`) },
+      { label: signal ?? text.reps.range, stroke: colour("--accent"), width: 2, points: { show: false }, spanGaps: false, value: (_, value) => (value === null ? "–" : measured(value, unit)) },
     ],
     hooks: { drawAxes: [(plot) => drawBands(plot, now.current, colour)], draw: [(plot) => drawHead(plot, now.current.time, colour)] },
   };

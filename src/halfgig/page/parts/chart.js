@@ -1,8 +1,8 @@
 // A curve over time with a limit, drawn by uPlot; what it shows is also said in words beside it.
-import { classic, html, useEffect, useRef } from "../base.js";
+import { html, useEffect, useRef } from "../base.js";
+import { axisIn, colours, keepDrawn } from "./plot.js";
 
 const FAR = 8; // times the highest value, from which a limit is told in words only
-const DARK = matchMedia("(prefers-color-scheme: dark)");
 
 /**
  * @param {{points: [number, number][], limit: number | null, unit: string, height: number, label: string}} props
@@ -15,7 +15,7 @@ export function Chart({ points, limit: whole, unit, height, label }) {
   const columns = columnsOf(points, limit);
   const newest = useRef(columns);
   newest.current = columns;
-  useEffect(() => drawing(box.current, plot, newest, { limit, unit, height }), [limit, unit, height]);
+  useEffect(() => keepDrawn(box.current, plot, () => optionsOf(box.current, { limit, unit, height }), () => newest.current), [limit, unit, height]);
   useEffect(() => plot.current?.setData(columns), [points]);
   return html`<div class="chart" role="img" aria-label=${label} ref=${box}></div>`;
 }
@@ -32,37 +32,12 @@ function columnsOf(points, limit) {
   return limit === null ? [times, values] : [times, values, times.map(() => limit)];
 }
 
-/** Draw it, and again where the width or the colours change. Returns what ends that. */
-function drawing(box, plot, newest, options) {
-  let ended = false;
-  let shown = null;
-  const draw = async () => {
-    const UPlot = await classic("uplot.js", "uPlot").catch(() => null);
-    if (ended || !UPlot || !box.clientWidth) return;
-    shown?.destroy();
-    shown = new UPlot(optionsOf(box, options), newest.current, box);
-    plot.current = shown;
-  };
-  const watcher = new ResizeObserver(() => shown?.setSize({ width: box.clientWidth, height: options.height }));
-  watcher.observe(box);
-  DARK.addEventListener("change", draw);
-  draw();
-  return () => {
-    ended = true;
-    watcher.disconnect();
-    DARK.removeEventListener("change", draw);
-    shown?.destroy();
-    plot.current = null;
-  };
-}
-
 function optionsOf(box, { limit, unit, height }) {
   const colour = colours(box);
-  const axis = { stroke: colour("--muted"), grid: { stroke: colour("--line"), width: 1 }, ticks: { show: false }, font: "12px system-ui" };
+  const axis = axisIn(colour);
   const curve = { label: unit, stroke: colour("--accent"), fill: colour("--accent-soft"), width: 2, points: { show: false } };
   const line = { label: "limit", stroke: colour("--bad"), width: 1.5, dash: [6, 4], points: { show: false } };
   return {
-    width: box.clientWidth,
     height,
     legend: { show: false },
     cursor: { show: false },
@@ -76,10 +51,4 @@ function optionsOf(box, { limit, unit, height }) {
 function hour(seconds, exact) {
   const parts = { hour: "2-digit", minute: "2-digit", ...(exact ? { second: "2-digit" } : {}) };
   return new Date(1000 * seconds).toLocaleTimeString("en-GB", parts);
-}
-
-/** The colours of the page's style, as they are now. */
-export function colours(element) {
-  const style = getComputedStyle(element);
-  return (name) => style.getPropertyValue(name).trim();
 }

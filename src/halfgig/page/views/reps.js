@@ -1,7 +1,7 @@
 // The repetitions of a video: the skeleton over it, the angle over time, each rep in a table, the best beside the worst.
 import { html, useEffect, useMemo, useRef, useState } from "../base.js";
 import { useAsked } from "../asked.js";
-import { jointOf, ofPoses, ofReps, setsOf } from "../curve.js";
+import { curveOf } from "../curve.js";
 import { clock, several } from "../format.js";
 import { AngleChart } from "../parts/angle_chart.js";
 import { Heading } from "../parts/heading.js";
@@ -36,8 +36,7 @@ function Report({ source, report, query }) {
   const [time, setTime] = useState(0);
   const [drawn, setDrawn] = useState(true);
   const poses = usePoses(source.id);
-  const joint = jointOf(report);
-  const columns = useMemo(() => (poses?.length ? ofPoses(poses, joint) : ofReps([...report.reps, ...report.attempts])), [poses, report]);
+  const columns = useMemo(() => curveOf(report, poses), [poses, report]);
   const asked = report.reps.find((rep) => String(rep.number) === query.get("rep"))?.start ?? query.get("t");
   const start = asked === null || asked === undefined ? null : Number(asked);
   useEffect(() => {
@@ -58,8 +57,8 @@ function Report({ source, report, query }) {
         ${counted && html`<section aria-labelledby="curve">
           <h2 id="curve">${text.reps.curve}</h2>
           <p class="muted">${text.reps.curveLead}</p>
-          <${AngleChart} columns=${columns} reps=${report.reps} attempts=${report.attempts} sets=${report.sets ?? []} time=${time} seek=${plain}
-            label=${text.reps.curveLabel(report)} unit=${poses?.length ? joint : text.reps.range} />
+          <${AngleChart} columns=${columns} reps=${report.reps} attempts=${report.attempts} sets=${report.sets} time=${time} seek=${plain}
+            label=${text.reps.curveLabel(report)} signal=${report.signal} unit=${report.unit} />
         </section>`}
       </div>
       <div class="reps-summary">
@@ -67,7 +66,7 @@ function Report({ source, report, query }) {
       </div>
     </div>
     ${counted && html`<${RepTable} report=${report} time=${time} seek=${source.media ? seek : null} />`}
-    <${Compared} source=${source} reps=${report.reps} />
+    <${Compared} source=${source} report=${report} />
     ${!report.reps.length && html`<${Empty} icon="figure" title=${text.reps.none} />`}
   `;
 }
@@ -86,8 +85,8 @@ function usePoses(id) {
 }
 
 function Summary({ report, source }) {
-  const sides = Object.entries(report.sides ?? {}).filter(([side]) => side !== "both");
-  const sets = report.sets ?? setsOf(report.reps);
+  const sides = Object.entries(report.sides).filter(([side]) => side !== "both");
+  const { sets } = report;
   const pace = tempo(report.tempo ?? {});
   return html`
     <div class="count">
@@ -97,17 +96,17 @@ function Summary({ report, source }) {
         sets.length > 1 ? several(sets.length, "set") : "",
         report.attempts.length ? several(report.attempts.length, "attempt") : "",
         ...sides.map(([side, n]) => `${side} ${n}`),
-        ...(report.holds ?? []).map((hold) => text.reps.held(hold.seconds)),
+        ...report.holds.map((hold) => text.reps.held(hold.seconds)),
       ].filter(Boolean).join(" · ")}</p>
     </div>
     <dl class="pairs">
       ${typeof report.score === "number" && html`<div><dt>${text.reps.score}</dt><dd>${text.reps.scored(Math.round(report.score))}</dd></div>`}
       ${pace && html`<div><dt>${text.reps.tempo} <span class="muted">(${text.reps.tempoLead})</span></dt><dd>${pace}</dd></div>`}
-      ${sets.length > 1 && sets.map((set, n) => html`<div key=${set.start}><dt>${text.reps.set(set.number ?? n + 1)} <span class="muted">(${clock(set.start)}–${clock(set.end)})</span></dt>
+      ${sets.length > 1 && sets.map((set) => html`<div key=${set.start}><dt>${text.reps.set(set.number)} <span class="muted">(${clock(set.start)}–${clock(set.end)})</span></dt>
         <dd>${setWords(set)}</dd></div>`)}
     </dl>
-    ${report.cues?.length > 0 && html`<div><h2>${text.reps.cue}</h2><ul class="cues">${report.cues.map((cue) => html`<li key=${cue}>${cue}</li>`)}</ul></div>`}
-    ${(report.notes ?? []).map((note) => html`<p class="note" key=${note}>${note}</p>`)}
+    ${report.cues.length > 0 && html`<div><h2>${text.reps.cue}</h2><ul class="cues">${report.cues.map((cue) => html`<li key=${cue}>${cue}</li>`)}</ul></div>`}
+    ${report.notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}
     ${text.reps.seen(report) && html`<p class="muted">${text.reps.seen(report)}</p>`}
     <p class="downloads"><span class="muted">${text.video.download}</span>
       <a href=${`/sources/${source.id}/reps?format=csv`} download>${text.reps.csv}</a>

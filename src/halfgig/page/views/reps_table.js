@@ -1,6 +1,6 @@
 // Each repetition as a row: its time, its range, and how well it was done, as far as the report tells.
 import { html } from "../base.js";
-import { clock, figure, percent } from "../format.js";
+import { clock, figure, measured, percent } from "../format.js";
 import { Icon } from "../parts/icon.js";
 import { text } from "../strings.js";
 
@@ -24,21 +24,21 @@ export function RepTable({ report, time, seek }) {
         ${sided && html`<th scope="col">${text.reps.side}</th>`}
         ${extra.map(([name]) => html`<th key=${name} scope="col">${name}</th>`)}
       </tr></thead>
-      <tbody>${rows.map((rep) => html`<${Row} key=${`${rep.partial} ${rep.start} ${rep.side}`} rep=${rep} extra=${extra} sided=${sided} seek=${seek}
+      <tbody>${rows.map((rep) => html`<${Row} key=${`${rep.partial} ${rep.start} ${rep.side}`} rep=${rep} unit=${report.unit} extra=${extra} sided=${sided} seek=${seek}
         current=${time >= rep.start && time < rep.end} />`)}</tbody>
     </table></div>
   </section>`;
 }
 
-function Row({ rep, extra, sided, seek, current }) {
+function Row({ rep, unit, extra, sided, seek, current }) {
   const name = rep.partial ? text.reps.attempt : text.reps.rep(rep.number);
   return html`<tr class=${rep.partial ? "partial" : ""} aria-current=${current ? "true" : undefined}>
     <th scope="row">${seek
       ? html`<button type="button" class="quiet play" aria-label=${text.reps.play(name, rep.start)} onClick=${() => seek(rep.start)}><${Icon} name="play" />${name}</button>`
       : name}</th>
     <td>${clock(rep.start)}</td>
-    <td>${figure(rep.seconds ?? rep.end - rep.start, " s")}</td>
-    <td>${Math.round(rep.lowest)}–${Math.round(rep.highest)}°</td>
+    <td>${figure(rep.seconds, " s")}</td>
+    <td>${Math.round(rep.lowest)}–${measured(rep.highest, unit)}</td>
     ${sided && html`<td>${rep.side}</td>`}
     ${extra.map(([label, of]) => html`<td key=${label} class=${label === text.reps.cue ? "wide" : ""}>${of(rep) ?? ""}</td>`)}
   </tr>`;
