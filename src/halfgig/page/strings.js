@@ -205,14 +205,12 @@ export const text = {
   },
 
   reps: {
-    title: (title) => `Repetitions: ${title}`,
     back: "Transcript",
     skeleton: "Draw the skeleton",
     noPoses: "The poses of this video were not kept, so no skeleton can be drawn.",
     curve: "Angle over time",
     curveLead: "Drag to zoom, double-click to see all, click to play from there.",
     table: "Each repetition",
-    sets: "Sets",
     compare: "Best and worst",
     best: "Best",
     worst: "Worst",
