@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
 
-from halfgig.api.auth import OPEN
+from halfgig.api.auth import is_open
 from halfgig.api.bodies import stated_length
 from halfgig.api.problems import error_response, plain_problem, problem_response
 from halfgig.errors import TooLarge
@@ -18,30 +18,38 @@ if TYPE_CHECKING:
 MOST_BODY = 64 * 1024  # bytes of a body that is held in memory
 BODY_SECONDS = 30.0  # in which it must have come
 MOST_REQUESTS = 256  # at the same time; streams of events and uploads are among them
+MOST_OPEN = 32  # of them for what everybody may ask: whoever fills these keeps no holder of a key out
+HEALTH = frozenset({"/healthz", "/readyz"})
 FORM = "multipart/form-data"
 UPLOADS = "/uploads"
 FORMS = frozenset({"/jobs"})  # these take a source as a form
 
 
 class Crowd:
-    """ASGI layer: at most `most` requests at the same time; 503 for others, but health is always told."""
+    """ASGI layer: at most `most` requests at the same time, `most_open` of them for what is open to everybody.
 
-    def __init__(self, app: ASGIApp, most: int = MOST_REQUESTS) -> None:
-        self.app, self._most, self._now = app, most, 0
+    503 for others, but health is always told.
+    """
+
+    def __init__(self, app: ASGIApp, most: int = MOST_REQUESTS, most_open: int = MOST_OPEN) -> None:
+        self.app, self._most = app, {True: most_open, False: most - most_open}
+        self._now = {True: 0, False: 0}  # by whether it is open
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it with 503."""
-        if scope["type"] != "http" or scope["path"] in OPEN:
+        if scope["type"] != "http" or scope["path"] in HEALTH:
             await self.app(scope, receive, send)
-        elif self._now >= self._most:
-            body = plain_problem(503, f"The server works on {self._most} requests.", "Try again in a moment.")
+            return
+        opened = is_open(scope["path"])
+        if self._now[opened] >= self._most[opened]:
+            body = plain_problem(503, f"The server works on {self._most[opened]} requests.", "Try again in a moment.")
             await problem_response(scope, body, {"Retry-After": "1"})(scope, receive, send)
-        else:
-            self._now += 1
-            try:
-                await self.app(scope, receive, send)
-            finally:
-                self._now -= 1
+            return
+        self._now[opened] += 1
+        try:
+            await self.app(scope, receive, send)
+        finally:
+            self._now[opened] -= 1
 
 
 class Bodies:

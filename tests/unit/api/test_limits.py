@@ -111,22 +111,30 @@ def test_what_streams_is_not_touched() -> None:
     assert heard.bodies == [part(b"12345678", more=True)]
 
 
-def test_a_crowd_is_bounded_and_health_is_told() -> None:
-    async def crowded() -> list[int]:
+@pytest.mark.parametrize(
+    ("full", "others"),
+    [
+        ("/jobs", {"/jobs": 503, "/sources": 503, "/session": 200, "/": 200, "/healthz": 200, "/readyz": 200}),
+        ("/session", {"/jobs": 200, "/session": 503, "/": 503, "/page/page.js": 503, "/healthz": 200}),
+    ],
+)
+def test_a_crowd_is_bounded_and_strangers_have_a_place_of_their_own(full: str, others: dict[str, int]) -> None:
+    async def crowded() -> dict[str, int]:
         entered, go = asyncio.Event(), asyncio.Event()
 
         async def busy(scope: Scope, receive: Receive, send: Send) -> None:
-            entered.set()
-            if scope["path"] == "/jobs":
+            if not entered.is_set():
+                entered.set()
                 await go.wait()
             await send({"type": "http.response.start", "status": 200, "headers": []})
 
-        crowd = Crowd(busy, 1)
-        first = asyncio.create_task(answered(crowd, scope(), receiving()))
+        crowd = Crowd(busy, most=2, most_open=1)
+        first = asyncio.create_task(answered(crowd, scope(full), receiving()))
         await entered.wait()
-        statuses = [(await answered(crowd, scope(path), receiving()))[0] for path in ("/jobs", "/healthz")]
+        statuses = {path: (await answered(crowd, scope(path), receiving()))[0] for path in others}
         go.set()
-        statuses.append((await first)[0])
-        return [*statuses, (await answered(crowd, scope(), receiving()))[0]]
+        assert (await first)[0] == 200
+        assert (await answered(crowd, scope(full), receiving()))[0] == 200
+        return statuses
 
-    assert asyncio.run(crowded()) == [503, 200, 200, 200]
+    assert asyncio.run(crowded()) == others
