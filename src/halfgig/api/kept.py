@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from fastapi.concurrency import run_in_threadpool
 
 from halfgig.api.upkeep import drop_upload
 from halfgig.errors import HalfgigError
+from halfgig.jobs.bell import QUEUE
 from halfgig.operations.library import forget_files
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from pathlib import Path
 
     from halfgig.api.services import Services
+    from halfgig.records import Seconds
     from halfgig.store.uploads import UploadStore
+
+STOPPING: Seconds = 10.0  # that workers may take to end
+LOOK: Seconds = 0.1  # between two looks whether they have
 
 
 async def kept_media(services: Services, source_ids: Sequence[str]) -> dict[str, Path]:
@@ -37,7 +44,18 @@ def _place(uploads: UploadStore, upload: str) -> Path | None:
 
 
 async def let_go(services: Services, source_id: str) -> None:
-    """Delete what is kept of a source that was forgotten, but for what a job still works on."""
-    for upload in await services.ask(lambda queue: queue.let_go(source_id)):
+    """Delete what is kept of a source that is to be forgotten, once no job works on it any more."""
+    jobs, uploads = await services.ask(lambda queue: queue.let_go(source_id))
+    await _see_them_stop(services, frozenset(jobs))
+    for upload in uploads:
         await drop_upload(services, upload)
     await run_in_threadpool(forget_files, services.settings, source_id)
+
+
+async def _see_them_stop(services: Services, cancelled: Collection[str]) -> None:
+    """Wait until no worker is at one of these jobs, for a while: it could be about to file the source."""
+    services.bell.ring(*cancelled, QUEUE)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(STOPPING):
+            while any(job in cancelled for job in services.at_work()):
+                await services.bell.wait(QUEUE, LOOK)

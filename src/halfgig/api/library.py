@@ -67,13 +67,13 @@ async def show_source(source_id: SourceId, services: Given) -> Any:
 
 @router.delete(ONE, status_code=204, summary="Forget a source", responses=problems(404))
 async def remove_source(source_id: SourceId, services: Given) -> None:
-    """Forget the source, its transcript, its passages, its pictures, and the upload that was kept of it.
+    """Forget the source, its transcript, its passages, its pictures and poses, and the upload that was kept of it.
 
-    Work on it that is still going on fails.
+    Jobs on it that have not ended are cancelled.
     """
-    if await services.searching().forget(source_id) is None:
-        raise unknown(source_id)
+    await known_source(services, source_id)
     await let_go(services, source_id)
+    await services.searching().forget(source_id)  # last: cut off before, it can be asked again
 
 
 async def shown(services: Services, found: Sequence[Entry]) -> list[SourceView]:

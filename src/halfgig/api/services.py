@@ -102,6 +102,11 @@ class Services:
         job = self.queue.ask_now(lambda queue: queue.outline(job_id))
         return job is not None and not job.state.final
 
+    def at_work(self) -> list[str]:
+        """The jobs that workers are at."""
+        children = self.supervisor.children if self.supervisor else ()
+        return [child.job.id for child in children if child.job is not None]
+
     def supervising(self) -> bool:
         """Whether the supervisor is at work."""
         return self.supervision is not None and not self.supervision.done()

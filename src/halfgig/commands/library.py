@@ -33,7 +33,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     listing = actions.add_parser("list", help="list the sources")
     listing.add_argument("--json", action="store_true", help="print one JSON array")
     listing.set_defaults(run=run_list)
-    removal = actions.add_parser("remove", help="forget a source, its transcript and its index")
+    removal = actions.add_parser(
+        "remove",
+        help="forget a source, its transcript, its index, its pictures and poses",
+        description="Forget a source, its transcript, its index, its pictures and poses. An upload that a server was "
+        "told to keep of it stays until its job is deleted (halfgig jobs delete ID).",
+    )
     removal.add_argument("source", help="its id or the beginning of it, its address, or its title")
     removal.set_defaults(run=run_remove)
     checking = actions.add_parser(

@@ -39,8 +39,11 @@ _OLD_WORK = """DELETE FROM {table} WHERE job_id IN (
  SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND finished_at < ?)"""
 _KEPT = """SELECT fingerprint, source ->> 'upload' FROM jobs WHERE state = 'succeeded' AND keep_source
  AND source ->> 'upload' IS NOT NULL AND fingerprint IN (SELECT value FROM json_each(?)) ORDER BY id"""
-_LET_GO = """UPDATE jobs SET keep_source = 0 WHERE fingerprint = ? AND keep_source
- AND state NOT IN ('queued', 'running') RETURNING source ->> 'upload'"""
+# A job that has not begun has no fingerprint yet, but an upload has its sha256, which is the same.
+_WORKING_ON = f"""{SELECT} WHERE (fingerprint = :content OR source ->> 'sha256' = :content)
+ AND state IN ('queued', 'running') ORDER BY id"""
+_LET_GO = """UPDATE jobs SET keep_source = 0 WHERE (fingerprint = :content OR source ->> 'sha256' = :content)
+ AND keep_source RETURNING source ->> 'upload'"""
 _USES = """SELECT 1 FROM jobs WHERE source ->> 'upload' = ? AND id != ?
  AND (keep_source OR state IN ('queued', 'running')) LIMIT 1"""
 
@@ -165,11 +168,17 @@ class JobQueue(JobTable):
             rows = self.connection.execute(statement, (json.dumps(list(fingerprints)),))
             return {str(fingerprint) for (fingerprint,) in rows}
 
-    def let_go(self, fingerprint: str) -> list[str]:
-        """Keep no upload with this content any more, and say which were kept; what jobs still work on is."""
+    def let_go(self, fingerprint: str) -> tuple[list[str], list[str]]:
+        """Cancel the unfinished jobs on this content, which would file it anew, and keep no upload of it any more.
+
+        Which jobs those were, and which uploads were kept.
+        """
         with self.transaction():
-            rows = self.connection.execute(_LET_GO, (fingerprint,)).fetchall()
-        return sorted({str(upload) for (upload,) in rows if upload is not None})
+            unfinished = self.many(_WORKING_ON, {"content": fingerprint})
+            for job in unfinished:
+                self.move(cancelled(job, self.clock()))
+            rows = self.connection.execute(_LET_GO, {"content": fingerprint}).fetchall()
+        return [job.id for job in unfinished], sorted({str(upload) for (upload,) in rows if upload is not None})
 
     # --- for the supervisor
 

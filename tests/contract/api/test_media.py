@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.contract.api.conftest import Idle
 
+from halfgig.errors import LibraryError
 from halfgig.jobs.attempt import Attempt
 from halfgig.operations.library import file_report
 from halfgig.records import StoredSource
@@ -16,6 +19,7 @@ from halfgig.store.stills import Stills
 if TYPE_CHECKING:
     from tests.contract.api.conftest import Site
 
+    from halfgig.jobs.job import Job
     from halfgig.jobs.queue import JobQueue
 
 CONTENT = b"\x00\x00\x00\x20ftypisom" + bytes(range(256)) * 1500  # of several blocks
@@ -141,6 +145,51 @@ def test_what_is_kept_goes_with_its_source(site: Site, kept: str) -> None:
     assert site.get(f"/uploads/{kept}").status_code == 404
     assert list(site.services.settings.stills_dir.iterdir()) == []
     assert len(site.get("/jobs").json()["jobs"]) == 2
+
+
+@pytest.mark.parametrize("place", ["halfgig.api.library.let_go", "halfgig.jobs.searcher.Searcher.forget"])
+def test_forgetting_that_was_cut_off_can_be_asked_again(
+    site: Site, kept: str, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def cut_off(*_: Any) -> None:
+        raise LibraryError("The disk is gone.", "Bring it back.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(place, cut_off)
+        assert site.ask("DELETE", f"/sources/{ID}").status_code == 503
+    assert site.ask("DELETE", f"/sources/{ID}").status_code == 204
+    assert site.get(f"/uploads/{kept}").status_code == 404
+    assert site.ask("DELETE", f"/sources/{ID}").status_code == 404
+
+
+def test_a_source_is_forgotten_once_nobody_works_on_it(site: Site, kept: str) -> None:
+    def begin(queue: JobQueue) -> Job:
+        job, _ = queue.create("reps", {"upload": kept, "sha256": ID}, {}, keep_source=True)
+        claimed = queue.claim(job.id, "test")
+        assert claimed is not None
+        return claimed
+
+    supervisor = Ending(site, site.queue(begin))
+    site.services.supervisor = supervisor
+    assert site.ask("DELETE", f"/sources/{ID}").status_code == 204
+    assert supervisor.seen == [("cancelled", True)] * 3  # the third time there was no worker any more
+    assert site.get(f"/uploads/{kept}").status_code == 404
+
+
+class Ending(Idle):
+    """A supervisor whose worker ends after two looks; `seen` are the job's state and whether the source is known."""
+
+    def __init__(self, site: Site, job: Job) -> None:
+        self.restarts, self.leases = {}, ()
+        self._site, self._job = site, job
+        self.seen: list[tuple[str, bool]] = []
+
+    @property
+    def children(self) -> Any:  # type: ignore[override]
+        job = self._site.queue(lambda queue: queue.get(self._job.id))
+        with open_library(self._site.services.settings.library_path) as connection:
+            self.seen.append((str(job.state), Library(connection).source(ID) is not None))
+        return [SimpleNamespace(job=self._job)] if len(self.seen) < 3 else []
 
 
 def test_an_upload_that_was_taken_away_is_not_promised(site: Site, kept: str) -> None:

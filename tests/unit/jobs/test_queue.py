@@ -223,6 +223,22 @@ def test_an_upload_is_in_use_while_its_job_is(queue: JobQueue, begin: Callable[.
     assert not queue.uses("u1")
 
 
+def test_content_that_is_let_go_is_worked_on_no_more_and_kept_no_more(
+    queue: JobQueue, begin: Callable[..., Attempt]
+) -> None:
+    done, running = begin(upload="u1"), begin(upload="u2")
+    for attempt in (done, running):
+        attempt.describe(fingerprint="f")
+    done.succeed({})
+    waiting = queue.create("reps", {"upload": "u3", "sha256": "f"}, {}, keep_source=True)[0]
+    other = queue.create("reps", {"upload": "u4", "sha256": "g"}, {}, keep_source=True)[0]
+    assert queue.let_go("f") == ([running.job.id, waiting.id], ["u3"])
+    states = [queue.get(job_id) for job_id in (done.job.id, running.job.id, waiting.id, other.id)]
+    assert [job and str(job.state) for job in states] == ["succeeded", "cancelled", "cancelled", "queued"]
+    assert [queue.uses(upload) for upload in ("u1", "u2", "u3", "u4")] == [False, False, False, True]
+    assert queue.events(running.job.id)[-1].data["state"] == "cancelled"
+
+
 def test_the_states_of_a_job_are_told(queue: JobQueue, begin: Callable[[], Attempt]) -> None:
     attempt = begin()
     queue.fail(attempt.job.id, 1, CRASH)
