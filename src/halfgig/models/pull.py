@@ -106,17 +106,13 @@ def make_ready(pull: Pull) -> None:
 
 def sha256_of(path: Path) -> str:
     """Hex digest of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as read:
-        while piece := read.read(PIECE):
-            digest.update(piece)
-    return digest.hexdigest()
+    return _digest(path, hashlib.sha256())
 
 
 def git_id_of(path: Path) -> str:
-    """`git:` and the id that git gives a file: a sha1, of which a hub's list of files is made."""
-    data = path.read_bytes()
-    return GIT + hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+    """`git:` and the id that git gives a file: a sha1, of which a hub's list of files is made. Read in pieces."""
+    start = b"blob %d\0" % path.stat().st_size
+    return GIT + _digest(path, hashlib.sha1(start, usedforsecurity=False))
 
 
 def is_intact(path: Path, size: Bytes, digest: str) -> bool:
@@ -132,6 +128,13 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _digest(path: Path, digest: hashlib._Hash) -> str:
+    with path.open("rb") as read:
+        while piece := read.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _convert(pull: Pull) -> None:
