@@ -1,4 +1,5 @@
-# `make` alone lists the targets. Everything is installed into .venv and pinned, hashes included, by requirements*.txt.
+# `make` alone lists the targets. Everything is installed into .venv and pinned, hashes included, by requirements*.txt;
+# only what `make rivals` installs, each into an environment of its own, is pinned by its version alone.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:

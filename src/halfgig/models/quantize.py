@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol, TypeAlias
 import numpy as np
 
 from halfgig.errors import ModelError
+from halfgig.models.tensors import runs
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,7 +40,6 @@ _NUMPY: dict[int, np.dtype[Any]] = {
     INT32: np.dtype("<i4"),
     FLOAT16: np.dtype("<f2"),
 }
-_BLOCK = 1 << 18  # values worked on at a time: 1 MiB as float32
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _write_int8(variable: Variable, blocks: Iterable[NDArray[Any]], write: IO[by
 
 def _read_blocks(read: IO[bytes]) -> Blocks:
     variable = _read_variable(read)
-    return variable, (_read_block(read, variable, rows) for rows in _cuts(variable))
+    return variable, (_read_block(read, variable, rows) for rows in runs(variable.shape))
 
 
 def _read_block(read: IO[bytes], variable: Variable, rows: range) -> NDArray[Any]:
@@ -182,14 +182,7 @@ def _array_blocks(name: str, array: NDArray[Any] | Streamed) -> Blocks:
     if not isinstance(array, (np.ndarray, np.generic)):
         return variable, array.blocks()
     table = array.reshape(-1, variable.width)
-    return variable, (table[rows.start : rows.stop].astype(little) for rows in _cuts(variable))
-
-
-def _cuts(variable: Variable) -> Iterator[range]:
-    """The rows of a variable, in runs of about a MiB."""
-    rows = variable.shape[0] if variable.shape else 1
-    step = max(1, _BLOCK // max(1, variable.width))
-    return (range(start, min(start + step, rows)) for start in range(0, rows, step))
+    return variable, (table[rows.start : rows.stop].astype(little) for rows in runs(variable.shape))
 
 
 def _copy_aliases(read: IO[bytes], write: IO[bytes]) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BRAIN = "BF16"  # the upper half of a float32; numpy has no such type
 _STORED: dict[str, np.dtype[Any]] = {"F32": np.dtype("<f4"), "F16": np.dtype("<f2"), BRAIN: np.dtype("<u2")}
-BLOCK = 1 << 18  # values read at a time: 1 MiB as float32
+BLOCK = 1 << 18  # values worked on at a time: 1 MiB as float32
 LONGEST_HEADER = 1 << 24
 
 
@@ -48,16 +48,15 @@ class Tensor:
 
     def blocks(self) -> Iterator[NDArray[Any]]:
         """Yield it in runs of rows, (n, values of a row), of about a MiB. ModelError where the file ends too early."""
-        width = max(1, prod(self.shape[1:]))
-        step, left = max(1, BLOCK // width), prod(self.shape) // width
+        width = prod(self.shape[1:])
         with self.path.open("rb") as file:
             file.seek(self.at)
-            for start in range(0, left, step):
-                count = min(step, left - start) * width
+            for rows in runs(self.shape):
+                count = len(rows) * width
                 values = np.frombuffer(file.read(count * _STORED[self.type].itemsize), _STORED[self.type])
                 if len(values) != count:
                     raise ModelError(f"{self.path.name} ends too early.", "Fetch it again.")
-                yield self._widened(values).reshape(-1, width)
+                yield self._widened(values).reshape(len(rows), width)
 
     def rows_from(self, first: int) -> Tensor:
         """Its rows from this one on."""
@@ -66,6 +65,13 @@ class Tensor:
 
     def _widened(self, values: NDArray[Any]) -> NDArray[Any]:
         return (values.astype("<u4") << 16).view("<f4") if self.type == BRAIN else values
+
+
+def runs(shape: tuple[int, ...]) -> Iterator[range]:
+    """The rows of an array of this shape, in runs of about a MiB."""
+    rows = shape[0] if shape else 1
+    step = max(1, BLOCK // max(1, prod(shape[1:])))
+    return (range(start, min(start + step, rows)) for start in range(0, rows, step))
 
 
 def read_tensors(path: Path) -> Tensors:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from halfgig.errors import ModelError
-from halfgig.models import quantize as module
+from halfgig.models import tensors
 from halfgig.models.quantize import (
     FLOAT16,
     FLOAT32,
@@ -108,7 +108,7 @@ def test_blocks_of_rows_do_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     data = model_file(VARIABLES, {})
     whole = quantized(tmp_path, data)
     for block in (1, 7, 8, 20):
-        monkeypatch.setattr(module, "_BLOCK", block)
+        monkeypatch.setattr(tensors, "BLOCK", block)
         assert quantized(tmp_path, data) == whole
 
 
