@@ -155,6 +155,11 @@ def folder_of(model: str) -> str:
     return model.replace("/", "--")
 
 
+def model_in(folder: str) -> str:
+    """The model whose folder has this name: hubs allow no two hyphens in a row."""
+    return folder.replace("--", "/", 1)
+
+
 def find_model(models: Mapping[str, Model], name: str) -> Model:
     """The model called `name`; BadRequest lists the names that exist."""
     try:

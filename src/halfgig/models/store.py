@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import shutil
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
 from halfgig.errors import ModelError
 from halfgig.models.hub import known_model
-from halfgig.models.manifest import MODELS, find_model, folder_of
+from halfgig.models.manifest import MODELS, find_model, folder_of, model_in
 from halfgig.models.packages import fetch_package
 from halfgig.models.pull import Pull, PullEvent, Step, fetch_files, make_ready, sync
 from halfgig.models.record import RECORD, damaged_files, is_complete, read_record, take_record, write_record
@@ -34,11 +34,17 @@ def ignore(event: PullEvent) -> None:
 
 
 def known_models(root: Path) -> dict[str, Model]:
-    """The models of the manifest, and those of a store that came from a hub or a folder; these by their records."""
-    others = (read_record(folder) for folder in (sorted(root.iterdir()) if root.is_dir() else ()))
-    return dict(MODELS) | {
-        record.model: known_model(record.model) for record in others if record and record.model not in MODELS
-    }
+    """The models of the manifest, and others of a store, by their records or by what a broken-off pull left of them."""
+    records = (read_record(folder) for folder in (sorted(root.iterdir()) if root.is_dir() else ()))
+    others = [record.model for record in records if record]
+    others += [model_in(name) for name in _workshops(root) if (root / PULLING / name).is_dir()]
+    return dict(MODELS) | {name: known_model(name) for name in others if name not in MODELS}
+
+
+def _workshops(root: Path) -> list[str]:
+    """Names of the folders of models that were being pulled or deleted."""
+    pulling = root / PULLING
+    return sorted({path.name.removesuffix(DOOMED) for path in pulling.iterdir()}) if pulling.is_dir() else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class ModelStore:
     def fetched_so_far(self, name: str) -> Bytes:
         """Bytes that a broken-off pull left to go on from."""
         fetched = self._workshop(find_model(self.models, name)) / "fetched"
-        return sum(path.stat().st_size for path in fetched.iterdir()) if fetched.is_dir() else 0
+        return sum(path.lstat().st_size for path in fetched.rglob("*") if not path.is_dir()) if fetched.is_dir() else 0
 
     def verify(self, name: str) -> None:
         """Read every byte of an installed model; ModelError names the damaged files."""
@@ -145,14 +151,17 @@ class ModelStore:
 
     def _sweep(self) -> None:
         """Delete what dead processes left half built; files and parts of files that a later pull goes on from stay."""
-        for name in map(folder_of, self.models):
+        for name in _workshops(self.root):
             with self._lock_if_free(name) as free:
-                for leftover in self._leftovers(name) if free else ():
-                    shutil.rmtree(leftover, ignore_errors=True)
+                if free:
+                    self._tidy(self.root / PULLING / name)
 
-    def _leftovers(self, name: str) -> tuple[Path, ...]:
-        pulling = self.root / PULLING
-        return (pulling / f"{name}{DOOMED}", pulling / name / "ready", pulling / name / "archives")
+    def _tidy(self, workshop: Path) -> None:
+        """Delete one model's leftovers, and its folder where nothing else is in it."""
+        for leftover in (workshop.with_name(f"{workshop.name}{DOOMED}"), workshop / "ready", workshop / "archives"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        with suppress(OSError):
+            workshop.rmdir()
 
     def _files_by_hash(self) -> dict[str, Path]:
         """Files of installed models, so that a file which two models share is fetched once."""

@@ -92,6 +92,21 @@ def test_remove_says_what_was_there(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert not folder.exists()
 
 
+def test_what_a_broken_off_pull_from_a_hub_left_is_listed_and_removed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fetched = tmp_path / "models" / ".pulling" / "maker--bge-small@0123" / "fetched"
+    (fetched / "1_Pooling").mkdir(parents=True)
+    (fetched / "model.safetensors").symlink_to(tmp_path / "a folder that is gone")
+    (fetched / "1_Pooling" / "config.json").write_bytes(b"w" * 1_500_000)
+    run(tmp_path, "list")
+    (row,) = (line for line in capsys.readouterr().out.splitlines() if line.startswith("maker/bge-small@0123 "))
+    assert "1.5 MB fetched" in row
+    assert run(tmp_path, "remove", "maker/bge-small") == 0
+    assert capsys.readouterr().out == "maker/bge-small@0123: removed\n"
+    assert not fetched.exists()
+
+
 def test_remove_wants_a_name(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         run(tmp_path, "remove")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import errno
+import fcntl
 import hashlib
 import io
 import json
@@ -233,6 +234,29 @@ def test_leftovers_of_dead_processes_are_swept_and_parts_are_kept(store: ModelSt
     ]
     assert store.fetched_so_far("other") == 4
     assert sorted(path.name for path in store.locate("thing").iterdir()) == ["config.json", RECORD, "weights"]
+
+
+def test_leftovers_of_models_that_no_manifest_names_are_swept_too(store: ModelStore) -> None:
+    pulling = store.root / ".pulling"
+    for leftover in ("maker--bge@1/ready", "maker--bge@1/fetched", "mine@2/archives", "gone@3.doomed"):
+        (pulling / leftover).mkdir(parents=True)
+        (pulling / leftover / "half").write_bytes(b"half")
+    store.ensure("thing")
+    assert sorted(str(path.relative_to(pulling)) for path in pulling.rglob("*") if path.is_file()) == [
+        "maker--bge@1/fetched/half"
+    ]
+    assert [path.name for path in pulling.iterdir()] == ["maker--bge@1"]
+
+
+def test_what_a_process_is_pulling_is_not_swept(store: ModelStore) -> None:
+    half = store.root / ".pulling" / "maker--bge@1" / "ready" / "half"
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"half")
+    (store.root / ".locks").mkdir()
+    with (store.root / ".locks" / "maker--bge@1.lock").open("wb") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        store.ensure("thing")
+    assert half.is_file()
 
 
 def test_a_symlink_or_stream_member_never_escapes(store: ModelStore, shelf: Shelf) -> None:
