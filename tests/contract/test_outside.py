@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from tests.fakes.contract import contract
 from tests.fakes.faulty import Answered, Fault, serving
 from tests.fakes.pinecone import DATA
 
-from halfgig.errors import BadRequest, ServerRefuses, ServerTrouble
+from halfgig.errors import BadRequest, Locked, ServerRefuses, ServerTrouble
 from halfgig.operations.indexes import index_place
 from halfgig.operations.library import forget
 from halfgig.records import Passage, Query
@@ -313,6 +313,60 @@ class TestLateServices:
             assert any("the library" in fault for fault in index.find_faults())
             assert index.tidy() == 1
             assert list(index.find_faults()) == []
+
+
+class TestVacuumBesideOthers:
+    @EVERY
+    def test_what_is_shown_while_it_looks_is_kept(
+        self, outside: Outside, kind: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with outside.open(kind) as place:
+            index, other = place.open(connection, MODEL), place.open(connection, MODEL)
+            index.replace("talk", rows())
+            holder, name = (index, "_ask") if kind == "postgres" else (index._service, "editions")  # type: ignore[attr-defined]
+            look, begun = getattr(holder, name), list[str]()
+
+            def look_late(*asked: str, **values: object) -> object:
+                if not begun:
+                    begun.append(kind)
+                    other.replace("new", rows(3, seed=1))
+                return look(*asked, **values)
+
+            monkeypatch.setattr(holder, name, look_late)
+            assert index.tidy() == 0
+            assert (begun, index.count("new"), len(list(index.embedded("new")))) == ([kind], 3, 3)
+            assert list(index.find_faults()) == []
+
+    @EVERY
+    def test_what_it_takes_from_another_is_not_shown(
+        self, outside: Outside, kind: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with outside.open(kind) as place:
+            index, other = place.open(connection, MODEL), place.open(connection, MODEL)
+            holder: Any = postgres if kind == "postgres" else other
+            bring = holder._bring
+
+            def taken(*given: object) -> bool:
+                index._ledger.abandon(None)  # type: ignore[attr-defined]  # as a vacuum does first
+                return bool(bring(*given))
+
+            monkeypatch.setattr(holder, "_bring", taken)
+            with pytest.raises(Locked, match="Another process"):
+                other.replace("new", rows(3, seed=1))
+            index.tidy()
+            assert (index.count("new"), list(index.find_faults())) == (0, [])
+
+    def test_what_is_settling_is_kept(
+        self, outside: Outside, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with outside.open("postgres") as place:
+            index = place.open(connection, MODEL)
+            with monkeypatch.context() as dying:
+                dying.setattr(PostgresIndex, "_finish", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+                with pytest.raises(KeyboardInterrupt):
+                    place.open(connection, MODEL).replace("talk", rows())
+            assert index.tidy() == 0
+            assert place.open(connection).count("talk") == 5
 
 
 def outside_note(place: str) -> str:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from halfgig.errors import LibraryError
+from halfgig.errors import Locked
 from halfgig.retrieval.index import EmbeddingModel, check_model
 
 if TYPE_CHECKING:
@@ -28,14 +28,17 @@ _BEGIN = "INSERT INTO index_ledger VALUES (:place, :source_id, :edition, 'arrivi
 _NOTE = "INSERT OR IGNORE INTO index_ledger VALUES (:place, :source_id, :edition, 'leaving', :passages, 1)"
 _OTHERS_LEAVE = """UPDATE index_ledger SET state = 'leaving'
  WHERE place = :place AND source_id = :source_id AND edition != :edition"""
-_SET = "UPDATE index_ledger SET state = :state WHERE place = :place AND edition = :edition"
+_SET = """UPDATE index_ledger SET state = :state
+ WHERE place = :place AND edition = :edition AND state != 'leaving'"""
+_FINISH = "UPDATE index_ledger SET state = 'current', seen = 1 WHERE place = ? AND edition = ? AND state = 'settling'"
 _SEEN = "UPDATE index_ledger SET seen = 1 WHERE place = ? AND edition = ?"
 _ALL_LEAVE = """UPDATE index_ledger SET state = 'leaving'
  WHERE source_id = :source_id AND place != :but AND state != 'arriving'"""
 _ABANDON = """UPDATE index_ledger SET state = 'leaving'
  WHERE place = :place AND state = 'arriving' AND (:edition IS NULL OR edition = :edition)"""
-_GONE = "DELETE FROM index_ledger WHERE place = ? AND edition = ?"
+_GONE = "DELETE FROM index_ledger WHERE place = ? AND edition = ? AND state = 'leaving'"
 _CURRENT = "SELECT edition FROM index_ledger WHERE place = ? AND source_id = ? AND state = 'current'"
+_KEPT = "SELECT edition FROM index_ledger WHERE place = ? AND state != 'leaving'"
 _IN = "SELECT source_id, edition, passages FROM index_ledger WHERE place = ? AND state = ? ORDER BY source_id"
 _COUNT = """SELECT coalesce(sum(passages), 0) FROM index_ledger
  WHERE place = :place AND state = 'current' AND (:source_id IS NULL OR source_id = :source_id)"""
@@ -77,12 +80,16 @@ class Ledger:
         self._connection.execute(_NOTE, values)
 
     def move(self, source_id: str, edition: str, state: str) -> None:
-        """The edition is in this state now, and every other one of the source is leaving."""
+        """The edition is in this state now, and every other one of the source is leaving. Locked where it is to go."""
         values = {"place": self._place, "source_id": source_id, "edition": edition}
         self._connection.execute(_OTHERS_LEAVE, values)
         self._connection.execute(_SET, {"place": self._place, "edition": edition, "state": state})
         if not self._connection.changes():
-            raise LibraryError("Another process has indexed this source meanwhile.", "Run the same command again.")
+            raise Locked("Another process has changed the index of this source meanwhile.", "Try again.")
+
+    def finish(self, edition: str) -> None:
+        """What was settling is shown there. Nothing where another has done it, or the edition is to go."""
+        self._connection.execute(_FINISH, (self._place, edition))
 
     def see(self, edition: str) -> None:
         """What is searched there has the edition."""
@@ -97,13 +104,17 @@ class Ledger:
         self._connection.execute(_ABANDON, {"place": self._place, "edition": edition})
 
     def gone(self, edition: str) -> None:
-        """Nothing is left of the edition."""
+        """Nothing is left of the edition, which was leaving."""
         self._connection.execute(_GONE, (self._place, edition))
 
     def current(self, source_id: str) -> str | None:
         """The source's edition that is shown."""
         edition: str | None = self._connection.execute(_CURRENT, (self._place, source_id)).get
         return edition
+
+    def kept(self) -> set[str]:
+        """Editions that are not to be removed: shown, or on their way."""
+        return {edition for (edition,) in self._connection.execute(_KEPT, (self._place,))}
 
     def those(self, state: str) -> list[tuple[str, str, int]]:
         """Source, edition and number of passages of those that are in a state, by source."""

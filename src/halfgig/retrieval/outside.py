@@ -135,8 +135,9 @@ class ServiceIndex:
     def tidy(self) -> int:
         """Remove what is in the service and not to be shown; returns how many editions that were."""
         self._ledger.abandon(None)
-        known = {edition: source_id for source_id, edition, _ in self._ledger.those("current")}
-        strange = [(source_id, edition) for source_id, edition in self._service.editions() if edition not in known]
+        there = list(self._service.editions())
+        kept = self._ledger.kept()  # read after what is there, which takes a while, and others write meanwhile
+        strange = [(source_id, edition) for source_id, edition in there if edition not in kept]
         for source_id, edition in strange:
             self._service.drop(source_id, edition)
         self._sweep()

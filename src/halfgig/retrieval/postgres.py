@@ -163,9 +163,7 @@ class PostgresIndex:
         """Put in place what the library has confirmed. Does nothing where that has been done."""
         if self.model is not None:
             self._line.run(lambda session: _put_in_place(session, source_id, edition, passages), pauses=WRITING)
-        with self._connection:
-            self._ledger.move(source_id, edition, "current")
-            self._ledger.see(edition)
+        self._ledger.finish(edition)
 
     def _forget_here(self, source_id: str) -> None:
         """Forget what the library's own file, and other places, have of a source whose texts are others now."""
@@ -200,9 +198,11 @@ class PostgresIndex:
     def tidy(self) -> int:
         """Remove what is there and not the library's; returns how many editions that were."""
         self._ledger.abandon(None)
-        known = {edition for _, edition, _ in self._ledger.those("current")}
-        strange = [edition for _, edition, _ in self._ask(_EDITIONS) if edition not in known]
-        for edition in {*strange, *(edition for (edition,) in self._ask(_STRAY))}:
+        there = {edition for _, edition, _ in self._ask(_EDITIONS)}
+        stray = {edition for (edition,) in self._ask(_STRAY)}
+        kept = self._ledger.kept()  # read after what is there, since others write meanwhile
+        strange = there - kept
+        for edition in strange | (stray - kept):
             self._line.run(lambda session, edition=edition: _drop(session, edition), pauses=WRITING)  # type: ignore[misc]
         self._sweep()
         return len(strange)
