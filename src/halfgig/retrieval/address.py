@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 SQLITE, POSTGRES, PINECONE, QDRANT = "sqlite", "postgresql", "pinecone", "qdrant"
 FORMS = "sqlite:, postgresql://USER@HOST/DATABASE, pinecone://INDEX or qdrant+https://HOST/COLLECTION"
 _SCHEMES = {"postgres": POSTGRES, "postgresql": POSTGRES, "pinecone": PINECONE}
+_NO_CODE = re.compile(r"%(?!(?!00)[0-9A-Fa-f]{2})")
 DEFAULT_NAMESPACE = "__default__"  # of Pinecone
 
 
@@ -50,6 +52,7 @@ def read_index_address(text: str) -> IndexAddress:
         raise _refusal() from None
     kind = _SCHEMES.get(parts.scheme)
     if kind == POSTGRES:
+        _check_secret(told, parts)
         host = host or parse_qs(parts.query).get("host", [""])[-1]
         return IndexAddress(POSTGRES, told, f"postgresql://{host}{parts.path}")
     if kind == PINECONE and parts.hostname:
@@ -80,6 +83,15 @@ def _host(parts: SplitResult) -> str:
     """Host and port, without a name or a password."""
     host = parts.hostname or ""
     return (f"[{host}]" if ":" in host else host) + (f":{parts.port}" if parts.port else "")
+
+
+def _check_secret(told: str, parts: SplitResult) -> None:
+    """BadRequest where a part of the password would be taken for something else, and then be shown."""
+    if _NO_CODE.search(told) or told.count("@") > ("@" in parts.netloc):
+        raise BadRequest(
+            "The address of the index cannot be told apart from its password.",
+            "Write signs in a name or a password within INDEX_URL as codes: % as %25, @ as %40, / as %2F, ? as %3F.",
+        )
 
 
 def _refusal() -> BadRequest:

@@ -86,10 +86,14 @@ class Line:
         import psycopg
 
         if self._connection is None or self._connection.closed:
-            # Nothing is prepared on the server, so that a pooler may stand between.
-            self._connection = psycopg.connect(
-                self._url, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT, client_encoding="utf8"
-            )
+            try:  # Nothing is prepared on the server, so that a pooler may stand between.
+                self._connection = psycopg.connect(
+                    self._url, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT, client_encoding="utf8"
+                )
+            except psycopg.ProgrammingError:  # of the address itself, and tells parts of it that may be secret
+                raise ServerRefuses(
+                    f"The address of {self.shown} is none of Postgres'.", "Correct INDEX_URL."
+                ) from None
         return self._connection
 
     def _trouble(self, error: psycopg.Error, *, broken: bool) -> ServerTrouble:
