@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from benchmarks.clips import Clip, Label, PoseShelf, read_clips
 from benchmarks.thresholds import count_by_thresholds
 from benchmarks.tuning import leave_one_out
+from halfgig.motion.recognition import NONE
 from halfgig.motion.report import count
 from halfgig.pipelines import FRAME_RATE
 from halfgig.settings import Settings
@@ -109,7 +110,9 @@ def _recognition(outcomes: Sequence[Outcome]) -> Iterator[str]:
     if idle:
         quiet = sum(distance(one.recognised.count, one.label) == 0 for one in idle)
         silent = sum(one.recognised.count == 0 for one in idle)
-        yield f"{'idle, without false rep':<28}{len(idle):4d}{quiet / len(idle):9.3f}   ({silent} of them with 0)"
+        named = sum(one.recognised.exercise != NONE for one in idle)
+        told = f"({silent} of them with 0, {named} with an exercise)"
+        yield f"{'idle, without false rep':<28}{len(idle):4d}{quiet / len(idle):9.3f}   {told}"
 
 
 def _speed(outcomes: Sequence[Outcome]) -> str:

@@ -90,14 +90,15 @@ def measure_angles(poses: Iterable[PoseAt]) -> Iterator[AnglesAt]:
     There is a cut also where nobody was found for LOST seconds: whoever comes then may be another.
     """
     unseen, seen = np.full(len(SIGNALS), np.nan, np.float32), 0.0
-    cut = False
+    cut = away = False
     for moment in poses:
         cut = cut or moment.cut
         if moment.pose is None:
+            away = True
             yield AnglesAt(moment.time, unseen)
             continue
-        yield AnglesAt(moment.time, measure(moment.pose), cut or moment.time - seen > LOST)
-        seen, cut = moment.time, False
+        yield AnglesAt(moment.time, measure(moment.pose), cut or (away and moment.time - seen > LOST))
+        seen, cut, away = moment.time, False, False
 
 
 def measure(pose: Pose) -> Row:

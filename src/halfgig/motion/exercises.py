@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 SELDOM = 0.8  # how often an exercise is done, by those that look like it
+NEVER = 0.0  # of what most people only look like, as somebody on a chair does: it must be told
 UPRIGHT = mean("trunk", most=45)
 LEVEL = mean("trunk", 60, 115)
 HANDS_DOWN = mean("wrist_height", most=0.0, soft=0.2)
@@ -356,6 +357,7 @@ EXERCISES = (
         form=(mean("trunk", most=25), mean("knee", 75, 120), mean("hip", 75, 120)),
         aliases=("wall squat", "chair hold"),
         hold=True,
+        prior=NEVER,
     ),
 )
 

@@ -33,13 +33,15 @@ class HoldFinder:
         self._start: Seconds | None = None
         self._last: Seconds = 0.0
         self._place = 0.0
-        self._moments = [0, 0]  # since the start: all, and those in posture
+        self._moments = self._in_posture = self._of = (
+            0  # since the start: all, those in posture, and all up to the last
+        )
         self.found: list[Hold] = []
 
     def add(self, moment: AnglesAt) -> None:
         """One more moment."""
         held = self._is_held(moment)
-        self._moments[0] += 1
+        self._moments += 1
         if self._start is not None and (moment.cut or moment.time - self._last > PATIENCE):
             self.finish()
         if held:
@@ -47,7 +49,7 @@ class HoldFinder:
 
     def finish(self) -> None:
         """End the hold that is going on."""
-        steady = self._moments[1] >= STEADY * self._moments[0]
+        steady = self._in_posture >= STEADY * self._of
         if self._start is not None and steady and self._last - self._start >= LEAST:
             self.found.append(Hold(len(self.found) + 1, self._start, self._last))
         self._start = None
@@ -63,9 +65,9 @@ class HoldFinder:
         place = moment["shoulder_place"]
         self._place = place if self._start is None else self._place + FOLLOW * (place - self._place)
         if self._start is None:
-            self._start, self._moments = moment.time, [1, 0]
-        self._moments[1] += 1
-        self._last = moment.time
+            self._start, self._moments, self._in_posture = moment.time, 1, 0
+        self._in_posture += 1
+        self._last, self._of = moment.time, self._moments
 
 
 def watch_holds(angles: Iterable[AnglesAt], finders: Iterable[HoldFinder]) -> Iterator[AnglesAt]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from halfgig.errors import SourceError
-from halfgig.motion.angles import CAMERA, measure_angles
+from halfgig.motion.angles import SIGNALS, measure_angles
 from halfgig.motion.exercises import EXERCISES
 from halfgig.motion.holds import HoldFinder, watch_holds
 from halfgig.motion.measures import assess
@@ -16,15 +17,19 @@ from halfgig.motion.recognition import NONE, Memory, Recognizer
 from halfgig.motion.reps import find_reps, in_order
 from halfgig.motion.sets import beside, figures, in_sets, sides, summaries
 from halfgig.motion.table import QUALITY, csv_rows
-from halfgig.motion.views import UNKNOWN, error_band, named
+from halfgig.motion.views import camera_sums, error_band, view_from
 from halfgig.records import Rep, Report, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from numpy.typing import NDArray
+
     from halfgig.motion.angles import AnglesAt
     from halfgig.motion.forms import Exercise
     from halfgig.records import Hold, PoseAt, Quality, Seconds
+
+NOTHING = np.empty((0, len(SIGNALS)), np.float32)  # moments, before the first
 
 
 @dataclass(slots=True)
@@ -35,14 +40,12 @@ class PoseTally:
     with_pose: int = 0
     first: Seconds = 0.0
     last: Seconds = 0.0
-    turned: tuple[float, float, float] = (0.0, 0.0, 0.0)  # sums of where the camera was, as `views.named` takes it
+    camera: NDArray[np.float64] = field(default_factory=lambda: camera_sums(NOTHING))
 
     @property
     def view(self) -> str:
         """From where the person was seen for most of the time."""
-        across, ahead, along = self.turned
-        most = across * across + ahead * ahead + along * along
-        return named(across, ahead, along / most**0.5) if most else UNKNOWN
+        return view_from(self.camera)
 
     def watch(self, poses: Iterable[PoseAt]) -> Iterator[PoseAt]:
         """The same poses, counted."""
@@ -56,9 +59,7 @@ class PoseTally:
     def see(self, angles: Iterable[AnglesAt]) -> Iterator[AnglesAt]:
         """The same moments; from where they are seen is remembered."""
         for moment in angles:
-            across, ahead, along = (moment[name] for name in CAMERA)
-            if not math.isnan(across):
-                self.turned = (self.turned[0] + abs(across), self.turned[1] + ahead, self.turned[2] + abs(along))
+            self.camera += camera_sums(moment.values[None])
             yield moment
 
 
@@ -95,8 +96,8 @@ def count(
 
 
 def _held(exercise: Exercise | None) -> tuple[Exercise, ...]:
-    """The static exercises to look for: the one that is told, or all."""
-    wanted = EXERCISES if exercise is None else (exercise,)
+    """The static exercises to look for: the one that is told, or all that can be recognised."""
+    wanted = [row for row in EXERCISES if row.prior > 0] if exercise is None else [exercise]
     return tuple(row for row in wanted if row.hold)
 
 

@@ -18,6 +18,7 @@ SIDE, OBLIQUE, FRONT, BACK, ALONG, UNKNOWN = "side", "oblique", "front", "back",
 STEEP = 0.75  # of a length of 1, from which the camera looks along the body
 SIDEWAYS, HEAD_ON = 60.0, 30.0  # degrees from straight ahead, from which and up to which a view is one
 TOO_VAGUE: Degrees = 20  # of an error band, from which nothing can be said of single degrees
+_CAMERA = [COLUMN[name] for name in CAMERA]
 
 # Degrees that nine in ten angles of the drawn athlete are within, over all it does (`python -m benchmarks.athlete`).
 ERRORS: dict[tuple[str, str], Degrees] = {
@@ -38,24 +39,30 @@ ERRORS: dict[tuple[str, str], Degrees] = {
 
 def view_of(rows: NDArray[np.float32]) -> str:
     """The view in which signals (n, len(SIGNALS)) were seen; unknown where the trunk was not."""
-    columns = rows[:, [COLUMN[name] for name in CAMERA]]
+    return view_from(camera_sums(rows))
+
+
+def camera_sums(rows: NDArray[np.float32]) -> NDArray[np.float64]:
+    """What `view_from` takes, of signals (n, len(SIGNALS)); such sums may be added up, (5,): how far the camera is
+    across, ahead of and along the body, how far in front, less how far behind, and the moments that tell it."""
+    columns = rows[:, _CAMERA]
     seen = columns[~np.isnan(columns[:, 0])]
-    if len(seen) == 0:
+    return np.array([*np.abs(seen).sum(axis=0), seen[:, 1].sum(), len(seen)], np.float64)
+
+
+def view_from(sums: NDArray[np.float64]) -> str:
+    """The view for most of the time; somebody who turns round is seen from the front or the back, never the side."""
+    across, ahead, along, facing, moments = (float(value) for value in sums)
+    if moments == 0:
         return UNKNOWN
-    across, _, along = (float(value) for value in np.abs(seen).mean(axis=0))
-    return named(across, float(seen[:, 1].mean()), along)
-
-
-def named(across: float, ahead: float, along: float) -> str:
-    """The view from mean distances of the camera across, ahead of and along the body."""
-    if along > STEEP:
+    if along > STEEP * moments:
         return ALONG
-    turned = math.degrees(math.atan2(across, abs(ahead)))
+    turned = math.degrees(math.atan2(across, ahead))
     if turned > SIDEWAYS:
         return SIDE
     if turned > HEAD_ON:
         return OBLIQUE
-    return FRONT if ahead > 0 else BACK
+    return FRONT if facing > 0 else BACK
 
 
 def error_band(joint: str, view: str) -> Degrees | None:

@@ -96,6 +96,11 @@ def test_there_is_a_cut_where_a_shot_begins_or_the_person_was_away(perform: Perf
     assert [moment.time for moment in measure_angles(shot) if moment.cut] == [0.2]
 
 
+def test_two_frames_a_second_are_slow_but_nobody_was_away(perform: Perform) -> None:
+    pose = first_pose(perform("squat", 1))
+    assert not any(moment.cut for moment in measure_angles(PoseAt(3 + number / 2, pose) for number in range(9)))
+
+
 def test_a_collapsed_pose_gives_numbers_or_nan_but_no_error() -> None:
     flat = Pose(np.zeros((33, 3), np.float32), np.zeros((33, 3), np.float32), np.ones(33, np.float32), 1.0)
     row = measure(flat)

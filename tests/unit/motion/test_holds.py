@@ -43,6 +43,10 @@ def test_a_short_slip_does_not_end_it_and_a_short_stay_is_none() -> None:
     assert held(stream((2, PLANK), (5, STANDING))) == []
 
 
+def test_what_comes_after_a_hold_does_not_shorten_it() -> None:
+    assert held(stream((3.1, PLANK), (3, STANDING))) == [(0.0, 3.0)]
+
+
 def test_push_ups_are_no_plank() -> None:
     low = {**PLANK, "shoulder_place": 0.4, "left_wrist_height": -0.15}
     assert held(stream(*[(0.7, PLANK), (0.7, low)] * 8)) == []

@@ -6,7 +6,7 @@ import pytest
 from halfgig.motion.angles import COLUMN, SIGNALS
 from halfgig.motion.exercises import exercise_named
 from halfgig.motion.measures import assess
-from halfgig.motion.views import ALONG, BACK, FRONT, OBLIQUE, SIDE, UNKNOWN, error_band, named, view_of
+from halfgig.motion.views import ALONG, BACK, FRONT, OBLIQUE, SIDE, UNKNOWN, error_band, view_of
 from halfgig.records import Quality, Rep
 
 SQUAT, CURL, PRESS = (exercise_named(name) for name in ("squat", "bicep curl", "shoulder press"))
@@ -40,7 +40,12 @@ def test_views_are_told_from_where_the_camera_is(view: str) -> None:
 
 def test_a_trunk_that_is_not_seen_has_no_view() -> None:
     assert view_of(rows(UNKNOWN)) == UNKNOWN
-    assert named(0.0, -0.5, 0.1) == BACK
+
+
+def test_who_turns_round_is_not_seen_from_the_side() -> None:
+    assert view_of(np.concatenate([rows(FRONT), rows(BACK)[:9]])) == FRONT
+    assert view_of(np.concatenate([rows(FRONT)[:9], rows(BACK)])) == BACK
+    assert view_of(np.concatenate([rows(OBLIQUE), rows(BACK)])) == BACK
 
 
 def test_angles_have_a_band_where_the_view_allows_it() -> None:

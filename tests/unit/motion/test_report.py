@@ -108,6 +108,12 @@ def test_a_told_hold_is_timed_and_not_counted(perform: Perform) -> None:
     assert count(perform(plank)).exercise == "plank"
 
 
+def test_who_sits_on_a_chair_holds_nothing_unless_a_wall_sit_is_told(perform: Perform) -> None:
+    sitting = list(perform(Script("squat", (Beat(depth=0.75, hold=15),))))
+    assert count(sitting, exercise_named("wall sit")).holds
+    assert count(sitting).exercise != "wall sit"
+
+
 def test_csv_has_a_header_and_a_row_for_each_rep_and_attempt_in_order(perform: Perform) -> None:
     header, *rows = as_csv_rows(count(perform(SET), SQUAT))
     assert header == COLUMNS
