@@ -92,7 +92,10 @@ class Joined:
 
 
 def read_shape(config: Mapping[str, Any]) -> Shape:
-    """The build of a model by its config.json. ModelError where it is of a kind that is not known here."""
+    """The build of a model by its config.json, to be read while `understood`.
+
+    ModelError where it is of a kind that is not known here.
+    """
     kind, activation = config.get("model_type"), config.get("hidden_act", "gelu")
     if kind not in FIRST_POSITION_AFTER_PADDING:
         known = ", ".join(FIRST_POSITION_AFTER_PADDING)
@@ -101,6 +104,8 @@ def read_shape(config: Mapping[str, Any]) -> Shape:
         raise ModelError("The model has an activation or positions that are not known here.", "Choose another.")
     first = int(config.get("pad_token_id") or 0) + 1 if FIRST_POSITION_AFTER_PADDING[kind] else 0
     layers, heads = int(config["num_hidden_layers"]), int(config["num_attention_heads"])
+    if min(layers, heads) < 1:
+        raise ValueError(f"{layers} layers of {heads} heads")
     return Shape(layers, heads, activation, float(config.get("layer_norm_eps", 1e-12)), first)
 
 
@@ -108,7 +113,7 @@ def build_encoder(folder: Path, into: Path, shape: Shape = MINILM) -> None:
     """Write an int8 encoder to `into` from the `model.safetensors` in `folder`.
 
     The tensors stay in their file until they are written, so the peak is a few MiB above the imports. ModelError
-    where one is missing.
+    where one is missing, or they are of another shape.
     """
     tensors = _without_prefix(read_tensors(folder / "model.safetensors"))
     model = ct2.TransformerEncoderModelSpec(_bare_encoder(shape))
@@ -118,12 +123,20 @@ def build_encoder(folder: Path, into: Path, shape: Shape = MINILM) -> None:
     # Only numbers go in and out, so the encoder's own list of words is never read: a short one costs nothing.
     (into / "vocabulary.json").write_text(json.dumps([UNKNOWN_TOKEN]), encoding="utf-8")
     try:
+        _check_fit(tensors, shape)
         variables: dict[str, NDArray[Any] | Streamed] = {**dict(_facts(model)), **dict(_variables(tensors, shape))}
     except KeyError as error:
         raise ModelError(
             f"The weights lack {error}.", "Choose a sentence model of a type that is known here."
         ) from None
     write_quantized(Head(model.name, model.revision), sorted(variables.items()), into / "model.bin")
+
+
+def _check_fit(tensors: Tensors, shape: Shape) -> None:
+    """ModelError where heads cannot share a row, or no position is left. KeyError where a tensor is missing."""
+    width, positions = tensors[WORDS].shape[-1], tensors[POSITIONS].shape[0]
+    if width % shape.heads or not 0 <= shape.first < positions:
+        raise ModelError("The weights are not of the build that config.json tells.", "Fetch the model again.")
 
 
 def _bare_encoder(shape: Shape) -> ct2.TransformerEncoderSpec:

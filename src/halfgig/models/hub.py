@@ -16,7 +16,7 @@ from halfgig.errors import MIB, BadRequest, ModelError
 from halfgig.models.download import download_json
 from halfgig.models.manifest import GIT, Conversion, File, Kind, Local, Model, Url
 from halfgig.models.pull import sha256_of
-from halfgig.models.sentence import CONFIG, LENGTHS, MODULES, PROMPTS, TOKENS
+from halfgig.models.sentence import CONFIG, LENGTHS, MODULES, PROMPTS, TOKENS, understood
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ def hub_model(place: Place) -> Model:
         raise ModelError(f"{place.hub} does not list the files of {place.repository}.", "Check MODEL_HUB.") from error
     _check_complete(place.repository, there)
     base = f"{place.hub}/{place.repository}/resolve/{commit}"
-    _check_type(download_json(f"{base}/{CONFIG}"))
+    _check_type(place.repository, download_json(f"{base}/{CONFIG}"))
     files = (File(name, *there[name], (Url(f"{base}/{quote(name)}"),)) for name in sorted(there))
     return _model(f"{place.repository}@{commit}", tuple(files), _licence(told))
 
@@ -96,11 +96,12 @@ def _pinned(row: Mapping[str, Any]) -> tuple[Bytes, str]:
     return (int(large["size"]), str(large["sha256"])) if large else (int(row["size"]), f"{GIT}{row['blobId']}")
 
 
-def _check_type(config: Mapping[str, Any]) -> None:
+def _check_type(name: str, config: Mapping[str, Any]) -> None:
     """ModelError for a model that could not be run, before its weights are fetched."""
     from halfgig.models.encoder import read_shape  # it brings numpy and the engine
 
-    read_shape(config)
+    with understood(name):
+        read_shape(config)
 
 
 def _check_complete(name: str, there: Mapping[str, tuple[Bytes, str]]) -> None:

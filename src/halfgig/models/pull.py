@@ -149,10 +149,11 @@ def _convert(pull: Pull) -> None:
         build_encoder(pull.fetched, pull.ready)
     if pull.model.conversion is Conversion.SENTENCE_INT8:
         from halfgig.models.encoder import build_encoder, read_shape
-        from halfgig.models.sentence import read_config, read_recipe, write_recipe
+        from halfgig.models.sentence import read_config, read_recipe, understood, write_recipe
 
-        recipe = read_recipe(pull.fetched, pull.model.id)
-        build_encoder(pull.fetched, pull.ready, read_shape(read_config(pull.fetched)))
+        with understood(pull.model.id):
+            recipe, shape = read_recipe(pull.fetched, pull.model.id), read_shape(read_config(pull.fetched))
+        build_encoder(pull.fetched, pull.ready, shape)
         write_recipe(recipe, pull.ready)
 
 

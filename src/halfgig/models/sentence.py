@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,7 @@ from halfgig.errors import ModelError
 from halfgig.records import Recipe
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 RECIPE = "embedding.json"  # in a converted folder
@@ -25,6 +26,7 @@ PROMPTS, TOKENS = "config_sentence_transformers.json", "tokenizer_config.json"
 MEAN, CLS, MAX = "mean", "cls", "max"
 POOLINGS = {"pooling_mode_mean_tokens": MEAN, "pooling_mode_cls_token": CLS, "pooling_mode_max_tokens": MAX}
 KNOWN_MODULES = ("Transformer", "Pooling", "Normalize")
+AROUND = 2  # wordpieces that are around every text
 LONGEST = 512  # wordpieces, where nothing says less: what BERT's positions reach
 QUERY_PROMPTS, PASSAGE_PROMPTS = ("query", "search_query"), ("passage", "document", "search_document")
 
@@ -65,8 +67,23 @@ def family(model: str) -> Family | None:
     return next((one for one in FAMILIES if re.fullmatch(one.names, name)), None)
 
 
+@contextmanager
+def understood(model: str) -> Iterator[None]:
+    """Turns what goes wrong while a model's files are read, where they are not as they should be, into ModelError."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise ModelError(
+            f"The files of {model} are not as a sentence model's should be ({type(error).__name__}: {error}).",
+            "Choose another model, or mend them.",
+        ) from error
+
+
 def read_recipe(folder: Path, model: str) -> Recipe:
-    """The recipe of the model in a folder. ModelError where it is used in a way that is not known here."""
+    """The recipe of the model in a folder, to be read while `understood`.
+
+    ModelError where it is used in a way that is not known here.
+    """
     known = family(model)
     modules = [(row["type"].rpartition(".")[2], row["path"]) for row in _told(folder / MODULES) or []]
     strange = [kind for kind, _ in modules if kind not in KNOWN_MODULES]
@@ -113,7 +130,7 @@ def _pooling(path: Path, model: str) -> str:
 def _prompts(folder: Path) -> tuple[str, str] | None:
     """What goes before a question and before a passage, where the model's files name prompts for either."""
     told = _told(folder / PROMPTS) or {}
-    prompts = {str(name): str(text) for name, text in (told.get("prompts") or {}).items()}
+    prompts = {name: text for name, text in (told.get("prompts") or {}).items() if isinstance(text, str)}
     always = prompts.get(told.get("default_prompt_name") or "", "")
     query = next((prompts[name] for name in QUERY_PROMPTS if name in prompts), always)
     passage = next((prompts[name] for name in PASSAGE_PROMPTS if name in prompts), always)
@@ -129,7 +146,10 @@ def _longest(folder: Path) -> int:
     said.append(
         positions if config.get("model_type") == "bert" else positions - int(config.get("pad_token_id") or 0) - 1
     )
-    return min(int(length) for length in said if length)
+    longest = min(int(length) for length in said if length)
+    if longest <= AROUND:
+        raise ValueError(f"{longest} pieces hold no text")
+    return longest
 
 
 def _told(path: Path) -> Any:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tests.unit.models.made import Published
 
 TEXTS = ("the red dog sleeps", "cat", "a old house runs over the cat : unknown words under", "")
+BUILD = {"model_type": "bert", "num_hidden_layers": 3, "num_attention_heads": 4}
 COMMIT = "5c38ec7c405ec4b44b94cc5a9bb96e735b38267a"
 
 
@@ -111,9 +112,19 @@ def test_a_folder_is_left_as_it_was_and_may_go_afterwards(tmp_path: Path) -> Non
         ({"config": {"model_type": "t5"}}, "type t5 are not known"),
         ({"config": {"model_type": "bert", "hidden_act": "silu"}}, "activation"),
         ({"modules": [{"type": "x.Dense", "path": ""}]}, "part Dense"),
+        ({"config": {"model_type": "bert"}}, "KeyError: 'num_hidden_layers'"),
+        ({"config": BUILD | {"num_attention_heads": 0}}, "3 layers of 0 heads"),
+        ({"config": BUILD | {"num_attention_heads": 5}}, "not of the build"),
+        ({"config": BUILD | {"pad_token_id": -9, "model_type": "roberta"}}, "not of the build"),
+        ({"modules": {"type": "Pooling"}}, "TypeError"),
+        ({"config_sentence_transformers": {"prompts": ["query: "]}}, "AttributeError"),
+        ({"sentence_bert_config": {"max_seq_length": "many"}}, "ValueError"),
+        ({"sentence_bert_config": {"max_seq_length": -5}}, "hold no text"),
     ],
 )
-def test_a_model_of_another_kind_is_refused(tmp_path: Path, change: dict[str, Any], told: str) -> None:
+def test_a_model_of_another_kind_or_with_odd_files_is_refused(
+    tmp_path: Path, change: dict[str, Any], told: str
+) -> None:
     published = Maker(tmp_path)(**change)
     settings = settings_of(tmp_path, embedding_model=str(published.folder))
     with pytest.raises(ModelError, match=told):

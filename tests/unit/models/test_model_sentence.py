@@ -57,8 +57,10 @@ def test_a_prompt_for_everything_goes_before_both(tmp_path: Path) -> None:
     assert (found.query, found.passage) == ("say: ", "say: ")
 
 
-def test_prompts_that_say_nothing_leave_it_to_the_family(tmp_path: Path) -> None:
-    assert recipe(tmp_path, "e5-small", config_sentence_transformers={"prompts": {}}).query == "query: "
+@pytest.mark.parametrize("prompts", [{}, None, {"query": None, "passage": 7}])
+def test_prompts_that_say_nothing_leave_it_to_the_family(tmp_path: Path, prompts: object) -> None:
+    found = recipe(tmp_path, "e5-small", config_sentence_transformers={"prompts": prompts})
+    assert (found.query, found.passage) == E5
 
 
 @pytest.mark.parametrize(
