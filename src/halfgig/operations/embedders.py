@@ -34,6 +34,16 @@ def open_embedder(settings: Settings, report: Listener) -> Embedder:
     return _opened(ensure_model(settings.embedding_model, settings, report), settings)
 
 
+def embedder_for(recorded: str, settings: Settings, report: Listener) -> Embedder:
+    """The embedder that an index records, where the settings mean it and it is here; else as of `open_embedder`.
+
+    So neither is a folder read again for each source, nor what it holds now taken into an index of what it held.
+    """
+    if agrees(recorded, model_name(settings)) and recorded in _store(settings).installed():
+        return _opened(recorded, settings)
+    return open_embedder(settings, report)
+
+
 def reopen_embedder(name: str, settings: Settings) -> Embedder:
     """The embedder of a model by the name that an index records. Nothing is fetched. ModelError where it is absent."""
     if not name.startswith(SERVED):
@@ -48,7 +58,8 @@ def ensure_model(given: str, settings: Settings, report: Listener) -> str:
 
     Errors: BadRequest where it means no embedding model, ModelError where it cannot be had or run.
     """
-    found = None if is_folder(given) else _latest(given, settings)  # what a folder holds may have changed
+    changing = Path(given).expanduser().is_dir()  # what a folder holds may not be what it held
+    found = None if changing else _latest(given, settings)
     if found is None:
         model = _described(given, settings)
         _store(settings, model).ensure(model.id, report)

@@ -12,7 +12,7 @@ from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.memory.allocator import trim
 from halfgig.operations.admission import log_memory
-from halfgig.operations.embedders import agrees, model_name, open_embedder
+from halfgig.operations.embedders import agrees, embedder_for, model_name
 from halfgig.operations.indexes import open_place
 from halfgig.operations.transcription import ignore, transcribe
 from halfgig.retrieval.index import EmbeddingModel, check_model
@@ -134,11 +134,13 @@ def write_index(
     connection: apsw.Connection, library: Library, source: StoredSource, settings: Settings, report: Listener
 ) -> int:
     """Passages and vectors, put in place in one transaction; returns how many."""
-    with closing(open_embedder(settings, report)) as embedder, open_place(settings) as place:
-        index = place.open(connection, EmbeddingModel(embedder.model, embedder.dim))
-        index.learn(embedder.words)
-        embedded = pipelines.embed(library.segments(source.id), embedder, settings.embedding_batch_size)
-        return index.replace(source.id, embedded, lambda: library.finish(source))
+    with open_place(settings) as place:
+        made = place.open(connection).model
+        with closing(embedder_for(made.name if made else "", settings, report)) as embedder:
+            index = place.open(connection, EmbeddingModel(embedder.model, embedder.dim))
+            index.learn(embedder.words)
+            embedded = pipelines.embed(library.segments(source.id), embedder, settings.embedding_batch_size)
+            return index.replace(source.id, embedded, lambda: library.finish(source))
 
 
 def check_index(connection: apsw.Connection, settings: Settings) -> None:

@@ -20,7 +20,11 @@ from halfgig.memory.jail import run_limited
 from halfgig.models.hub import folder_model
 from halfgig.models.store import ModelStore, ignore, known_models
 from halfgig.operations.embedders import ensure_model, open_embedder, reopen_embedder
+from halfgig.operations.indexing import file_transcript
+from halfgig.records import Segment, StoredSource
+from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,6 +108,30 @@ def test_a_folder_is_left_as_it_was_and_may_go_afterwards(tmp_path: Path) -> Non
     )
     assert not any(path.is_symlink() for path in store.iterdir())
     ModelStore(settings.models_dir, models=known_models(settings.models_dir)).verify(name)
+
+
+def test_a_folder_is_read_for_the_first_source_alone(tmp_path: Path) -> None:
+    """What changes in it would make another model, which an index does not take, and one that is gone would be none."""
+    published = Maker(tmp_path)("mine")
+    settings = settings_of(tmp_path, embedding_model=str(published.folder))
+    made = [indexed("one", settings)]
+    (published.folder / "sentence_bert_config.json").write_text(json.dumps({"max_seq_length": 9}))
+    made.append(indexed("two", settings))
+    published.folder.rename(tmp_path / "gone")
+    made.append(indexed("three", settings))
+    assert made[0].startswith("mine@")
+    assert len(set(made)) == 1
+    assert open_embedder(settings, ignore).model == made[0]
+
+
+def indexed(name: str, settings: Settings) -> str:
+    """Index a source of this name; the model that the index then has."""
+    known = StoredSource(name, f"file:///{name}", name, 9.0, "en", "captions", "", "", 1)
+    assert file_transcript(known, [Segment(0.0, 9.0, " the red dog sleeps")], settings=settings).passages == 1
+    with open_library(settings.library_path) as connection:
+        model = SqliteIndex(connection).model
+    assert model is not None
+    return model.name
 
 
 @pytest.mark.parametrize(
