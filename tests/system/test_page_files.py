@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PAGE = VENDOR.parent
 OWN = [path for path in sorted(PAGE.rglob("*.js")) if VENDOR not in path.parents]
-TESTS = PROJECT / "tests" / "clients" / "page" / "pure.test.mjs"
+TESTS = sorted((PROJECT / "tests" / "clients" / "page").glob("*.test.mjs"))
 
 
 def named(path: Path) -> str:
@@ -61,41 +61,42 @@ def test_every_script_can_be_read_and_imports_what_there_is(node: str) -> None:
             assert (path.parent / name).is_file(), f"{named(path)} imports {name}"
 
 
-def test_what_is_pure_gives_what_it_should(node: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: path.name)
+def test_what_needs_no_browser_does_what_it_should(node: str, tmp_path: Path, path: Path) -> None:
     copied(tmp_path / "copy")
-    shutil.copy(TESTS, tmp_path)
-    done = subprocess.run([node, "--test", str(tmp_path / TESTS.name)], capture_output=True, text=True, check=False)
+    shutil.copy(path, tmp_path)
+    done = subprocess.run([node, "--test", str(tmp_path / path.name)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
 
 
 def test_every_sentence_is_said_and_every_sentence_that_is_said_is_there(node: str, tmp_path: Path) -> None:
     copied(tmp_path / "copy")
-    tell = "import('./copy/strings.mjs').then((m) => console.log(JSON.stringify(m.text, (_, v) => v.call ? 1 : v)))"
+    tell = "import('./copy/strings.js').then((m) => console.log(JSON.stringify(m.text, (_, v) => v.call ? 1 : v)))"
     done = subprocess.run([node, "-e", tell], cwd=tmp_path, capture_output=True, text=True, check=True)
-    there = {part: set(names) for part, names in json.loads(done.stdout).items() if isinstance(names, dict)}
+    all_of_it = json.loads(done.stdout)
+    assert set(all_of_it) - said("")[0] == set()
+    there = {part: set(names) for part, names in all_of_it.items() if isinstance(names, dict)}
     for part, names in there.items():
-        named, looked_up = said(part)
+        named, looked_up = said(f".{part}")
         assert named <= names
         assert looked_up or names - named == set()
 
 
 def said(part: str) -> tuple[set[str], bool]:
-    """The sentences of a part that scripts name, and whether any is taken by a name in a variable."""
+    """The sentences of a part (or "") that scripts name, and whether any is taken by a name in a variable."""
     named, looked_up = set[str](), False
     for path in OWN:
         script = path.read_text()
-        places = [rf"text\.{part}", *re.findall(rf"const (\w+) = text\.{part};", script)]
+        places = [rf"text{part}", *re.findall(rf"const (\w+) = text{part};", script)]
         named |= {name for place in places for name in re.findall(rf"(?<![\w.]){place}\.(\w+)", script)}
         looked_up = looked_up or any(re.search(rf"(?<![\w.]){place}\[", script) for place in places)
     return named, looked_up
 
 
 def copied(folder: Path) -> None:
-    """Put the scripts into the folder under a name by which node knows them for modules."""
-    for path in OWN:
-        copy = (folder / named(path)).with_suffix(".mjs")
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        copy.write_text(re.sub(r'(from "\.[^"]+)\.js"', r'\1.mjs"', path.read_text()))
+    """Put the page into the folder, beside a word by which node knows its scripts for modules."""
+    shutil.copytree(PAGE, folder)
+    (folder / "package.json").write_text('{"type": "module"}')
 
 
 @pytest.mark.parametrize("path", OWN, ids=named)
@@ -105,7 +106,7 @@ def test_no_script_is_long_or_tells_the_console(path: Path) -> None:
     assert re.findall(r"console\.|innerHTML|eval\(|new Function|https?://[a-z]", text) == []
 
 
-def test_only_exercises_that_are_counted_are_offered() -> None:
+def test_every_exercise_that_is_counted_is_offered() -> None:
     listed = re.search(r"EXERCISES = \[(.*?)\]", (PAGE / "strings.js").read_text(), re.DOTALL)
     assert listed is not None
-    assert set(re.findall(r'"([^"]+)"', listed[1])) <= {exercise.name for exercise in EXERCISES}
+    assert re.findall(r'"([^"]+)"', listed[1]) == [exercise.name for exercise in EXERCISES]

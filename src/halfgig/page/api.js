@@ -23,6 +23,11 @@ export class Problem extends Error {
   }
 }
 
+/** Will what was refused with this status do later: no answer, too busy, somebody still writes? */
+export function isPassing(status) {
+  return status === 0 || (status >= 500 && status !== 507) || [408, 423, 429].includes(status);
+}
+
 /**
  * Ask for an address. `body` is sent as JSON.
  * @param {string} path

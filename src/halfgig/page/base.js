@@ -1,7 +1,7 @@
 // What every view is made with: elements, state that redraws, and the loading of classic scripts.
-import { Fragment, h, render } from "./vendor/preact.js";
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
-import { batch, computed, effect, signal, useComputed, useSignal } from "./vendor/signals.js";
+import { h, render } from "./vendor/preact.js";
+import { useEffect, useMemo, useRef, useState } from "./vendor/hooks.js";
+import { computed, effect, signal } from "./vendor/signals.js";
 import htm from "./vendor/htm.js";
 
 /** Elements written as a template: html`<p class="x">${text}</p>`. */
@@ -28,7 +28,4 @@ function started(name, global) {
   });
 }
 
-export {
-  batch, computed, effect, Fragment, render, signal, useComputed, useEffect, useLayoutEffect, useMemo, useRef, useSignal,
-  useState,
-};
+export { computed, effect, render, signal, useEffect, useMemo, useRef, useState };

@@ -1,10 +1,13 @@
 // Every English sentence of the page. Functions where a sentence holds a number or a name.
 import { clock, several, size, span } from "./format.js";
 
-/** Exercises that the server counts, as docs/reps.md lists them. */
+/** Exercises that every server counts, in the order of its table; those that one was taught are not offered. */
 export const EXERCISES = [
-  "squat", "lunge", "push-up", "bicep curl", "alternating curl", "pull-up", "shoulder press", "jumping jack",
-  "front raise", "deadlift", "sit-up", "high knees", "mountain climber", "leg press", "dip",
+  "squat", "half squat", "jump squat", "split squat", "lunge", "side lunge", "alternating lunge", "step-up", "push-up",
+  "incline push-up", "decline push-up", "knee push-up", "bicep curl", "alternating curl", "pull-up", "lat pull-down",
+  "shoulder press", "jumping jack", "front raise", "lateral raise", "deadlift", "sit-up", "crunch", "leg raise",
+  "hip thrust", "high knees", "mountain climber", "leg press", "leg extension", "calf raise", "dip", "bench press",
+  "triceps extension", "triceps push-down", "row", "burpee", "plank", "wall sit",
 ];
 
 /** Languages that are offered by name; "auto" is told apart by the server. */
@@ -20,7 +23,6 @@ export const text = {
   loading: "Loading…",
   again: "Try again",
   cancel: "Cancel",
-  close: "Close",
   unreachable: "The server cannot be reached.",
   unreachableRemedy: "Check that halfgig serve runs and that you are connected. The page goes on by itself.",
   offline: "The server cannot be reached. What you see may be old; the page goes on by itself when it is back.",
@@ -124,7 +126,7 @@ export const text = {
       item.speed ? `${span((item.size - item.sent) / item.speed)} left` : "",
     ].filter(Boolean).join(" · "),
     paused: (item) => `Paused at ${size(item.sent)} of ${size(item.size)}`,
-    lost: "The connection is lost. The upload goes on by itself.",
+    lost: (problem) => problem?.status ? `${problem.detail} It is tried again by itself.` : "The connection is lost. The upload goes on by itself.",
     handing: "Sent. The work is being queued…",
     pause: "Pause",
     resume: "Go on",

@@ -1,17 +1,20 @@
 // Uploads: files that wait to be sent, are sent by tus, and become jobs. What a reload interrupts can be gone on with.
 import { classic, computed, effect, signal } from "./base.js";
-import { ask, Problem, returns } from "./api.js";
+import { ask, isPassing, Problem, returns } from "./api.js";
+import { durationOf, planned } from "./plans.js";
 
 const AT_ONCE = 2; // uploads that are sent side by side
 const RETRY_DELAYS = [300, 1000, 2000, 4000, 8000, 15000, 15000, 15000, 15000]; // milliseconds
 const SMOOTHING = 0.3; // of the newest measurement in the speed
 const LEAST_STEP = 250; // milliseconds between two measurements
+const REST = 15_000; // milliseconds after which what is lost is tried again
 
 /**
  * One file, or one address, that becomes a job.
  * state: ready, waiting, sending, lost, paused, handing, failed, refused.
  * @typedef {{key: number, file: File | null, url: string, name: string, size: number, duration: number | null,
- *   kind: string, options: object, state: string, sent: number, speed: number, plan: any, problem: any, from: any}} Item
+ *   length: Promise<number | null> | undefined, kind: string, options: object, state: string, rests: boolean, sent: number,
+ *   speed: number, plan: any, problem: any, from: any, token: string}} Item
  */
 
 /** Everything that is not yet a job, oldest first. @type {import("./vendor/signals.js").Signal<Item[]>} */
@@ -31,7 +34,7 @@ export async function addFiles(files, kind, options) {
   for (const file of files) {
     const before = interrupted.value.find((entry) => isSame(entry, file));
     if (before) goOn(before, file);
-    else plan(add({ file, name: file.name, size: file.size, kind, options }));
+    else plan(add({ file, length: durationOf(file), name: file.name, size: file.size, kind, options }));
   }
 }
 
@@ -42,10 +45,15 @@ export function addAddress(url, kind, options) {
 
 function add(told) {
   keys += 1;
-  const fresh = { file: null, url: "", size: 0, duration: null, state: "ready", sent: 0, speed: 0, plan: null };
-  const item = { ...fresh, problem: null, from: null, key: keys, ...told };
+  const fresh = { file: null, url: "", size: 0, duration: null, state: "ready", rests: false, sent: 0, speed: 0 };
+  const item = { ...fresh, plan: null, problem: null, from: null, key: keys, token: token(), ...told };
   items.value = [...items.value, item];
   return item;
+}
+
+/** What nobody else has; crypto.randomUUID is not there over plain http. */
+function token() {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function change(key, told) {
@@ -56,44 +64,22 @@ function find(key) {
   return items.value.find((item) => item.key === key);
 }
 
-/** Ask whether it will fit, before anything is sent. */
+/** Ask whether it will fit, before anything is sent. An answer to what is no longer asked is dropped. */
 async function plan(item) {
-  const duration = item.file ? await durationOf(item.file) : null;
-  const body = { kind: item.kind, ...(item.size ? { size: item.size } : {}), ...(duration ? { duration } : {}) };
-  const told = await ask("/plan", { method: "POST", body }).catch((problem) => refusal(problem));
-  if (find(item.key)?.state !== "ready") return;
+  const duration = (await item.length) ?? null;
+  const told = await planned(item.kind, item.size, duration);
+  const now = find(item.key);
+  if (now?.state !== "ready" || now.kind !== item.kind) return;
   change(item.key, { duration, plan: told, state: told.fits === false ? "refused" : "ready" });
-}
-
-function refusal(problem) {
-  const early = problem instanceof Problem && [413, 507].includes(problem.status);
-  return early ? { fits: false, reason: problem.detail, remedy: problem.remedy } : { fits: null };
-}
-
-/** Seconds of a file as the browser reads them; null where it cannot. */
-function durationOf(file) {
-  return new Promise((resolve) => {
-    const probe = document.createElement("video");
-    const address = URL.createObjectURL(file);
-    const end = (seconds) => {
-      clearTimeout(timer);
-      URL.revokeObjectURL(address);
-      probe.removeAttribute("src");
-      resolve(Number.isFinite(seconds) && seconds > 0 ? seconds : null);
-    };
-    const timer = setTimeout(() => end(null), 3000);
-    probe.preload = "metadata";
-    probe.onloadedmetadata = () => end(probe.duration);
-    probe.onerror = () => end(null);
-    probe.src = address;
-  });
 }
 
 /** Change what shall be done with all that is still in the tray. */
 export function chooseForAll(kind, options) {
   for (const item of items.value.filter((one) => ["ready", "refused"].includes(one.state))) {
-    change(item.key, { kind, options, plan: null, state: "ready" });
-    plan({ ...item, kind });
+    change(item.key, { options });
+    if (item.kind === kind) continue; // what it needs is as it was
+    change(item.key, { kind, plan: null, state: "ready" });
+    plan(find(item.key));
   }
 }
 
@@ -106,11 +92,16 @@ export function startAll() {
 /** Send what waits, as far as there is a place. */
 function sendNext() {
   const waiting = items.value.filter((item) => item.state === "waiting");
-  const free = AT_ONCE - items.value.filter((item) => ["sending", "lost", "handing"].includes(item.state)).length;
+  const free = AT_ONCE - items.value.filter(hasPlace).length;
   for (const item of waiting.slice(0, Math.max(0, free))) {
     if (item.url || item.from?.complete) hand(item.key);
     else send(item.key);
   }
+}
+
+/** Does it hold one of the places? What is lost does while tus tries again, and not while it rests. */
+function hasPlace({ state, rests }) {
+  return ["sending", "handing"].includes(state) || (state === "lost" && !rests);
 }
 
 async function send(key) {
@@ -119,7 +110,7 @@ async function send(key) {
   const item = find(key);
   if (!item || item.state !== "sending") return;
   if (!tus) {
-    change(key, { state: "lost" });
+    later(key);
     return;
   }
   const upload = new tus.Upload(item.file, tusOptions(item));
@@ -145,7 +136,7 @@ function tusOptions(item) {
       [at, bytes] = [now, sent];
     },
     onShouldRetry: (error) => {
-      const again = isPassing(error);
+      const again = passes(error);
       if (again) change(item.key, { state: "lost", speed: 0 });
       bytes = null;
       return again;
@@ -160,20 +151,27 @@ function metadataOf(item) {
   return item.file.type ? { ...told, filetype: item.file.type } : told;
 }
 
-/** Will it go on later by itself: no answer, too busy, another request still writing? */
-function isPassing(error) {
+/** Will tus get on later? After a conflict too: it asks anew how far it is. */
+function passes(error) {
   const status = error.originalResponse?.getStatus() ?? 0;
-  return status === 0 || status >= 500 && status !== 507 || [408, 409, 423, 429].includes(status);
+  return status === 409 || isPassing(status);
 }
 
 function failed(key, error) {
   running.get(key)?.abort();
-  if (isPassing(error)) {
-    change(key, { state: "lost", speed: 0 }); // goes on when the server is back
-    ask("/healthz").catch(() => null);
-  } else {
-    change(key, { state: "failed", problem: problemIn(error) });
-  }
+  (passes(error) ? later : fail)(key, problemIn(error));
+  ask("/healthz").catch(() => null); // where the server is gone, we hear when it is back
+}
+
+function fail(key, problem) {
+  change(key, { state: "failed", speed: 0, problem });
+  sendNext();
+}
+
+/** Leave its place to others, and try again after a rest: a proxy answers while the server behind it is gone. */
+function later(key, problem = null) {
+  change(key, { state: "lost", rests: true, speed: 0, problem });
+  setTimeout(() => find(key)?.state === "lost" && find(key).rests && resume(key), REST);
   sendNext();
 }
 
@@ -189,13 +187,12 @@ function problemIn(error) {
 async function hand(key) {
   const item = find(key);
   if (!item || item.state === "handing") return;
-  change(key, { state: "handing", speed: 0 });
+  change(key, { state: "handing", speed: 0, problem: null });
   const upload = uploadId(item);
   try {
     await ask("/jobs", { method: "POST", body: wish(item, upload), headers: idempotent(item, upload) });
   } catch (problem) {
-    change(key, { state: problem.status === 0 ? "lost" : "failed", problem });
-    sendNext();
+    (isPassing(problem.status) ? later : fail)(key, problem);
     return;
   }
   await forgetFingerprint(item);
@@ -215,13 +212,14 @@ function wish(item, upload) {
 }
 
 function idempotent(item, upload) {
-  return upload ? { "Idempotency-Key": `page-${upload}-${item.kind}` } : {};
+  return { "Idempotency-Key": `page-${upload || item.token}-${item.kind}` };
 }
 
 async function forgetFingerprint(item) {
-  const tus = await classic("tus.js", "tus");
   const key = running.get(item.key)?._urlStorageKey ?? item.from?.urlStorageKey;
-  if (key) await tus.defaultOptions.urlStorage.removeUpload(key);
+  if (!key) return; // an address: tus need not even be there
+  const tus = await classic("tus.js", "tus");
+  await tus.defaultOptions.urlStorage.removeUpload(key);
 }
 
 /** Stop sending for now. */
@@ -233,7 +231,7 @@ export function pause(key) {
 
 /** Go on with what was paused, lost, or refused for a reason that may be gone. */
 export function resume(key) {
-  change(key, { state: "waiting", problem: null });
+  change(key, { state: "waiting", rests: false, problem: null });
   const upload = running.get(key);
   upload?.abort(); // it may be about to try again by itself, and two would send the same
   if (upload?.url) change(key, { from: { ...find(key).from, uploadUrl: upload.url, urlStorageKey: upload._urlStorageKey } });

@@ -1,10 +1,10 @@
-// The parts of the page that touch no document: node --test, from a copy of the page whose files are called .mjs.
+// The parts of the page that touch no document: node --test, beside a copy of the page.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { curveOf, extremes, ofPoses, ofReps } from "./copy/curve.mjs";
-import { clock, figure, measured, percent, several, size, span } from "./copy/format.mjs";
-import { excerpt, occurrences, pieces } from "./copy/marked.mjs";
-import { Poses } from "./copy/poses.mjs";
+import { curveOf, extremes, ofPoses, ofReps } from "./copy/curve.js";
+import { clock, figure, measured, percent, several, size, span } from "./copy/format.js";
+import { excerpt, occurrences, pieces } from "./copy/marked.js";
+import { Poses } from "./copy/poses.js";
 
 test("sizes, times and spans are told as people say them", () => {
   assert.deepEqual([0, 999, 1000, 1536, 5 * 2 ** 20, 512 * 2 ** 20, 3 * 2 ** 30].map(size), [

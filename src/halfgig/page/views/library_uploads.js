@@ -26,7 +26,7 @@ function wordsOf(item) {
   if (item.state === "sending") return told.sending(item);
   if (item.state === "paused") return told.paused(item);
   if (item.state === "failed") return `${item.problem.detail} ${item.problem.remedy}`;
-  return { waiting: told.waiting, lost: told.lost, handing: told.handing }[item.state];
+  return { waiting: told.waiting, lost: told.lost(item.problem), handing: told.handing }[item.state];
 }
 
 export function Interrupted({ entry }) {
