@@ -18,7 +18,8 @@ from halfgig.store.stills import Stills
 MIB = 1024 * 1024
 PAGES, ROUNDS, SOURCES, SEEN = 20, 2, 200, 4
 MOST = 10 * MIB
-ASKED = ("/operations", "/jobs?limit=50", "/sources?limit=50", "/session", "/")
+JOBS = ("/jobs?limit=100", "/jobs?state=running", "/jobs?state=failed&limit=5")
+ASKED = ("/operations", *JOBS, "/sources?limit=50", "/session", "/")
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the system tells no memory of others")
 

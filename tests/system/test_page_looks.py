@@ -10,6 +10,8 @@ import pytest
 from tests.system.site import PATIENCE, Site, running, until
 from tests.system.visiting import barriers
 
+from halfgig.jobs.job import Failure, Reason
+from halfgig.jobs.queue import JobQueue
 from halfgig.memory.meter import rss
 from halfgig.records import Segment
 from halfgig.store.sqlite import Library, open_library
@@ -31,9 +33,10 @@ KEPT = f"{0:064x}"  # the id of the oldest source of the full library
 
 @pytest.fixture(scope="module")
 def full(tmp_path_factory: pytest.TempPathFactory, model_store: Path, browser: Browser) -> Iterator[Site]:
-    """A server whose library knows two hundred videos, none of them kept."""
+    """A server whose library knows two hundred videos, none of them kept; and of a job whose upload is gone."""
     data = tmp_path_factory.mktemp("full")
     fill(data / "library.db")
+    fail(data / "jobs.db")
     with running(data, model_store) as site:
         yield site
 
@@ -46,6 +49,13 @@ def fill(path: Path) -> None:
             source = library.add_source(f"{number:064x}", address, title, "tiny.en", duration=3600, language="en")
             list(library.append_segments(source, SEGMENTS))
             library.finish(library.close_transcript(source))
+
+
+def fail(path: Path) -> None:
+    with JobQueue(path) as queue:
+        job, _ = queue.create("index", {"upload": "u" * 32, "title": "gone.mp4", "size": 1000}, {})
+        queue.claim(job.id, "a worker")
+        queue.fail(job.id, 1, Failure(Reason.REFUSED, "It is no video.", "Send another file.", 422))
 
 
 def test_the_library_has_no_barrier(full: Site, visit: Any, axe: str, tmp_path: Path) -> None:
@@ -107,8 +117,23 @@ def test_an_edited_segment_is_kept_and_found(full: Site, visit: Any) -> None:
         page.reload()
         page.locator(".line", has_text="zeppelin").wait_for()
         until(lambda: full.get("/search?q=zeppelin")["hits"])  # a job indexes it
-        page = seen.go("#/search?q=zeppelin")
+        page = seen.go("#/search?q=zeppelin&since=2020-05-05")
         page.locator("mark", has_text="zeppelin").wait_for()
+        page.get_by_label("Added since").focus()
+        page.keyboard.press("ArrowUp")  # turns the date, and does not go to a moment
+        page.wait_for_url(re.compile(r"since=2020-0(6-05|5-06)|since=2021-05-05"))
+        assert page.evaluate("document.activeElement.id") == "since"
+
+
+def test_why_a_job_cannot_be_tried_again_is_told(full: Site, visit: Any) -> None:
+    with visit(full) as seen:
+        page = seen.go()
+        row = page.locator("li", has_text="gone.mp4")
+        row.get_by_role("button", name="Try again").click()
+        row.get_by_role("alert").filter(has_text="Upload the source again").wait_for()
+        row.get_by_role("link", name="gone.mp4").click()
+        page.locator(".job").get_by_role("button", name="Try again").click()
+        page.locator(".job [role=alert]", has_text="Upload the source again").wait_for()
 
 
 def test_twenty_readers_cost_little(full: Site, browser: Browser) -> None:

@@ -1,5 +1,5 @@
 // Data of the server in a view: asked for when the view is shown, again every so often, and when the server is back.
-import { useEffect, useRef, useState } from "./base.js";
+import { useEffect, useState } from "./base.js";
 import { ask, returns } from "./api.js";
 
 /**
@@ -40,12 +40,15 @@ async function once(path, signal, tell) {
   }
 }
 
-/** Call `run` at every `every` milliseconds while the view is shown; the newest `run` is called. */
-export function useTicks(run, every) {
-  const newest = useRef(run);
-  newest.current = run;
-  useEffect(() => {
-    const timer = setInterval(() => document.hidden || newest.current(), every);
-    return () => clearInterval(timer);
-  }, [every]);
+/**
+ * What somebody does, and the server may refuse.
+ * @returns {{attempt: (run: () => Promise<any>) => Promise<void>, refused: any}} `refused` is the problem of the last attempt
+ */
+export function useAttempt() {
+  const [refused, setRefused] = useState(null);
+  const attempt = async (run) => {
+    setRefused(null);
+    await run().catch(setRefused);
+  };
+  return { attempt, refused };
 }

@@ -5,6 +5,7 @@ import { curveOf, extremes, ofPoses, ofReps } from "./copy/curve.js";
 import { clock, figure, measured, percent, several, size, span } from "./copy/format.js";
 import { excerpt, occurrences, pieces } from "./copy/marked.js";
 import { Poses } from "./copy/poses.js";
+import { together } from "./copy/views/library_jobs.js";
 
 test("sizes, times and spans are told as people say them", () => {
   assert.deepEqual([0, 999, 1000, 1536, 5 * 2 ** 20, 512 * 2 ** 20, 3 * 2 ** 30].map(size), [
@@ -73,4 +74,11 @@ test("reps make a curve that turns where the work is, and have a best and a wors
   assert.deepEqual(ofReps(reps.slice(0, 1), "high"), [[0, 1, 2], [80, 170, 80]]);
   const { best, worst } = extremes(reps);
   assert.deepEqual([best.number, worst.number, extremes(reps.slice(0, 1))], [3, 2, null]);
+});
+
+test("a job that newer ones hide is shown, once, and as the first answer tells it", () => {
+  const [old, one, two] = [{ id: "01", state: "running" }, { id: "02", state: "queued" }, { id: "03", state: "queued" }];
+  const newest = { jobs: [two, one] };
+  assert.deepEqual(together(newest, { jobs: [old] }, { jobs: [{ ...one, state: "failed" }] }), [two, one, old]);
+  assert.deepEqual(together(newest, null), [two, one]);
 });

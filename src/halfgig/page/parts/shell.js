@@ -1,13 +1,16 @@
 // What surrounds every view: the name, the search box, the pages, and the word that the server is gone.
 import { html, useEffect, useRef, useState } from "../base.js";
 import { online, session, signOut } from "../api.js";
+import { useAttempt } from "../asked.js";
 import { address, go, route } from "../router.js";
 import { text } from "../strings.js";
 import { Icon } from "./icon.js";
+import { Trouble } from "./states.js";
 
 const LOGO = new URL("../icon.svg", import.meta.url).href;
 
 export function Shell({ children }) {
+  const { attempt, refused } = useAttempt();
   return html`
     <a class="skip" href="#content" onClick=${skip}>${text.skip}</a>
     <header class="top">
@@ -16,11 +19,11 @@ export function Shell({ children }) {
       <nav aria-label=${text.nav.label}>
         <${PageLink} path=${[]} label=${text.nav.library} />
         <${PageLink} path=${["operations"]} label=${text.nav.operations} />
-        ${session.value?.required && html`<button type="button" class="link" onClick=${signOut}>${text.nav.signOut}</button>`}
+        ${session.value?.required && html`<button type="button" class="link" onClick=${() => attempt(signOut)}>${text.nav.signOut}</button>`}
       </nav>
     </header>
     ${!online.value && html`<p class="offline" role="status"><${Icon} name="warn" />${text.offline}</p>`}
-    <main id="content" tabindex="-1">${children}</main>
+    <main id="content" tabindex="-1">${refused && html`<${Trouble} problem=${refused} />`}${children}</main>
   `;
 }
 

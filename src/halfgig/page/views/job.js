@@ -1,7 +1,7 @@
 // A job in progress: how far it is, what it has found, what it holds, what went wrong.
 import { html, useEffect, useState } from "../base.js";
 import { ask } from "../api.js";
-import { useAsked } from "../asked.js";
+import { useAsked, useAttempt } from "../asked.js";
 import { clock, percent } from "../format.js";
 import { JobBadge } from "../parts/badge.js";
 import { Bar } from "../parts/bar.js";
@@ -24,6 +24,7 @@ export function JobView({ id }) {
   const [progress, setProgress] = useState(null);
   const [found, setFound] = useState(nothingFound);
   const [watched, setWatched] = useState(0);
+  const { attempt, refused } = useAttempt();
   useEffect(() => {
     setFound(nothingFound);
     setProgress(null);
@@ -35,9 +36,11 @@ export function JobView({ id }) {
     if (kind === "state") again();
   };
   const act = async (what) => {
-    await ask(`/jobs/${encodeURIComponent(id)}${what}`, { method: "POST" }).catch(() => null);
+    await attempt(async () => {
+      await ask(`/jobs/${encodeURIComponent(id)}${what}`, { method: "POST" });
+      if (what === "/retry") setWatched((n) => n + 1);
+    });
     again();
-    if (what === "/retry") setWatched((n) => n + 1);
   };
   if (problem && !job) return html`<${Heading} title=${text.job.title("")} /><${Trouble} problem=${problem} again=${again} />`;
   if (!job) return html`<${Heading} title=${text.job.title("")} /><${Loading} />`;
@@ -46,7 +49,8 @@ export function JobView({ id }) {
     <${Heading} title=${titleOf(job)}><${JobBadge} state=${job.state} /><span class="muted">${text.job.kinds[job.kind]}</span><//>
     <div class="job">
       <${State} job=${job} now=${now} />
-      <${Buttons} job=${job} act=${act} />
+      <${Buttons} job=${job} act=${act} attempt=${attempt} />
+      ${refused && html`<${Trouble} problem=${refused} />`}
       <div class="job-columns">
         ${job.kind !== "reindex" && html`<${Found} job=${job} found=${found} />`}
         <div>
@@ -98,12 +102,12 @@ function Running({ job, now }) {
   </div>`;
 }
 
-function Buttons({ job, act }) {
+function Buttons({ job, act, attempt }) {
   const id = job.source_id ?? job.result?.source_id;
-  const forget = async () => {
-    await ask(`/jobs/${job.id}`, { method: "DELETE" }).catch(() => null);
+  const forget = () => attempt(async () => {
+    await ask(`/jobs/${job.id}`, { method: "DELETE" });
     go(address([]));
-  };
+  });
   return html`<div class="buttons">
     ${job.state === "succeeded" && id && html`<a class="button main" href=${address(["videos", id, ...(job.kind === "reps" ? ["reps"] : [])])}>
       ${job.kind === "reps" ? text.job.openReps : text.job.open}</a>`}

@@ -1,6 +1,6 @@
 // The library: what is there, what is at work, what did not work, and the way in for more.
 import { html, useEffect, useState } from "../base.js";
-import { useAsked } from "../asked.js";
+import { useAsked, useAttempt } from "../asked.js";
 import { ask } from "../api.js";
 import { several } from "../format.js";
 import { Heading } from "../parts/heading.js";
@@ -11,24 +11,28 @@ import { interrupted, items, madeJobs } from "../uploads.js";
 import { isFinal } from "../watching.js";
 import { AddVideos } from "./library_add.js";
 import { Interrupted, Upload } from "./library_uploads.js";
-import { JobRow } from "./library_jobs.js";
+import { JobRow, together } from "./library_jobs.js";
 import { VideoCard } from "./library_card.js";
 
 const LOOK = 2500; // milliseconds between two looks at the jobs
 const PAGE = 60; // videos at a time
 const MOST_TROUBLED = 5;
+// The newest of all, and those that many newer ones would hide: work is done oldest first.
+const LISTS = ["/jobs?limit=100", "/jobs?state=running", `/jobs?state=failed&limit=${MOST_TROUBLED}`];
 
 export function LibraryView({ tag }) {
-  const jobs = useAsked("/jobs?limit=100", LOOK);
-  useEffect(jobs.again, [madeJobs.value]);
-  const all = jobs.data?.jobs ?? [];
+  const lists = LISTS.map((list) => useAsked(list, LOOK));
+  const again = () => lists.forEach((list) => list.again());
+  useEffect(again, [madeJobs.value]);
+  const all = together(...lists.map((list) => list.data));
+  const [running, waiting] = [all.filter((job) => job.state === "running"), all.filter((job) => job.state === "queued")];
   const done = all.filter((job) => isFinal(job.state)).length;
   return html`
     <${Heading} title=${text.library.title} />
     <${AddVideos} />
-    <${AtWork} jobs=${all.filter((job) => !isFinal(job.state))} again=${jobs.again} />
-    <${Troubled} jobs=${all.filter((job) => job.state === "failed").slice(0, MOST_TROUBLED)} again=${jobs.again} />
-    <${Videos} tag=${tag} ended=${done} />
+    <${AtWork} jobs=${[...running, ...waiting]} again=${again} />
+    <${Troubled} jobs=${all.filter((job) => job.state === "failed").slice(0, MOST_TROUBLED)} again=${again} />
+    <${Videos} tag=${tag} ended=${`${done} ${running.map((job) => job.id)}`} />
   `;
 }
 
@@ -59,7 +63,7 @@ function Troubled({ jobs, again }) {
   </section>`;
 }
 
-/** Every video, newest first; those that follow are asked for by the button. */
+/** Every video, newest first; those that follow are asked for by the button. `ended` is another one when a job has ended. */
 function Videos({ tag, ended }) {
   const { data, problem, again } = useAsked(addressOf(tag));
   const [more, setMore] = useState([]); // pages after the first
@@ -70,7 +74,8 @@ function Videos({ tag, ended }) {
   const videos = [...(data?.sources ?? []), ...more.flatMap((page) => page.sources)];
   const shown = [...new Map(videos.map((source) => [source.id, source])).values()];
   const next = (more.at(-1) ?? data)?.next;
-  const load = async () => setMore([...more, await ask(next)]);
+  const { attempt, refused } = useAttempt();
+  const load = () => attempt(async () => setMore([...more, await ask(next)]));
   return html`<section aria-labelledby="videos">
     <div class="heading">
       <h2 id="videos">${tag ? text.library.tagged(tag) : text.library.videos}</h2>
@@ -81,6 +86,7 @@ function Videos({ tag, ended }) {
     ${!data && !problem && html`<${Loading} />`}
     ${data && !shown.length && html`<${Nothing} tag=${tag} />`}
     ${shown.length > 0 && html`<ul class="cards">${shown.map((source) => html`<${VideoCard} key=${source.id} source=${source} />`)}</ul>`}
+    ${refused && html`<${Trouble} problem=${refused} />`}
     ${next && html`<p class="centre"><button type="button" onClick=${load}>${text.library.more}</button></p>`}
   </section>`;
 }

@@ -10,6 +10,7 @@ import { Hit } from "./search_hit.js";
 
 const STEP = 10; // moments that "show more" adds
 const MOST = 100;
+const TURNS = "select, textarea, input[type=date]"; // what the arrow keys turn or move in already
 const PASSED_ON = ["language", "tag", "since", "until", "source", "kind", "grouped"];
 
 export function SearchView({ query }) {
@@ -68,7 +69,7 @@ function walkWithArrows(list) {
   const hear = (event) => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
     const links = [...(list.current?.querySelectorAll("a.hit-link") ?? [])];
-    if (!step || !links.length || event.target.closest?.("select, textarea")) return;
+    if (!step || !links.length || event.target.closest?.(TURNS)) return;
     const at = links.indexOf(document.activeElement);
     event.preventDefault();
     links[Math.min(links.length - 1, Math.max(0, at < 0 ? 0 : at + step))].focus();

@@ -1,7 +1,7 @@
 // A video: its player with captions, its transcript that follows and seeks, and what can be done with both.
 import { html, useEffect, useRef, useState } from "../base.js";
 import { ask } from "../api.js";
-import { useAsked } from "../asked.js";
+import { useAsked, useAttempt } from "../asked.js";
 import { day, language } from "../format.js";
 import { Heading } from "../parts/heading.js";
 import { Player } from "../parts/player.js";
@@ -29,7 +29,7 @@ export function VideoView({ id, query }) {
       <div class="video-side">
         <${Player} source=${source} controls=${player} start=${t === null ? null : Number(t)} onTime=${setTime}
           captions=${source.state === "unheard" ? null : `/sources/${id}/transcript?format=vtt&edit=${captions}`} />
-        <${Facts} source=${source} at=${time} />
+        <${Facts} source=${source} />
       </div>
       <${Transcript} source=${source} time=${time} find=${query.get("find") ?? ""} at=${t === null ? null : Number(t)}
         seek=${source.media ? (at) => player.current?.seek(at, true) : null} edited=${() => setCaptions((n) => n + 1)} />
@@ -37,29 +37,31 @@ export function VideoView({ id, query }) {
   `;
 }
 
-function Facts({ source, at }) {
+function Facts({ source }) {
   const reps = Object.entries(source.reps ?? {});
-  const forget = async () => {
+  const { attempt, refused } = useAttempt();
+  const forget = () => attempt(async () => {
     await ask(`/sources/${source.id}`, { method: "DELETE" });
     go(address([]));
-  };
+  });
   return html`<div class="video-facts">
     <p class="muted">${[language(source.language), text.video.about(source), day(source.added_at)].filter(Boolean).join(" · ")}</p>
     <ul class="chips">
       ${reps.map(([name, n]) => html`<li key=${name} class="chip strong">${text.library.reps(name, n)}</li>`)}
       ${source.tags.map((tag) => html`<li key=${tag}><a class="chip tag" href=${address([], { tag })}>${tag}</a></li>`)}
     </ul>
-    <${Original} source=${source} at=${at} />
+    <${Original} source=${source} />
     <${Downloads} source=${source} />
     <div class="buttons">
       ${reps.length > 0 && html`<a class="button main" href=${address(["videos", source.id, "reps"])}>${text.video.seeReps}</a>`}
       <${Sure} label=${text.video.forget} question=${text.video.sure} run=${forget} />
     </div>
+    ${refused && html`<${Trouble} problem=${refused} />`}
   </div>`;
 }
 
 /** A link to where the video came from, where a browser can go there. */
-export function Original({ source }) {
+function Original({ source }) {
   if (!/^https?:/.test(source.address)) return null;
   return html`<p><a href=${source.address} target="_blank" rel="noopener noreferrer">${text.video.original}</a></p>`;
 }
