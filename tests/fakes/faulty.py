@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -32,15 +32,20 @@ class Answered:
     status: int
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+    cut: int | None = None  # bytes of the body after which the line breaks
 
 
 @dataclass(frozen=True)
 class Fault:
-    """Instead of the next answer whose path ends so: another, or none at all. `done` does the work all the same."""
+    """Instead of the next answer whose path ends so: another, or none at all. `done` does the work all the same.
+
+    `cut` does it, and sends so many bytes of the answer's body.
+    """
 
     path: str
     answer: Answered | None
     done: bool = False
+    cut: int | None = None
 
 
 class Service(Protocol):
@@ -83,7 +88,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
-        self.wfile.write(payload)
+        self.wfile.write(payload[: answer.cut])
+        self.close_connection |= answer.cut is not None
 
     def _answer(self, asked: Asked) -> Answered | None:
         self.service.asked.append(asked)
@@ -91,6 +97,8 @@ class _Handler(BaseHTTPRequestHandler):
         if fault is None:
             return self.service.answer(asked)
         self.service.faults.remove(fault)
+        if fault.cut is not None:
+            return replace(self.service.answer(asked), cut=fault.cut)
         if fault.done:
             self.service.answer(asked)
         return fault.answer

@@ -113,6 +113,8 @@ class Exchange:
         connection.request(method, target, payload, headers)
         answer = connection.getresponse()
         text = answer.read(MOST_ANSWER)
+        if answer.length and len(text) < MOST_ANSWER:  # a read of so much at most takes a short body for a whole one
+            raise http.client.IncompleteRead(text, answer.length)
         if answer.will_close or not answer.isclosed():
             self.close()
         return answer.status, _retry_after(answer.getheader("Retry-After", "")), text
@@ -130,6 +132,7 @@ class Exchange:
     def _unreachable(self, error: Exception) -> HalfgigError:
         why = "it does not answer" if isinstance(error, TimeoutError) else getattr(error, "strerror", None) or error
         why = "it closed the connection" if isinstance(error, http.client.RemoteDisconnected) else why
+        why = "its answer broke off" if isinstance(error, http.client.IncompleteRead) else why
         return ServerTrouble(f"{self._parts.netloc} cannot be reached: {why}.", "Try again when it can be.")
 
 

@@ -91,6 +91,16 @@ def test_a_line_that_breaks_is_opened_anew(line: Exchange, echo: Echo, slept: li
     assert slept == [ASKING.pauses[0]]
 
 
+@pytest.mark.parametrize("cut", [0, 9])
+def test_an_answer_that_breaks_off_is_asked_for_again(line: Exchange, echo: Echo, slept: list[float], cut: int) -> None:
+    echo.faults.append(Fault("/a", None, cut=cut))
+    assert line.ask("GET", "/a")["path"] == "/base/a"
+    assert slept == [ASKING.pauses[0]]
+    echo.faults.extend([Fault("/a", None, cut=cut)] * 2)
+    with pytest.raises(ServerTrouble, match="cannot be reached: its answer broke off"):
+        line.ask("GET", "/a")
+
+
 def test_one_that_breaks_each_time_is_told(line: Exchange, echo: Echo, slept: list[float]) -> None:
     echo.faults.extend([Fault("/a", None)] * 6)
     with pytest.raises(ServerTrouble, match="cannot be reached: it closed the connection"):
