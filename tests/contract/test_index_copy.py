@@ -8,23 +8,26 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig.cli import main
-from halfgig.errors import BadRequest
+from halfgig.errors import BadRequest, Conflict
 from halfgig.operations import renewal
 from halfgig.operations.copying import copy_index
 from halfgig.operations.indexes import index_place
+from halfgig.operations.library import forget
 from halfgig.operations.upkeep import check
 from halfgig.records import Passage, Query, Segment
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import Meaning, search
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
+from halfgig.store.edits import Edits
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
+    import apsw
     from tests.fakes.outside import Outside
 
     from halfgig.operations.copying import Copied
@@ -129,6 +132,68 @@ def test_a_copy_that_is_cut_off_goes_on(settings: Settings, outside: Outside, ki
             place = index_place(there)
             assert list(check(connection, place.open(connection))) == []
             place.close()
+
+
+def removed(connection: apsw.Connection, source_id: str) -> None:
+    forget(connection, source_id)
+
+
+def heard_anew(connection: apsw.Connection, source_id: str) -> None:
+    library = Library(connection)
+    source = library.close_transcript(library.restart(source_id, "tiny.en"))
+    SqliteIndex(connection, MODEL).replace(source_id, rows(9, 3), lambda: library.finish(source))
+
+
+def edited(connection: apsw.Connection, source_id: str) -> None:
+    edits = Edits(connection)
+    Library(connection).restore(Library(connection).sources()[1], [Segment(0, 1, " A rainbow.")])
+    edits.change(source_id, 0, " Another.")
+    SqliteIndex(connection, MODEL).replace(source_id, rows(9, 3), lambda: edits.settle(source_id, 1))
+
+
+@EVERY
+@pytest.mark.parametrize("change", [removed, heard_anew, edited])
+def test_what_changes_while_it_is_copied_is_not_brought_back(
+    settings: Settings, outside: Outside, kind: str, change: Callable[[apsw.Connection, str], None]
+) -> None:
+    with outside_of(outside, kind, settings) as there, open_library(settings.library_path) as other:
+
+        def meanwhile(far: Copied) -> None:
+            if (far.done, far.passages) == (1, 90):
+                change(other, TALKS[1])
+
+        with pytest.raises(Conflict, match=r"meanwhile.*again"):
+            copy_index("sqlite:", there.index_url, there, meanwhile)
+        ours = SqliteIndex(other)
+        assert ours.count(TALKS[1]) == (0 if change is removed else 3)
+        place = index_place(there)
+        assert place.open(other).count(TALKS[1]) == 0
+        copied = copy_index("sqlite:", there.index_url, there)
+        assert (copied.known, copied.passages) == (1, 60 if change is removed else 63)
+        assert list(check(other, place.open(other))) == []
+        place.close()
+
+
+@pytest.mark.parametrize("kind", ["postgres", "qdrant"])
+def test_what_is_removed_while_it_is_embedded_stays_removed(settings: Settings, outside: Outside, kind: str) -> None:
+    with outside_of(outside, kind, settings) as there, open_library(settings.library_path) as connection:
+        for source in Library(connection).sources():
+            Library(connection).restore(source, [Segment(0, 1.0, " A sentence about rainbows.")])
+
+        class Late(Toy):
+            def embed(self, texts: Sequence[str]) -> list[array[float]]:
+                removed(connection, TALKS[0])
+                return super().embed(texts)
+
+        place = index_place(there)
+        with pytest.raises(Conflict, match="meanwhile"):
+            renewal._fill(connection, place, Late(), there, renewal.ignore)
+        assert renewal._fill(connection, place, Toy(), there, renewal.ignore).passages == 2
+        assert (place.open(connection).sources(), list(check(connection, place.open(connection)))) == (
+            list(TALKS[1:]),
+            [],
+        )
+        place.close()
 
 
 class Toy:

@@ -9,16 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest
+from halfgig.operations.fence import fence
 from halfgig.operations.indexes import place_at
 from halfgig.retrieval.address import SQLITE, read_index_address
-from halfgig.store.sqlite import open_library
+from halfgig.retrieval.index import accept
+from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    import apsw
+
     from halfgig.records import Floats, Passage
     from halfgig.retrieval.address import IndexAddress
-    from halfgig.retrieval.index import EmbeddingModel, Index
+    from halfgig.retrieval.index import Confirm, EmbeddingModel, Index
     from halfgig.settings import Settings
 
 
@@ -39,26 +43,34 @@ def copy_index(
 
     `given` and `wanted` are addresses as of INDEX_URL; `sqlite:` is the library's own file. Cut off anywhere, it goes
     on when it is called again: a source whose passages are there is left as it is. Errors: BadRequest where nothing is
-    to copy, or the other index is of another model; LibraryError, ServerTrouble.
+    to copy, or the other index is of another model; Conflict where a source is removed or changed meanwhile;
+    LibraryError, ServerTrouble.
     """
     with ExitStack() as opened:
-        old = _open(opened, read_index_address(given), settings)
+        _, old = _open(opened, read_index_address(given), settings)
         if old.model is None:
             raise BadRequest("Nothing is indexed there.", "Name the index that holds the vectors first.")
-        new = _open(opened, _other(given, wanted, settings), settings, old.model)
+        connection, new = _open(opened, _other(given, wanted, settings), settings, old.model)
         learnt = old.learnt()
         if learnt:
             new.learn(lambda: learnt)
-        return _copy(old, new, watch)
+        return _copy(old, new, _fences(connection), watch)
 
 
-def _copy(old: Index, new: Index, watch: Callable[[Copied], object]) -> Copied:
+def _fences(connection: apsw.Connection) -> Callable[[str], Confirm]:
+    """What makes the confirm for a source: only those that the library has now are to be there still."""
+    known = {source.id for source in Library(connection).sources()}
+    return lambda source_id: fence(connection, source_id) if source_id in known else accept
+
+
+def _copy(old: Index, new: Index, fences: Callable[[str], Confirm], watch: Callable[[Copied], object]) -> Copied:
     sources = old.sources()
     copied = Copied(0, len(sources), 0, 0)
     for source_id in sources:
         known = _is_there(old, new, source_id)
         if not known:
-            new.replace(source_id, _counted(old.embedded(source_id), copied, watch))
+            confirm = fences(source_id)
+            new.replace(source_id, _counted(old.embedded(source_id), copied, watch), confirm)
         passages = copied.passages + (0 if known else new.count(source_id))
         copied = Copied(copied.done + 1, len(sources), copied.known + known, passages)
         watch(copied)
@@ -79,10 +91,12 @@ def _counted(
         watch(Copied(copied.done, copied.total, copied.known, passages))
 
 
-def _open(opened: ExitStack, address: IndexAddress, settings: Settings, model: EmbeddingModel | None = None) -> Index:
-    """The index at an address, until everything is closed; without a model only where there is a library."""
+def _open(
+    opened: ExitStack, address: IndexAddress, settings: Settings, model: EmbeddingModel | None = None
+) -> tuple[apsw.Connection, Index]:
+    """The index at an address and its library, until all is closed; without a model only where there is a library."""
     connection = opened.enter_context(open_library(_file(address, settings), create=model is not None))
-    return opened.enter_context(closing(place_at(address, settings))).open(connection, model)
+    return connection, opened.enter_context(closing(place_at(address, settings))).open(connection, model)
 
 
 def _file(address: IndexAddress, settings: Settings) -> Path:

@@ -10,6 +10,7 @@ from halfgig import pipelines
 from halfgig.memory import budget
 from halfgig.operations.admission import room
 from halfgig.operations.embedders import embedder_cost, ensure_model, model_name, open_embedder
+from halfgig.operations.fence import fence
 from halfgig.operations.indexes import open_place
 from halfgig.operations.library import entries
 from halfgig.retrieval.index import EmbeddingModel
@@ -47,7 +48,8 @@ def renew(
 
     Killed at any moment, it goes on where it was when it is called again. `watch` hears how many passages are done and
     of how many. An index outside is not made anew in place: one that INDEX_URL names for it is filled with every source
-    that it has not. Errors: BadRequest, DoesNotFit, LibraryError, Locked, ModelError, ServerTrouble.
+    that it has not. Errors: BadRequest, DoesNotFit, LibraryError, Locked, ModelError, ServerTrouble; Conflict where a
+    source changes while it is brought there.
     """
     settings = settings or Settings.from_environment()
     settings = replace(settings, embedding_model=model or settings.embedding_model)
@@ -70,9 +72,12 @@ def _fill(connection: apsw.Connection, place: Place, embedder: Embedder, setting
     ready = [source for source in library.sources() if source.state == "ready"]
     lacking = [entry for entry in entries(connection, ready) if not index.count(entry.source.id)]
     total, made = sum(entry.passages for entry in lacking), 0
-    for entry in lacking:
-        segments = library.segments(entry.source.id)
-        made += index.replace(entry.source.id, pipelines.embed(segments, embedder, settings.embedding_batch_size))
+    for source_id in (entry.source.id for entry in lacking):
+        if library.shown(source_id) is None or index.count(source_id):  # another process was first
+            continue
+        confirm = fence(connection, source_id)
+        embedded = pipelines.embed(library.segments(source_id), embedder, settings.embedding_batch_size)
+        made += index.replace(source_id, embedded, confirm)
         watch(made, max(made, total))
     return Renewed(embedder.model, made, index.count())
 
