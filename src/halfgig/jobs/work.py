@@ -14,7 +14,7 @@ from halfgig.motion.report import as_json, rep_json
 from halfgig.operations.admission import speech_cost
 from halfgig.operations.captions import CAPTIONS, read_captions
 from halfgig.operations.counting import AUTO, Past, PoseModels, prepare_count
-from halfgig.operations.indexing import file_transcript
+from halfgig.operations.indexing import check_index, file_transcript
 from halfgig.operations.library import file_report
 from halfgig.operations.poses import frames_from, keep_poses
 from halfgig.operations.reindexing import reindex
@@ -85,7 +85,7 @@ def do_transcript(work: Work) -> None:
 
 def do_index(work: Work) -> None:
     """A transcript, then passages and vectors in the library; content that is there already is not heard again."""
-    result = _from_library(work) or _transcribed(work)
+    result = _from_library(work) or _heard(work)
     if "whole" not in (work.attempt.checkpointed() or {}):  # once: an attempt that only fails again is no progress
         work.attempt.checkpoint({"whole": result})
     work.tools.speech.close_recognizer()
@@ -99,6 +99,14 @@ def do_index(work: Work) -> None:
     )
     trim()
     work.attempt.succeed({**result, "source_id": filed.source.id, "passages": filed.passages})
+
+
+def _heard(work: Work) -> dict[str, Any]:
+    """Hear it, once the index will take what is to be heard."""
+    if "whole" not in (work.attempt.checkpointed() or {}):
+        with open_library(work.settings.library_path) as connection:
+            check_index(connection, work.settings)
+    return _transcribed(work)
 
 
 def _transcribed(work: Work) -> dict[str, Any]:

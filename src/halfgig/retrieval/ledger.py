@@ -23,7 +23,7 @@ EMBEDDED = ""  # the place of the embedded index, which keeps no ledger
 _MODEL = "SELECT model, dim FROM index_places WHERE place = ?"
 _RECORD = """INSERT INTO index_places VALUES (?, ?, ?)
  ON CONFLICT (place) DO UPDATE SET model = excluded.model, dim = excluded.dim"""
-_ANY = "SELECT EXISTS (SELECT 1 FROM index_ledger WHERE place = ? AND state != 'leaving')"
+_ANY = "SELECT EXISTS (SELECT 1 FROM index_ledger WHERE place = ? AND state IN ('settling', 'current'))"
 _BEGIN = "INSERT INTO index_ledger VALUES (:place, :source_id, :edition, 'arriving', :passages, 0)"
 _NOTE = "INSERT OR IGNORE INTO index_ledger VALUES (:place, :source_id, :edition, 'leaving', :passages, 1)"
 _OTHERS_LEAVE = """UPDATE index_ledger SET state = 'leaving'
@@ -59,10 +59,11 @@ class Ledger:
         return EmbeddingModel(*row) if row else None
 
     def adopt(self, model: EmbeddingModel) -> None:
-        """Record the model. BadRequest where vectors of another are there."""
+        """Record the model; what arrives of another does not. BadRequest where vectors of another are there."""
         known = self.model()
         if known == model:
             return
+        self.abandon(None)
         if known is not None and self._connection.execute(_ANY, (self._place,)).get:
             check_model(model, known)
         self._connection.execute(_RECORD, (self._place, model.name, model.dim))

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from tests.fakes.faulty import serving
+from tests.fakes.qdrant import FakeQdrant
 
+from halfgig.errors import ServerRefuses
 from halfgig.jobs import work as work_module
 from halfgig.jobs.attempt import Attempt
 from halfgig.jobs.job import Failure, Reason
@@ -61,6 +64,21 @@ def test_to_fail_again_at_the_same_place_is_no_progress(
         assert claimed is not None
         attempt = Attempt(queue, claimed)
     assert strikes == [1, 2, 3]
+
+
+def test_an_index_that_refuses_is_told_before_anything_is_heard(
+    tmp_path: Path, begin: Callable[..., Attempt], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hear(_: Work) -> Any:
+        pytest.fail("it was heard")
+
+    monkeypatch.setattr(work_module, "_transcribed", hear)
+    attempt, silent = begin("index"), cast("Any", Silent())
+    with serving(FakeQdrant()) as address:
+        settings = Settings(data_dir=tmp_path, index_url=f"qdrant+{address}/talks", qdrant_api_key="wrong")
+        at = Work(attempt, Source("", "a"), "", "f", settings, silent, Tools(settings, silent.beat), silent.admitted)
+        with pytest.raises(ServerRefuses, match="refuses the key"):
+            do_index(at)
 
 
 def test_what_was_removed_from_the_library_is_made_again(tmp_path: Path, begin: Callable[..., Attempt]) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from halfgig.errors import Locked
+from halfgig.retrieval.index import EmbeddingModel, OtherModel
 from halfgig.retrieval.ledger import Ledger
 from halfgig.retrieval.tables import prepare
 from halfgig.store.sqlite import open_library
@@ -54,6 +55,19 @@ def test_who_finishes_late_changes_nothing(ledger: Ledger) -> None:
     ledger.gone(second)
     ledger.finish(second)
     assert ledger.current("talk") is None
+
+
+def test_what_a_killed_process_was_bringing_does_not_keep_its_model(ledger: Ledger) -> None:
+    ledger.adopt(EmbeddingModel("old", 3))
+    edition = ledger.begin("talk", 3)
+    ledger.adopt(EmbeddingModel("new", 4))
+    assert ledger.model() == EmbeddingModel("new", 4)
+    with pytest.raises(Locked):
+        ledger.move("talk", edition, "current")
+    for state in ("settling", "current"):
+        ledger.move("talk", ledger.begin("talk", 3), state)
+        with pytest.raises(OtherModel, match="made with new"):
+            ledger.adopt(EmbeddingModel("old", 3))
 
 
 def test_what_is_shown_or_on_its_way_is_kept(ledger: Ledger) -> None:
