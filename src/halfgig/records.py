@@ -274,12 +274,13 @@ class PoseAt:
 class Quality:
     """How one repetition was done; None where the view allows no statement.
 
-    `eccentric`, `pause`, `concentric` are the seconds of lowering, of rest at the turn, of lifting. `depth` is the
+    `eccentric`, `pause`, `concentric` are the seconds of lowering, None where the load came from the floor, of rest at
+    the turn, of lifting. `depth` is the
     share of a full range that was reached, `symmetry` the lesser side's range by the greater's. `velocity` is units a
     second on the lifting way. `score` is of 100, less what the `reasons` cost. `confidence` is in [0, 1].
     """
 
-    eccentric: Seconds
+    eccentric: Seconds | None
     pause: Seconds
     concentric: Seconds
     depth: float | None

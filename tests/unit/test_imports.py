@@ -47,6 +47,7 @@ PURE = (
     "motion/exercises.py",
     "motion/forms.py",
     "motion/holds.py",
+    "motion/kept.py",
     "motion/landmarks.py",
     "motion/learning.py",
     "motion/measures.py",
@@ -76,6 +77,8 @@ READS_ITS_TABLE = ("speech/tokens.py", "speech/vad.py")  # from disk, in one fun
 PURE_LIBRARIES = {
     *(
         "__future__",
+        "array",
+        "bisect",
         "collections",
         "contextlib",
         "dataclasses",

@@ -13,6 +13,7 @@ import numpy as np
 
 from halfgig.motion.angles import COLUMN
 from halfgig.motion.forms import BACK, LOW, WHOLE
+from halfgig.motion.kept import Sight
 from halfgig.motion.views import SIDE, UNKNOWN, error_band, view_of
 from halfgig.records import Quality
 
@@ -35,31 +36,40 @@ SEEN_WELL = 0.8  # of the moments, in which both sides must be seen to be compar
 SHORTEST = 0.1  # seconds of a way, so that a velocity is a number
 
 
-def assess(rep: Rep, rows: Rows, exercise: Exercise) -> Rep:
-    """The rep with its quality, from the signals (n, len(SIGNALS)) during it."""
+def look(rep: Rep, rows: Rows, exercise: Exercise) -> Sight:
+    """What the signals (n, len(SIGNALS)) during the rep tell, and nothing that the rep itself does."""
     view = view_of(rows)
+    band = error_band(exercise.joint, view)
+    symmetry = None if band is None else _symmetry(rep, rows, exercise, view)
+    return Sight(view, symmetry, _confidence(rep, rows, exercise, view))
+
+
+def assess(rep: Rep, sight: Sight, exercise: Exercise) -> Rep:
+    """The rep with its quality."""
+    band = error_band(exercise.joint, sight.view)
     lowering, lifting = _ways(rep, exercise)
-    symmetry = _symmetry(rep, rows, exercise, view)
-    faults = list(_faults(rep, exercise, view, lowering, symmetry))
-    judged = exercise.full is not None and error_band(exercise.joint, view) is not None
+    faults = list(_faults(rep, exercise, band, lowering, sight.symmetry))
+    judged = exercise.full is not None and band is not None
     quality = Quality(
         eccentric=lowering,
         pause=max(rep.left - rep.reached, 0.0),
         concentric=lifting,
-        depth=_depth(rep, exercise),
-        symmetry=symmetry,
+        depth=None if band is None else _depth(rep, exercise),
+        symmetry=sight.symmetry,
         velocity=rep.range_of_motion / max(lifting, SHORTEST),
         score=max(0, FULL_SCORE - sum(points for points, _ in faults)) if judged else None,
         reasons=tuple(words for _, words in sorted(faults, reverse=True)),
-        confidence=_confidence(rep, rows, exercise, view),
+        confidence=sight.confidence,
     )
     return replace(rep, quality=quality)
 
 
-def _ways(rep: Rep, exercise: Exercise) -> tuple[float, float]:
-    """Seconds of lowering and of lifting."""
+def _ways(rep: Rep, exercise: Exercise) -> tuple[float | None, float]:
+    """Seconds of lowering and of lifting; of a load that was lifted from the floor, none of lowering."""
     there, back = max(rep.reached - rep.start, 0.0), max(rep.end - rep.left, 0.0)
-    return (there, back) if exercise.lift == BACK else (back, there)
+    if exercise.lift != BACK:
+        return back, there
+    return (None if exercise.floor and rep.reached <= rep.start else there), back
 
 
 def _ends(rep: Rep, exercise: Exercise) -> tuple[float, float]:
@@ -88,15 +98,14 @@ def _symmetry(rep: Rep, rows: Rows, exercise: Exercise, view: str) -> float | No
 
 
 def _faults(
-    rep: Rep, exercise: Exercise, view: str, lowering: float, symmetry: float | None
+    rep: Rep, exercise: Exercise, band: Degrees | None, lowering: float | None, symmetry: float | None
 ) -> Iterator[tuple[int, str]]:
-    """Points that a fault costs, and what it is in words."""
-    band = error_band(exercise.joint, view)
+    """Points that a fault costs, and what it is in words; none of angles where there is no `band`."""
     if band is not None:
         yield from _short(rep, exercise, max(band, DEEP_ENOUGH))
     if symmetry is not None and symmetry < EVEN:
         yield min(MOST_SYMMETRY, round(100 * (EVEN - symmetry))), f"one side moves {100 * (1 - symmetry):.0f} % less"
-    if exercise.lift == BACK and 0 < lowering < LEAST_LOWERING and not exercise.each:
+    if exercise.lift == BACK and lowering and lowering < LEAST_LOWERING and not exercise.each:
         yield DROPPED, f"lowered in {lowering:.1f} s"
 
 
@@ -106,11 +115,16 @@ def _short(rep: Rep, exercise: Exercise, allowed: Degrees) -> Iterator[tuple[int
     rest, turn = _ends(rep, exercise)
     sign = 1 if exercise.work == LOW else -1
     missing = sign * (turn - exercise.full)
-    if missing > allowed:
-        yield min(MOST_DEPTH, round(missing)), f"depth {missing:.0f} degrees short"
+    if points := _points(missing - allowed, MOST_DEPTH):
+        yield points, f"depth {missing:.0f} degrees short"
     bent = sign * (exercise.rest - rest)
-    if bent > allowed:
-        yield min(MOST_REST, round(bent)), f"{bent:.0f} degrees short of a full return"
+    if points := _points(bent - allowed, MOST_REST):
+        yield points, f"{bent:.0f} degrees short of a full return"
+
+
+def _points(beyond: Degrees, most: int) -> int:
+    """One for each degree beyond what is allowed."""
+    return min(most, round(max(beyond, 0.0)))
 
 
 def _confidence(rep: Rep, rows: Rows, exercise: Exercise, view: str) -> float:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from statistics import mean, pstdev
 from typing import TYPE_CHECKING
 
 from halfgig.motion.forms import HIGH, LOW, Exercise
 from halfgig.motion.forms import mean as on_average
+from halfgig.motion.kept import Kept
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from halfgig.motion.kept import Sight
     from halfgig.records import Rep
 
 NAME = "unknown periodic"
@@ -26,15 +29,26 @@ CANDIDATES = tuple(
 )
 
 
-def even_run(reps: Sequence[Rep]) -> list[Rep]:
-    """The longest run of repetitions that follow one another and are alike; empty where there are too few."""
-    best: list[Rep] = []
-    run: list[Rep] = []
-    for rep in reps:
-        run = [*run, rep] if run and rep.start - run[-1].end <= rep.end - rep.start else [rep]
-        if len(run) > len(best):
-            best = run
-    return best if len(best) >= LEAST_REPS and is_even(best) else []
+class Runs:
+    """Takes repetitions in order, keeps the run of them that is going on, and the longest one."""
+
+    def __init__(self) -> None:
+        self._run = self._longest = Kept()
+        self._end = -math.inf
+
+    def add(self, rep: Rep, sight: Sight) -> None:
+        """One more."""
+        if rep.start - self._end > rep.end - rep.start:
+            self._run = Kept()
+        self._run.add(rep, sight)
+        self._end = rep.end
+        if len(self._run) > len(self._longest):
+            self._longest = self._run
+
+    def even(self) -> Kept:
+        """The longest run, if it has enough repetitions that are alike; else none."""
+        reps = [rep for rep, _ in self._longest]
+        return self._longest if len(reps) >= LEAST_REPS and is_even(reps) else Kept()
 
 
 def is_even(reps: Sequence[Rep]) -> bool:

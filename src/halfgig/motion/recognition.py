@@ -6,15 +6,19 @@ memory of the last minutes; the exercise that explains most of the time in good 
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from halfgig.motion.angles import COLUMN, SIGNALS
 from halfgig.motion.exercises import EXERCISES
-from halfgig.motion.periodic import CANDIDATES, LEAST_FIT, even_run
+from halfgig.motion.kept import Kept
+from halfgig.motion.measures import assess, look
+from halfgig.motion.periodic import CANDIDATES, LEAST_FIT, Runs
 from halfgig.motion.reps import Counter, seconds_of
 from halfgig.motion.views import STEEP
 
@@ -25,11 +29,13 @@ if TYPE_CHECKING:
 
     from halfgig.motion.angles import AnglesAt
     from halfgig.motion.forms import Exercise, Trait
-    from halfgig.records import Rep
+    from halfgig.motion.kept import Sight
+    from halfgig.records import Rep, Seconds
 
-Assess: TypeAlias = "Callable[[Rep, NDArray[np.float32], Exercise], Rep]"
 NONE = "none"  # the exercise of a video that shows none
-REMEMBERED = 6_000  # moments, ten minutes at 10 a second: 0.6 MB
+REMEMBERED: Seconds = 300  # a rep of 20 s, a rest of 60 s behind it and the 120 s until it is told are within them
+MOST_A_SECOND = 20  # moments that are remembered: 0.9 MB
+MOST_FAIR, NEIGHBOURS = 64, 8  # reps of fair form before there is proof; reps between which one stands in a row
 GOOD_FORM = 0.5  # fit from which a rep is one of its exercise
 POOR_FORM = 0.15  # fit from which a rep counts, once the exercise is known
 SURE_FORM = 0.9  # mean fit that a single rep must have, to be taken for exercise
@@ -55,23 +61,23 @@ def _at(ordered: NDArray[np.float32], share: float) -> float:
     return float(ordered[round(share * (len(ordered) - 1))])
 
 
-def keep(rep: Rep, _: NDArray[np.float32], __: Exercise) -> Rep:
-    """The same rep."""
-    return rep
-
-
 class Memory:
-    """The last REMEMBERED moments of all signals, to look at a rep that has become certain only later."""
+    """The signals of the last REMEMBERED seconds, to look at a rep that has become certain only later."""
 
-    def __init__(self, moments: int = REMEMBERED) -> None:
+    def __init__(self, seconds: Seconds = REMEMBERED) -> None:
+        moments = math.ceil(seconds * MOST_A_SECOND)
         self._times = np.full(moments, np.nan)
         self._rows = np.full((moments, len(SIGNALS)), np.nan, np.float32)
         self._next = 0
+        self._last = -math.inf
 
     def add(self, moment: AnglesAt) -> None:
-        """Remember this moment in place of the oldest."""
+        """Remember this moment in place of the oldest, unless it follows too closely on another."""
+        if 0 <= moment.time - self._last < 1 / MOST_A_SECOND:
+            return
         self._times[self._next], self._rows[self._next] = moment.time, moment.values
         self._next = (self._next + 1) % len(self._times)
+        self._last = moment.time
 
     def watch(self, angles: Iterable[AnglesAt]) -> Iterator[AnglesAt]:
         """The same moments, remembered."""
@@ -86,45 +92,64 @@ class Memory:
 
 @dataclass(slots=True)
 class Candidate:
-    """An exercise that may be the one, with the reps and attempts that may be of it, and their fits."""
+    """An exercise that may be the one, with the reps and attempts that may be of it, and what speaks for it.
+
+    Only what would be told is kept: reps of fair form, the latest of them while there is no proof of any, and poorer
+    ones that stand in a row with good ones.
+    """
 
     exercise: Exercise
     counters: list[Counter]
-    found: list[Rep] = field(default_factory=list)
-    fits: list[float] = field(default_factory=list)
+    kept: Kept = field(default_factory=Kept)
+    _fair: deque[tuple[Rep, Sight]] = field(default_factory=lambda: deque(maxlen=MOST_FAIR))
+    _faint: deque[tuple[Rep, Sight]] = field(default_factory=lambda: deque(maxlen=NEIGHBOURS))
+    _good: deque[Rep] = field(default_factory=lambda: deque(maxlen=NEIGHBOURS))
+    _sides: dict[str, int] = field(default_factory=dict)
+    _fits: float = 0.0
+    _seconds: float = 0.0  # within good reps, by their fit
 
-    def take(self, rep: Rep, fit: float) -> None:
-        """Keep a rep or attempt that may pass for the exercise, once it is known that it is done."""
-        self.found.append(rep)
-        self.fits.append(fit)
+    def take(self, rep: Rep, fit: float, sight: Sight) -> None:
+        """One more rep or attempt; in order of time."""
+        if fit >= GOOD_FORM and not rep.partial:
+            self._prove(rep, fit)
+            self.kept.add(rep, sight)
+        elif fit >= POOR_FORM:
+            self._fair.append((rep, sight))
+        elif any(_in_a_row(rep, other) for other in self._good):
+            self.kept.add(rep, sight)
+        else:
+            self._faint.append((rep, sight))
+        if self._fair and self.proof() > 0:
+            self._keep(self._fair, list(self._fair))
 
-    def well_formed(self, least: float = GOOD_FORM) -> list[Rep]:
-        """The whole reps that fit at least as well."""
-        return [rep for rep, fit in zip(self.found, self.fits, strict=True) if fit >= least and not rep.partial]
+    def _prove(self, rep: Rep, fit: float) -> None:
+        self._sides[rep.side] = self._sides.get(rep.side, 0) + 1
+        self._fits += fit
+        self._seconds += fit * seconds_of(rep)
+        self._good.append(rep)
+        self._keep(self._faint, [one for one in self._faint if _in_a_row(one[0], rep)])
 
-    def reps(self) -> list[Rep]:
-        """The reps and attempts of fair form, and poorer ones that stand in a row with good ones."""
-        good = self.well_formed()
-        return [
-            rep
-            for rep, fit in zip(self.found, self.fits, strict=True)
-            if fit >= POOR_FORM or any(_in_a_row(rep, other) for other in good)
-        ]
+    def _keep(self, waiting: deque[tuple[Rep, Sight]], chosen: list[tuple[Rep, Sight]]) -> None:
+        for one in chosen:
+            waiting.remove(one)
+            self.kept.add(*one)
 
     def proof(self) -> float:
         """How much speaks for this exercise: seconds spent in its reps, by their fit; 0 where it is too little."""
-        whole = [
-            (rep, fit) for rep, fit in zip(self.found, self.fits, strict=True) if fit >= GOOD_FORM and not rep.partial
-        ]
-        total = sum(fit for _, fit in whole)
-        if not whole or (total < LEAST_PROOF and total / len(whole) < SURE_FORM) or not self._on_all_sides(whole):
+        good = sum(self._sides.values())
+        if good == 0 or (self._fits < LEAST_PROOF and self._fits / good < SURE_FORM) or not self._on_all_sides():
             return 0.0
-        return self.exercise.prior * sum(fit * seconds_of(rep) for rep, fit in whole) / len(self.counters)
+        return self.exercise.prior * self._seconds / len(self.counters)
 
-    def _on_all_sides(self, whole: list[tuple[Rep, float]]) -> bool:
+    @property
+    def for_good(self) -> bool:
+        """Whether it is proven whatever comes."""
+        return self._fits >= LEAST_PROOF and self._on_all_sides()
+
+    def _on_all_sides(self) -> bool:
         """Whether an alternating exercise has alternated; a single swing of one leg is a step."""
-        sides = [rep.side for rep, _ in whole]
-        return len(self.counters) == 1 or all(sides.count(counter.side) >= LEAST_EACH for counter in self.counters)
+        counts = [self._sides.get(counter.side, 0) for counter in self.counters]
+        return len(counts) == 1 or min(counts) >= LEAST_EACH
 
 
 def _candidate(exercise: Exercise) -> Candidate:
@@ -138,42 +163,56 @@ def _in_a_row(rep: Rep, other: Rep) -> bool:
 
 
 class Recognizer:
-    """Counts every exercise of the table at once."""
+    """Counts every exercise of the table at once, and even movements of none for as long as none is proven."""
 
-    def __init__(self, exercises: Sequence[Exercise] = EXERCISES, assess: Assess = keep) -> None:
-        self._memory, self._assess = Memory(), assess
+    def __init__(self, exercises: Sequence[Exercise] = EXERCISES) -> None:
+        self._memory = Memory()
         shown = (row for row in exercises if row.form and not row.hold)
         self.candidates = [_candidate(row) for row in shown]
-        self.unknown = [_candidate(row) for row in CANDIDATES]
+        self.unknown = [(_candidate(row), Runs()) for row in CANDIDATES]
 
-    def recognize(self, angles: Iterable[AnglesAt]) -> tuple[Exercise | None, list[Rep]]:
-        """The exercise that is done, with its reps and attempts; (None, []) where there is none."""
-        everything = (*self.candidates, *self.unknown)
+    def recognize(self, angles: Iterable[AnglesAt]) -> tuple[Exercise | None, Iterable[Rep]]:
+        """The exercise that is done, with its reps and attempts; (None, ()) where there is none."""
         for moment in angles:
             self._memory.add(moment)
-            for candidate in everything:
-                self._take(candidate, [rep for counter in candidate.counters for rep in counter.add(moment)])
-        for candidate in everything:
-            self._take(candidate, [rep for counter in candidate.counters for rep in counter.finish()])
+            self._take(moment)
+        self._take(None)
         best = max(self.candidates, key=Candidate.proof)
-        return (best.exercise, best.reps()) if best.proof() > 0 else self._periodic()
+        exercise, kept = (best.exercise, best.kept) if best.proof() > 0 else self._periodic()
+        return (exercise, (assess(rep, sight, exercise) for rep, sight in kept)) if len(kept) else (None, ())
 
-    def _periodic(self) -> tuple[Exercise | None, list[Rep]]:
+    def _periodic(self) -> tuple[Exercise, Kept]:
         """The unknown movement that is repeated evenly for the longest time."""
-        runs = [(candidate.exercise, even_run(candidate.well_formed(LEAST_FIT))) for candidate in self.unknown]
-        exercise, reps = max(runs, key=lambda one: sum(map(seconds_of, one[1])))
-        return (exercise, reps) if reps else (None, [])
+        runs = [(candidate.exercise, run.even()) for candidate, run in self.unknown]
+        return max(runs, key=lambda one: sum(seconds_of(rep) for rep, _ in one[1]))
 
-    def _take(self, candidate: Candidate, found: list[Rep]) -> None:
-        for rep in found:
+    def _take(self, moment: AnglesAt | None) -> None:
+        """Give each counter the moment, or the end, and each candidate what its counters find."""
+        for candidate in self.candidates:
+            for rep, belief, rows in self._believed(candidate, moment):
+                if belief >= FAINT_FORM:
+                    candidate.take(rep, belief, look(rep, rows, candidate.exercise))
+        for candidate, runs in self.unknown:
+            for rep, belief, rows in self._believed(candidate, moment):
+                if belief >= LEAST_FIT and not rep.partial:
+                    runs.add(rep, look(rep, rows, candidate.exercise))
+        if self.unknown and any(candidate.for_good for candidate in self.candidates):
+            self.unknown.clear()
+
+    def _believed(
+        self, candidate: Candidate, moment: AnglesAt | None
+    ) -> Iterator[tuple[Rep, float, NDArray[np.float32]]]:
+        given = (counter.finish() if moment is None else counter.add(moment) for counter in candidate.counters)
+        for rep in itertools.chain.from_iterable(given):
             rows = self._memory.during(rep)
-            belief = fit(candidate.exercise.form, rows, rep.side)
-            if belief >= FAINT_FORM:
-                candidate.take(self._assess(rep, rows, candidate.exercise), belief)
+            yield rep, fit(candidate.exercise.form, rows, rep.side), rows
 
 
 def fit(form: Sequence[Trait], rows: NDArray[np.float32], side: str) -> float:
-    """How well signals (n, len(SIGNALS)) fit a form, in [0, 1]: the product over its traits, unseen ones left out."""
+    """How well signals (n, len(SIGNALS)) fit a form, in [0, 1]: the product over its traits, unseen ones left out;
+    without any moment 0."""
+    if len(rows) == 0:
+        return 0.0
     product = 1.0
     along = _is_along(rows)
     for trait in form:

@@ -12,7 +12,7 @@ from halfgig.errors import SourceError
 from halfgig.motion.angles import SIGNALS, measure_angles
 from halfgig.motion.exercises import EXERCISES
 from halfgig.motion.holds import HoldFinder, watch_holds
-from halfgig.motion.measures import assess
+from halfgig.motion.measures import assess, look
 from halfgig.motion.recognition import NONE, Memory, Recognizer
 from halfgig.motion.reps import find_reps, in_order
 from halfgig.motion.sets import beside, figures, in_sets, sides, summaries
@@ -87,7 +87,8 @@ def count(
     angles = watch_holds(measure_angles(tally.watch(poses)), finders)
     viewed = tally.see(angles)
     if exercise is None:
-        exercise, found = Recognizer((*EXERCISES, *learned), assess).recognize(viewed)
+        exercise, found = Recognizer((*EXERCISES, *learned)).recognize(viewed)
+        found = list(found)
     else:
         found = [] if exercise.hold else list(_watched(_assessed(viewed, exercise), watch))
         deque(viewed, maxlen=0)  # of a hold nothing is counted
@@ -105,7 +106,7 @@ def _assessed(angles: Iterable[AnglesAt], exercise: Exercise) -> Iterator[Rep]:
     """The reps and attempts of an exercise, with their quality, as they become certain."""
     memory = Memory()
     for rep in find_reps(memory.watch(angles), exercise):
-        yield assess(rep, memory.during(rep), exercise)
+        yield assess(rep, look(rep, memory.during(rep), exercise), exercise)
 
 
 def _watched(reps: Iterable[Rep], watch: Callable[[Rep], None]) -> Iterator[Rep]:

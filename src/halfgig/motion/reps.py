@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 HORIZON = 24  # turns before and after that tell the exerciser's own range
 MAX_SECONDS = 20.0  # of one repetition
+LATEST: Seconds = 120.0  # after a turn, when its rep is told with the turns that there are, while its signals are known
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ class Counter:
         before = self._end_run() if moment.cut else []
         value = self._sign * self.exercise.signal(moment, self.side)
         turns = (turn for sample in self._smoother.add(moment.time, value) for turn in self._turns.add(*sample))
-        return [*before, *self._judge(turns)]
+        return [*before, *self._judge(turns), *self._settle(moment.time - LATEST)]
 
     def finish(self) -> list[Rep]:
         """The remaining ones, when the video ends."""
@@ -81,8 +82,14 @@ class Counter:
     def _judge(self, turns: Iterable[Turn | None]) -> list[Rep]:
         return [rep for turn in turns for rep in self._pick(self._grader.add(turn))]
 
+    def _settle(self, before: Seconds) -> list[Rep]:
+        """What must not wait longer for what comes after it."""
+        return [*self._pick(self._grader.overdue(before)), *self._chosen(self._picker.overdue(before))]
+
     def _pick(self, graded: Iterable[Graded | None]) -> list[Rep]:
-        found = [rep for one in graded for rep in self._picker.add(one)]
+        return self._chosen(rep for one in graded for rep in self._picker.add(one))
+
+    def _chosen(self, found: Iterable[Rep]) -> list[Rep]:
         return [self._named(rep) for rep in found if self.exercise.quick <= rep.end - rep.start <= MAX_SECONDS]
 
     def _named(self, rep: Rep) -> Rep:
@@ -103,6 +110,16 @@ class _Grader:
             self._next -= 1
         self._held.append(turn)
         return [self._grade()] if self._next + HORIZON < len(self._held) else []
+
+    def overdue(self, before: Seconds) -> list[Graded | None]:
+        """The turns until then that still wait for others, and the ends of runs behind them."""
+        given: list[Graded | None] = []
+        while self._next < len(self._held):
+            turn = self._held[self._next]
+            if turn is not None and turn.time >= before:
+                break
+            given.append(self._grade())
+        return given
 
     def finish(self) -> list[Graded | None]:
         return [self._grade() for _ in range(len(self._held) - self._next)]
@@ -180,6 +197,10 @@ class _Picker:
         self._recent.append(one)
         return [*self._swing(one), *self._attempt()]
 
+    def overdue(self, before: Seconds) -> list[Rep]:
+        """The rep whose end has waited since then for another rest."""
+        return self._complete() if len(self._kept) >= 3 and self._kept[-1].time < before else []
+
     def _swing(self, one: Graded) -> list[Rep]:
         """Follow the full swings, as TurnFinder follows the signal."""
         turn, kept, self._span = one.turn, self._kept, one.span
@@ -229,8 +250,10 @@ class _Picker:
     def _from_floor(self) -> list[Rep]:
         """The first rep of a run that begins at work, where the load lies on the floor."""
         kept = self._kept
-        begins = self._floor and self._first and len(kept) == 2 and self._is_whole(kept[0], kept[0], kept[1])
-        return [_rep(kept[0], *kept)] if begins else []
+        if not (self._floor and self._first and len(kept) == 2 and self._is_whole(kept[0], kept[0], kept[1])):
+            return []
+        floor = _rep(kept[0], *kept)
+        return [replace(floor, turn=max(floor.turn, floor.start), reached=floor.start)]
 
     def _is_whole(self, rest: Turn, work: Turn, end: Turn) -> bool:
         """Whether both ways are long enough; the first may have begun before the run, if the second is whole."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
+from bisect import bisect_left
 from collections import Counter
 from dataclasses import replace
 from statistics import median
@@ -35,16 +37,17 @@ def in_sets(reps: Sequence[Rep]) -> tuple[Rep, ...]:
 
 
 def beside(attempts: Sequence[Rep], reps: Sequence[Rep]) -> tuple[Rep, ...]:
-    """Attempts with the number of the set that they are in or next to, 0 where no rep is near."""
-    return tuple(replace(one, set=_nearest(one, reps)) for one in attempts)
+    """Attempts with the number of the set they are in or next to, 0 where none is near; `reps` in order of time."""
+    starts = [rep.start for rep in reps]
+    ends = list(itertools.accumulate((rep.end for rep in reps), max))
 
+    def nearest(one: Rep) -> int:
+        place = bisect_left(starts, one.end)
+        before = one.start - ends[place - 1] if place else math.inf
+        after = starts[place] - one.end if place < len(reps) else math.inf
+        return reps[place - 1 if before <= after else place].set if min(before, after) <= REST else 0
 
-def _nearest(attempt: Rep, reps: Sequence[Rep]) -> int:
-    def apart(rep: Rep) -> float:
-        return max(rep.start - attempt.end, attempt.start - rep.end, 0.0)
-
-    best = min(reps, key=apart, default=None)
-    return best.set if best is not None and apart(best) <= REST else 0
+    return tuple(replace(one, set=nearest(one)) for one in attempts)
 
 
 def summaries(reps: Sequence[Rep], attempts: Sequence[Rep]) -> Iterator[dict[str, Any]]:
@@ -83,8 +86,8 @@ def sides(reps: Sequence[Rep]) -> dict[str, int]:
 
 
 def tempo(reps: Sequence[Rep]) -> dict[str, float] | None:
-    """Median seconds of lowering, of the pause at the turn, and of lifting; None without reps."""
-    known = _known(reps)
+    """Median seconds of lowering, of the pause at the turn, and of lifting; None without reps that have all three."""
+    known = [one for one in _known(reps) if one.eccentric is not None]
     if not known:
         return None
     names = ("eccentric", "pause", "concentric")

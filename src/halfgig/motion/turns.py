@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 REACH = 0.15  # seconds to each side that smoothing may look at
 MAX_GAP = 1.0  # seconds without a value that end whatever was going on
+MAX_REST = 60.0  # seconds at a low that end it, too: what comes next belongs to something else
 EDGE = 0.3  # seconds at rest that a run begins with, from which its first turn is a true one
 SLACK = 0.4  # share of `least` within which the signal counts as still being at its extreme
 
@@ -105,12 +106,18 @@ class TurnFinder:
 
     def add(self, time: Seconds, value: float) -> list[Turn | None]:
         """Turns that this sample proves."""
-        ended = self.finish() if self._seen is not None and time - self._seen > self._max_gap else []
+        ended = self.finish() if self._is_over(time) else []
         if self._seen is None:
             self._begun = time
             self._high, self._low = self._start(time, value, high=True), self._start(time, value, high=False)
         self._seen = time
         return [*ended, *self._swing(time, value)]
+
+    def _is_over(self, time: Seconds) -> bool:
+        if self._seen is None:
+            return False
+        resting = self._low is not None and self._high is None and time - self._low.arrive > MAX_REST
+        return resting or time - self._seen > self._max_gap
 
     def finish(self) -> list[Turn | None]:
         """The turn in which the run ends, and None for its end."""

@@ -5,7 +5,7 @@ import pytest
 
 from halfgig.motion.angles import COLUMN, SIGNALS
 from halfgig.motion.exercises import exercise_named
-from halfgig.motion.measures import assess
+from halfgig.motion.measures import assess, look
 from halfgig.motion.views import ALONG, BACK, FRONT, OBLIQUE, SIDE, UNKNOWN, error_band, view_of
 from halfgig.records import Quality, Rep
 
@@ -28,7 +28,8 @@ def squat(lowest: float = 90, highest: float = 172, **times: float) -> Rep:
 
 
 def quality(rep: Rep, table: np.ndarray, exercise: object = SQUAT) -> Quality:
-    found = assess(rep, table, exercise).quality  # type: ignore[arg-type]  # one of the table
+    sight = look(rep, table, exercise)  # type: ignore[arg-type]  # one of the table
+    found = assess(rep, sight, exercise).quality  # type: ignore[arg-type]
     assert found is not None
     return found
 
@@ -72,18 +73,29 @@ def test_lifting_comes_first_where_the_load_is_raised_to_the_turn() -> None:
     assert (found.concentric, found.pause, found.eccentric) == pytest.approx((0.5, 0.1, 1.6))
 
 
+def test_a_load_from_the_floor_was_not_lowered() -> None:
+    deadlift = exercise_named("deadlift")
+    floor = quality(squat(turn=0.0, reached=0.0, left=0.0), rows(left_hip=100.0), deadlift)
+    assert (floor.eccentric, floor.pause, floor.concentric) == (None, 0.0, 2.2)
+    assert not any("lowered" in reason for reason in floor.reasons)
+    assert quality(squat(), rows(left_hip=100.0), deadlift).eccentric == pytest.approx(1.0)
+
+
 def test_what_is_short_is_said_in_words_and_costs_points() -> None:
     found = quality(squat(lowest=115, highest=150), rows(left_knee=100.0))
     assert found.reasons == ("depth 20 degrees short", "15 degrees short of a full return")
-    assert found.score == 65
+    assert found.score == 100 - (20 - 5) - (15 - 5)
     low = quality(squat(lowest=90, highest=120), rows(left_elbow=100.0), PRESS)
     assert low.reasons[0] == "depth 40 degrees short"
 
 
 def test_within_the_error_nothing_is_short_and_from_the_front_nothing_is_said() -> None:
     assert quality(squat(lowest=99), rows(left_knee=100.0)).reasons == ()
-    found = quality(squat(lowest=130), rows(FRONT, left_knee=100.0))
-    assert (found.score, found.reasons) == (None, ())
+    left, right = list(np.linspace(90, 170, 10)), list(np.linspace(130, 170, 10))
+    found = quality(squat(lowest=130), rows(FRONT, left_knee=left, right_knee=right))
+    assert (found.score, found.reasons, found.depth, found.symmetry) == (None, (), None, None)
+    dropped = quality(squat(lowest=130, reached=0.2), rows(FRONT, left_knee=left, right_knee=right))
+    assert dropped.reasons == ("lowered in 0.2 s",)
 
 
 def test_sides_are_compared_where_both_are_seen() -> None:

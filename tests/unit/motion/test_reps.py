@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from halfgig.motion.angles import COLUMN, SIGNALS, AnglesAt
 from halfgig.motion.exercises import exercise_named
 from halfgig.motion.forms import Exercise
-from halfgig.motion.reps import HORIZON, Counter, find_reps, in_order, own_range
+from halfgig.motion.reps import HORIZON, LATEST, Counter, find_reps, in_order, own_range
 from halfgig.motion.turns import Turn
 
 if TYPE_CHECKING:
@@ -137,7 +137,9 @@ def test_a_rep_that_was_under_way_counts_if_the_way_back_is_whole() -> None:
 def test_a_first_lift_from_the_floor_is_a_rep_of_a_deadlift_only() -> None:
     lifts = list(knee([Move()] * 3, lead=0.0))[15:]
     deadlift = exercise_named("deadlift")
-    assert sum(not rep.partial for rep in find_reps(moments(lifts, signal="hip"), deadlift)) == 3
+    found = [rep for rep in find_reps(moments(lifts, signal="hip"), deadlift) if not rep.partial]
+    assert len(found) == 3
+    assert all(rep.start <= rep.turn <= rep.end and rep.start <= rep.reached <= rep.left for rep in found)
     assert count(lifts)[0] == 2
 
 
@@ -153,6 +155,15 @@ def test_work_at_the_high_end_counts_the_same() -> None:
     found = list(find_reps(moments(values, signal="elbow"), press))
     assert len(found) == 3
     assert all(rep.highest > 150 > 90 > rep.lowest for rep in found)
+
+
+def test_what_was_done_before_a_long_rest_is_told_while_it_lasts() -> None:
+    counter, told = Counter(SQUAT), []
+    for moment in moments(knee([Move(), Move(), Move(rest=300)])):
+        told += [(rep, moment.time) for rep in counter.add(moment)]
+    assert len(told) == 3
+    assert all(time - rep.end < LATEST + 5 for rep, time in told)
+    assert counter.finish() == []
 
 
 def test_sides_are_counted_for_themselves() -> None:

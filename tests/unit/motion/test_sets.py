@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from halfgig.motion.sets import beside, cues, figures, in_sets, sides, summaries, tempo, velocity_loss
 from halfgig.records import Quality, Rep
 
@@ -33,6 +35,8 @@ def test_attempts_belong_to_the_set_they_are_near_to() -> None:
     reps = in_sets([rep(0), rep(20)])
     assert [one.set for one in beside([rep(3), rep(18), rep(60)], reps)] == [1, 2, 0]
     assert [one.set for one in beside([rep(3)], ())] == [0]
+    long = in_sets([rep(0, 30), rep(1), rep(60)])
+    assert [one.set for one in beside([rep(33), rep(5), rep(50), rep(57)], long)] == [1, 1, 0, 2]
 
 
 def test_a_set_tells_its_figures() -> None:
@@ -42,6 +46,14 @@ def test_a_set_tells_its_figures() -> None:
     assert (first["velocity_loss"], second["velocity_loss"]) == (None, 0.3)
     assert second["tempo"] == {"eccentric": 1.2, "pause": 0.2, "concentric": 0.6}
     assert (second["time_under_tension"], second["score"], second["range"]) == (6, 80, 90)
+
+
+def test_a_rep_from_the_floor_has_no_part_in_the_tempo() -> None:
+    first = rep(0)
+    assert first.quality is not None
+    first = replace(first, quality=replace(first.quality, eccentric=None, pause=0.0))
+    assert tempo([first, rep(3)]) == tempo([rep(3)])
+    assert tempo([first]) is None
 
 
 def test_without_reps_there_is_nothing_to_say() -> None:
