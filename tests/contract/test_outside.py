@@ -15,8 +15,12 @@ from halfgig.errors import BadRequest, Locked, ServerRefuses, ServerTrouble
 from halfgig.operations.indexes import index_place
 from halfgig.operations.library import forget
 from halfgig.records import Passage, Query
-from halfgig.retrieval import exchange, line, outside, pinecone, postgres
+from halfgig.retrieval import outside as outside_module
+from halfgig.retrieval import pinecone, postgres
+from halfgig.retrieval.exchange import Exchange
 from halfgig.retrieval.index import Bounds, EmbeddingModel
+from halfgig.retrieval.line import Line
+from halfgig.retrieval.outside import ServiceIndex
 from halfgig.retrieval.postgres import PostgresIndex
 from halfgig.retrieval.query import Meaning, search
 from halfgig.retrieval.words import parse_question
@@ -41,18 +45,18 @@ SERVICES = pytest.mark.parametrize("kind", ["pinecone", "qdrant"])
 EVERY = pytest.mark.parametrize("kind", ["postgres", "pinecone", "qdrant"])
 UPSERT = {"pinecone": "/vectors/upsert", "qdrant": "/points"}
 DELETE = {"pinecone": "/vectors/delete", "qdrant": "/points/delete"}
+FORM = {"pinecone": "/describe_index_stats", "qdrant": "/collections/talks"}
+FOUND = {"pinecone": "/query", "qdrant": "/points/count"}
+LIST = {"pinecone": "/vectors/list", "qdrant": "/points/scroll"}
 
 
 @pytest.fixture(autouse=True)
-def in_no_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is waited for: what is sent again is sent at once."""
-    for module, name in ((exchange, "WRITING"), (exchange, "ASKING"), (pinecone, "WRITING"), (pinecone, "ASKING")):
-        monkeypatch.setattr(module, name, exchange.Patience((0.0, 0.0)))
-    monkeypatch.setattr("halfgig.retrieval.qdrant.WRITING", exchange.Patience((0.0, 0.0)))
-    monkeypatch.setattr("halfgig.retrieval.qdrant.ASKING", exchange.Patience((0.0, 0.0)))
-    monkeypatch.setattr(postgres, "WRITING", (0.0, 0.0))
-    monkeypatch.setattr(line, "ASKING", (0.0,))
-    monkeypatch.setattr(outside, "PAUSES", (0.0,) * 4)
+def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Nothing is waited for; the seconds that would have been."""
+    slept: list[float] = []
+    for kind in (Exchange, Line, ServiceIndex):
+        monkeypatch.setitem(vars(kind)["__init__"].__kwdefaults__, "sleep", slept.append)
+    return slept
 
 
 @pytest.fixture
@@ -208,6 +212,61 @@ class TestBrokenLines:
             assert place.open(connection, MODEL).replace("talk", rows()) == 5
             assert held(outside, kind) == 5
 
+    @SERVICES
+    @pytest.mark.parametrize("times", [3, 30])
+    def test_a_service_that_is_busy_around_an_upsert_costs_no_embedding(
+        self, outside: Outside, kind: str, times: int, connection: apsw.Connection, slept: list[float]
+    ) -> None:
+        service = getattr(outside, kind)
+        busy = Answered(429, {"message": "busy"}, {"Retry-After": "2"})
+        with outside.open(kind) as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            assert slept == [0]
+            service.faults.append(Fault(FORM[kind], busy))
+            service.faults.extend([Fault(FOUND[kind], busy)] * times)
+            assert index.replace("talk", rows(3, seed=1)) == 3
+            assert slept == [0, 2, 0, *outside_module.PAUSES][: 3 + min(times, len(outside_module.PAUSES))]
+            assert len(service.faults) == max(0, times - 8)  # the last pause is followed by a last look
+            service.faults.clear()
+            assert (index.notes(), len(index.nearest(rows()[0][1], 9))) == ([], 3)
+
+    def test_pinecone_is_asked_again_where_an_index_is_served(
+        self, outside: Outside, connection: apsw.Connection, slept: list[float], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        busy = Answered(429, {"message": "busy"}, {"Retry-After": "2"})
+        with serving(outside.pinecone) as address:
+            outside.pinecone.host = address
+            outside.pinecone.faults.append(Fault("/indexes/talks", busy))
+            monkeypatch.setattr(pinecone, "CONTROL", address)
+            place = index_place(Settings(index_url="pinecone://talks", pinecone_api_key="pc-key"))
+            with closing(place):
+                assert place.open(connection, MODEL).replace("talk", rows()) == 5
+        assert slept == [2, 0]
+
+    @SERVICES
+    def test_a_service_that_is_busy_while_it_is_looked_through_is_asked_again(
+        self, outside: Outside, kind: str, connection: apsw.Connection, slept: list[float]
+    ) -> None:
+        service = getattr(outside, kind)
+        with outside.open(kind) as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            service.faults.append(Fault(LIST[kind], Answered(429, {"message": "busy"}, {"Retry-After": "2"})))
+            assert index.tidy() == 0
+            assert slept == [0, 2]
+
+    @SERVICES
+    @pytest.mark.parametrize("status", [408, 425])
+    def test_what_comes_too_early_or_late_is_no_refusal(
+        self, outside: Outside, kind: str, status: int, connection: apsw.Connection
+    ) -> None:
+        service = getattr(outside, kind)
+        service.faults.extend([Fault(UPSERT[kind], Answered(status, {"message": "later"}))] * 6)
+        with outside.open(kind) as place, pytest.raises(ServerTrouble, match="later") as told:
+            place.open(connection, MODEL).replace("talk", rows())
+        assert told.value.retryable
+
     @pytest.mark.parametrize("step", ["_bring", "_put_in_place"])
     def test_a_line_to_postgres_that_breaks_in_mid_work(
         self, outside: Outside, step: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
@@ -293,7 +352,7 @@ class TestLateServices:
             index = place.open(connection, MODEL)
             index.replace("talk", rows())
             index.replace("other", rows(2, seed=1))
-            service.faults.extend([Fault(DELETE[kind], Answered(500, {"message": "out of order"}))] * 3)
+            service.faults.extend([Fault(DELETE[kind], Answered(500, {"message": "out of order"}))] * 6)
             assert forget(connection, "talk", index) is None
             assert held(outside, kind) == 7
             assert {one.source_id for one in index.nearest(rows()[0][1], 5)} == {"other"}
@@ -370,7 +429,7 @@ class TestVacuumBesideOthers:
 
 
 def outside_note(place: str) -> str:
-    return outside.NOT_YET.format(place=place)
+    return outside_module.NOT_YET.format(place=place)
 
 
 class TestSearch:

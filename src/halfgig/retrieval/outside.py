@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -96,10 +96,11 @@ class ServiceIndex:
         self._service.prepare(self.model)
         rows = (Placed(source_id, edition, passage, vector) for passage, vector in arrivals.rows())
         self._service.put(rows, self.model)
-        for pause in PAUSES:
-            if self._service.has(source_id, edition, arrivals.count):
-                return True
+        for pause in (0.0, *PAUSES):
             self._sleep(pause)
+            with suppress(ServerTrouble):  # all of it is there; whether it is found yet will be asked again
+                if self._service.has(source_id, edition, arrivals.count):
+                    return True
         return False
 
     def _settle(self, source_id: str, edition: str, arrivals: Arrivals) -> None:

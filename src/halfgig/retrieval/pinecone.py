@@ -52,7 +52,7 @@ class Pinecone:
 
     def prepare(self, model: EmbeddingModel) -> None:
         """ServerRefuses where the index's vectors are of another dim, or compared by another metric than the cosine."""
-        told = self._stats()
+        told = self._stats(WRITING)
         dim, metric = told.get("dimension"), told.get("metric", "cosine")
         if (dim, metric) != (model.dim, "cosine"):
             raise ServerRefuses(
@@ -110,8 +110,8 @@ class Pinecone:
         if self._line is not None:
             self._line.close()
 
-    def _stats(self) -> dict[str, Any]:
-        told: dict[str, Any] = self._ask("POST", "/describe_index_stats", {})
+    def _stats(self, patience: Patience = ASKING) -> dict[str, Any]:
+        told: dict[str, Any] = self._ask("POST", "/describe_index_stats", {}, patience=patience)
         return told
 
     def _query(self, vector: list[float], k: int, bounds: dict[str, Any]) -> list[dict[str, Any]]:
@@ -125,7 +125,8 @@ class Pinecone:
         query = [("namespace", self._namespace), ("limit", str(LISTED)), *([("prefix", prefix)] if prefix else [])]
         token = ""
         while True:
-            page = self._ask("GET", "/vectors/list", query=[*query, *([("paginationToken", token)] if token else [])])
+            asked = [*query, *([("paginationToken", token)] if token else [])]
+            page = self._ask("GET", "/vectors/list", query=asked, patience=WRITING)
             yield from (one["id"] for one in page.get("vectors", []))
             token = (page.get("pagination") or {}).get("next", "")
             if not token:
@@ -141,21 +142,22 @@ class Pinecone:
         patience: Patience = ASKING,
     ) -> Any:
         try:
-            return self._opened().ask(method, path, body, query=query, patience=patience) or {}
+            return self._opened(patience).ask(method, path, body, query=query, patience=patience) or {}
         except Refusal as refusal:
             raise self._trouble(refusal) from None
 
-    def _opened(self) -> Exchange:
+    def _opened(self, patience: Patience) -> Exchange:
         """The line to the index; where its host is not given, Pinecone is asked for it once."""
         if self._line is None:
-            host = self._host or self._find_host()
+            host = self._host or self._find_host(patience)
             self._line = Exchange(host if "://" in host else f"https://{host}", self._headers)
         return self._line
 
-    def _find_host(self) -> str:
+    def _find_host(self, patience: Patience) -> str:
         control = Exchange(CONTROL, self._headers)
         try:
-            return str(control.ask("GET", f"/indexes/{quote(self._name, safe='')}")["host"])
+            path = f"/indexes/{quote(self._name, safe='')}"
+            return str(control.ask("GET", path, patience=patience)["host"])
         finally:
             control.close()
 

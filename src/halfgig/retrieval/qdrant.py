@@ -37,7 +37,7 @@ class Qdrant:
 
     def prepare(self, model: EmbeddingModel) -> None:
         """Make the collection, or ServerRefuses where the one that is there holds vectors of another form."""
-        told = self._told()
+        told = self._told(WRITING)
         if told is None:
             self._make(model)
             return
@@ -79,15 +79,15 @@ class Qdrant:
 
     def drop(self, source_id: str, edition: str) -> None:
         """Delete what has this edition; nothing is there to delete where there is no collection."""
-        if self._told() is not None:
+        if self._told(WRITING) is not None:
             self._ask("POST", "/points/delete?wait=true", {"filter": _of(source_id, edition)}, patience=WRITING)
 
     def editions(self) -> Iterator[tuple[str, str]]:
         """Yield each source and edition once. Holds their names."""
         known: set[tuple[str, str]] = set()
         asked: dict[str, Any] = {"limit": SCROLLED, "with_payload": ["source", "edition", "number"]}
-        while self._told() is not None:
-            page = self._ask("POST", "/points/scroll", asked)
+        while self._told(WRITING) is not None:
+            page = self._ask("POST", "/points/scroll", asked, patience=WRITING)
             found = {_whose(point["payload"])[:2] for point in page["points"]} - known
             yield from sorted(found)
             known |= found
@@ -103,10 +103,11 @@ class Qdrant:
         """Close the line."""
         self._line.close()
 
-    def _told(self) -> dict[str, Any] | None:
+    def _told(self, patience: Patience = ASKING) -> dict[str, Any] | None:
         """What Qdrant tells of the collection; None where there is none."""
+        path = f"/collections/{quote(self._name, safe='')}"
         try:
-            told: dict[str, Any] = self._line.ask("GET", f"/collections/{quote(self._name, safe='')}")["result"]
+            told: dict[str, Any] = self._line.ask("GET", path, patience=patience)["result"]
         except Refusal as refusal:
             if refusal.status == 404:
                 return None

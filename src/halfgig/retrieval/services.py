@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from halfgig.errors import ServerRefuses, ServerTrouble
+from halfgig.retrieval.exchange import AGAIN
 
 if TYPE_CHECKING:
     from array import array
@@ -111,7 +112,7 @@ def facts_of(one: Placed, model: EmbeddingModel) -> dict[str, Any]:
 
 def explained(service: str, refusal: Refusal, known: Mapping[int, tuple[str, str]]) -> ServerTrouble:
     """A refusal as an error: `known` has what a status means, and its remedy. What passes by itself may be retried."""
-    passing = refusal.status >= 500 or refusal.status == 429
+    passing = refusal.status >= 500 or refusal.status in AGAIN
     what, remedy = known.get(refusal.status, ("has a fault", "Try again later.") if passing else known[400])
     kind = ServerTrouble if passing else ServerRefuses
     return kind(f"{service} {what} ({refusal.status}: {refusal.said}).", remedy)
