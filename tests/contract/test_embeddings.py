@@ -7,7 +7,6 @@ import asyncio
 import dataclasses
 import json
 import math
-import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.fakes.serving import answering
 from tests.unit.models.made import Maker
 
 from halfgig.commands import reindex
@@ -115,15 +115,8 @@ class Answer(BaseHTTPRequestHandler):
 def serving() -> Iterator[Server]:
     kept = Server()
     http = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Answer,), {"server_of": kept}))
-    kept.address = f"http://127.0.0.1:{http.server_port}"
-    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with answering(http) as kept.address:
         yield kept
-    finally:
-        http.shutdown()
-        http.server_close()
-        thread.join()
 
 
 @pytest.fixture

@@ -10,6 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
+from tests.fakes.serving import answering
+
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Iterator
@@ -127,13 +129,9 @@ def serving(service: Service) -> Iterator[str]:
     facts = {"service": service, "lock": threading.Lock(), "wrong": wrong, "timeout": 2}
     handler = type("Handler", (_Handler,), facts)
     server = _Server(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        with answering(server) as address:
+            yield address
     finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
         if wrong:
             raise wrong[0]

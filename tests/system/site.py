@@ -7,28 +7,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import httpx
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE = 120.0  # seconds that anything may take on a machine that others use as well
-
-
-def until(what: Callable[[], Any], patience: float = PATIENCE) -> Any:
-    """The first thing that `what` gives that is true; TimeoutError where it gives none for so long."""
-    deadline = time.monotonic() + patience
-    while not (given := what()):
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"nothing came of {what} in {patience} s")
-        time.sleep(0.05)
-    return given
+__all__ = ["PATIENCE", "Site", "free_port", "running", "until"]
 
 
 def free_port() -> int:

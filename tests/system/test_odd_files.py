@@ -8,12 +8,12 @@ import struct
 import wave
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 import pytest
+from tests.fakes.serving import answering
 
 from halfgig import cli
 from halfgig.settings import Settings
@@ -169,14 +169,8 @@ def test_an_address_that_is_not_there(refused: Callable[..., None]) -> None:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), NotHere) as server:
-        thread = Thread(target=server.serve_forever)
-        thread.start()
-        try:
-            refused(f"http://127.0.0.1:{server.server_port}/a%20b.mp4", READ, "a b.mp4 was refused by its server")
-        finally:
-            server.shutdown()
-            thread.join()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), NotHere)) as address:
+        refused(f"{address}/a%20b.mp4", READ, "a b.mp4 was refused by its server")
 
 
 # --- with models ---------------------------------------------------------------------------------------

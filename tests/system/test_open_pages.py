@@ -8,7 +8,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.system.test_sources import PATIENCE, serving
+from tests.system.test_sources import serving
+from tests.waiting import PATIENCE
 
 from halfgig.jobs.queue import JobQueue
 from halfgig.memory.meter import rss

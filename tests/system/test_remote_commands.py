@@ -10,7 +10,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 import urllib.request
 from importlib.resources import files
 from pathlib import Path
@@ -20,13 +19,13 @@ import av
 import pytest
 from tests.conftest import absent
 from tests.pipeline.media.conftest import serving
+from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.pipeline.media.conftest import Request
 
-PATIENCE = 240.0  # seconds that anything may take on a busy machine
 SECONDS = 40  # of the talk that are used; two windows or more
 FIRST = 700_000  # bytes of them that a slow server sends at once; the first window is among them
 KEY = "hg_a-key-for-tests"
@@ -58,7 +57,7 @@ class Server:
         command = [sys.executable, "-m", "halfgig", "serve", "--port", str(self.port)]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, env=self.environment, stderr=log)
-        wait_for(lambda: '"started"' in self._log.read_text() or self._process is None)
+        until(lambda: '"started"' in self._log.read_text() or self._process is None)
         self.port = int(re.findall(r'"address": "http://127\.0\.0\.1:(\d+)"', self._log.read_text())[0])
 
     def kill(self) -> None:
@@ -71,15 +70,6 @@ class Server:
         if self._process and self._process.poll() is None:
             self._process.terminate()
             self._process.wait(PATIENCE)
-
-
-def wait_for(fact: Callable[[], Any]) -> Any:
-    """What `fact` gives, once it is true."""
-    deadline = time.monotonic() + PATIENCE
-    while not (value := fact()):
-        assert time.monotonic() < deadline, "it did not come true in time"
-        time.sleep(0.05)
-    return value
 
 
 @pytest.fixture(scope="module")
@@ -197,7 +187,7 @@ def running_job(server: Server) -> str:
     def look() -> list[dict[str, Any]]:
         return list(json.loads(halfgig(server, "jobs", "list", "--state", "running", "--json").stdout))
 
-    return str(wait_for(look)[0]["id"])
+    return str(until(look)[0]["id"])
 
 
 def asked(server: Server, path: str) -> str:
@@ -271,7 +261,7 @@ def test_a_job_is_cancelled_and_retried_from_where_it_was(
 ) -> None:
     waiting = started("transcribe", slow_web.url, "--translate", "--server")
     job = running_job(server)
-    wait_for(lambda: heard(server, job))
+    until(lambda: heard(server, job))
     cancelled = halfgig(server, "jobs", "cancel", job[:16])
     assert "cancelled" in cancelled.stdout
     _, said = waiting.communicate(timeout=PATIENCE)
@@ -299,7 +289,7 @@ def test_whoever_is_interrupted_leaves_the_job_and_is_told_how_to_come_back(
     target = tmp_path / "talk.json"
     waiting = started("transcribe", slow_web.url, "--words", "--model", "tiny.en", "-o", target, "--server")
     job = running_job(server)
-    wait_for(lambda: streams(server) == 1)  # it follows; an interruption before that is another test's
+    until(lambda: streams(server) == 1)  # it follows; an interruption before that is another test's
     waiting.send_signal(signal.SIGINT)
     _, said = waiting.communicate(timeout=PATIENCE)
     assert waiting.returncode == 130
@@ -326,7 +316,7 @@ def test_watching_survives_a_server_that_is_killed(
     job = running_job(server)
     watching = started("jobs", "watch", job, "--json", at=server)
     read_until(watching.stdout, '"running"')
-    wait_for(lambda: streams(server) == 2 and heard(server, job))
+    until(lambda: streams(server) == 2 and heard(server, job))
     server.kill()
     server.start()
     slow_web.go_on.set()

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from array import array
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ import av
 import httpx
 import numpy as np
 import pytest
+from tests.waiting import PATIENCE, until
 
 from halfgig.demo.athlete import encode, render, steady
 from halfgig.records import Passage, Segment
@@ -25,10 +25,9 @@ from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
-PATIENCE = 120.0  # seconds that anything may take on a busy machine
 ID = "a" * 64
 MINILM = EmbeddingModel("all-MiniLM-L6-v2", 384)
 
@@ -51,7 +50,7 @@ def serving(data: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
         [sys.executable, "-m", "halfgig", "serve"], env={**os.environ, **own}, stderr=log, text=True
     )
     try:
-        address = wait_for(lambda: address_of(data / "log", place), process)
+        address = until(lambda: address_of(data / "log", place, process))
         with httpx.Client(base_url=address, timeout=PATIENCE) as client:
             yield process, client
     finally:
@@ -61,22 +60,12 @@ def serving(data: Path) -> Iterator[tuple[subprocess.Popen[str], httpx.Client]]:
         log.close()
 
 
-def address_of(log: Path, place: int) -> str:
+def address_of(log: Path, place: int, process: subprocess.Popen[str]) -> str:
+    assert process.poll() is None
     with log.open() as file:
         file.seek(place)
         rows = [json.loads(line) for line in file if line.endswith("\n")]
     return next((str(row["address"]) for row in rows if row["event"] == "listening"), "")
-
-
-def wait_for(look: Callable[[], Any], process: subprocess.Popen[str] | None = None) -> Any:
-    """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        assert process is None or process.poll() is None
-        time.sleep(0.05)
-    raise AssertionError("it did not come")
 
 
 def ended(client: httpx.Client, address: str) -> dict[str, Any]:
@@ -84,8 +73,7 @@ def ended(client: httpx.Client, address: str) -> dict[str, Any]:
         job: dict[str, Any] = client.get(address).json()
         return job if job["state"] in {"succeeded", "failed", "cancelled"} else None
 
-    told: dict[str, Any] = wait_for(look)
-    return told
+    return until(look)
 
 
 def by_meaning(client: httpx.Client, question: str) -> dict[str, Any] | None:
@@ -121,7 +109,7 @@ def test_a_changed_segment_is_found_though_the_server_was_killed(data: Path) -> 
     with serving(data) as (_, client):
         job = ended(client, told["job"])
         assert (job["state"], job["result"]) == ("succeeded", {"source_id": ID, "passages": 2})
-        found = wait_for(lambda: by_meaning(client, "looking at the planets in the sky"))
+        found = until(lambda: by_meaning(client, "looking at the planets in the sky"))
         assert [hit["start"] for hit in found["hits"]][:1] == [30.0]
         words = client.get("/search", params={"q": "telescope", "mode": "keyword"}).json()["hits"]
         assert [hit["start"] for hit in words] == [30.0]

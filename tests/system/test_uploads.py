@@ -30,6 +30,7 @@ from benchmarks.uploads import (
     start_server,
 )
 from tests.conftest import absent
+from tests.waiting import until
 
 from halfgig.errors import MIB
 from halfgig.memory.jail import Group, can_make_cgroups, cell
@@ -133,7 +134,7 @@ def test_killed_again_and_again_at_any_moment_nothing_is_lost(
         most = moment + 4 * MIB - offsets[-1]  # it cannot be at the end before we come to kill
         command = [sys.executable, "-c", SEND_THE_REST, f"{server.address}{address}", str(path), str(most)]
         sender = subprocess.Popen(command)
-        until(lambda: written(server, address) >= moment, 0.0005)  # noqa: B023 - it is not kept
+        until(lambda: written(server, address) >= moment, pause=0.0005)  # noqa: B023 - it is not kept
         server.kill()
         sender.wait()
         close(server)
@@ -213,13 +214,6 @@ def begin_patch(server: Upstart, address: str, data: bytes, at: int = 0, length:
     head += f"Content-Type: application/offset+octet-stream\r\nContent-Length: {length}\r\n\r\n"
     connection.sendall(head.encode() + data)
     return connection
-
-
-def until(condition: Callable[[], bool], pause: float = 0.02) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(pause)
 
 
 def test_what_came_before_a_connection_broke_is_kept(server: Upstart) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import heapq
 import re
 import socket
-import threading
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import av
 import numpy as np
 import pytest
+from tests.fakes.serving import answering
 
 from halfgig.media.audio import decode_audio
 from halfgig.media.frames import decode_frames
@@ -259,11 +259,12 @@ class Server(ThreadingHTTPServer):
     def handle_error(self, request: Any, client_address: Any) -> None:
         pass
 
-    def hang_up(self) -> None:
-        """End the connections that clients have left open."""
+    def server_close(self) -> None:
+        """End the connections that clients have left open as well."""
         for connection in self.RequestHandlerClass.open:  # type: ignore[attr-defined]
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+        super().server_close()
 
 
 @contextmanager
@@ -274,15 +275,8 @@ def serving(answer: Callable[[Request], None], tls: Any = None) -> Iterator[Web]
     server.RequestHandlerClass = type("Told", (Request,), {"answer": staticmethod(answer), "web": web, "open": []})
     if tls:
         server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with answering(server):
         yield web
-    finally:
-        server.shutdown()
-        thread.join()
-        server.hang_up()
-        server.server_close()
 
 
 @pytest.fixture

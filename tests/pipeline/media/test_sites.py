@@ -11,9 +11,10 @@ import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
+from tests.waiting import PATIENCE, until
 
 from halfgig.errors import MIB, SourceError, TooLarge, Unreachable
 from halfgig.jobs.queue import JobQueue
@@ -23,10 +24,6 @@ from halfgig.media.obtain import obtain
 from halfgig.media.sites import grab
 from halfgig.settings import Settings
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-PATIENCE = 120.0  # seconds that anything may take on a busy machine
 LOCAL = Settings(allowed_hosts="127.0.0.1", guard_addresses=True)
 
 
@@ -176,13 +173,6 @@ def test_it_ends_with_its_parent(serve: Any, tmp_path: Path) -> None:
     os.kill(parent.pid, signal.SIGKILL)
     parent.wait()
     until(lambda: not alive(child))
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come to be"
-        time.sleep(0.02)
 
 
 def alive(pid: int) -> bool:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
+from tests.fakes.serving import answering
 
 import halfgig.media.connection
 import halfgig.media.ranges
@@ -266,12 +267,8 @@ def site(tmp_path: Path) -> Iterator[str]:
     """The address of a server over `tmp_path`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Here", (Site,), {"folder": tmp_path}))
     server.daemon_threads = False
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(server) as address:
+        yield address
 
 
 @pytest.mark.parametrize("options", [{}, {"options": {"movflags": "faststart"}}])

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.fakes.serving import answering
 
 from halfgig.models.manifest import File, Kind, Model, Url
 
@@ -120,13 +121,8 @@ def origin() -> Iterator[Origin]:
 def serving() -> Iterator[Origin]:
     origin = Origin()
     server = _Server(("127.0.0.1", 0), type("Answer", (_Answer,), {"origin": origin}))
-    origin.address = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield origin
-    finally:
-        origin.go_on.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(server) as origin.address:
+        try:
+            yield origin
+        finally:
+            origin.go_on.set()

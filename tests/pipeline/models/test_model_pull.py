@@ -8,10 +8,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.waiting import PATIENCE, until
 
 from halfgig.errors import ModelError
 from halfgig.models import download as download_module
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
     Origin = Any
 
-PATIENCE = 120.0  # seconds that anything may take on a busy machine
 
 PULL = """
 import sys
@@ -206,7 +205,7 @@ def test_two_processes_fetch_once(origin: Origin, tmp_path: Path) -> None:
     origin.script[:] = ["held"]
     file = origin.file("weights")
     first = start_pull(tmp_path, file)
-    wait_until(lambda: origin.ranges)
+    until(lambda: origin.ranges)
     second = start_pull(tmp_path, file)
     assert second.stdout is not None
     assert second.stdout.readline() == "waiting\n"
@@ -221,7 +220,7 @@ def test_a_killed_pull_leaves_no_half_model_and_is_gone_on_with(origin: Origin, 
     origin.script[:] = ["held"]
     first = start_pull(tmp_path, file)
     part = tmp_path / ".pulling" / "thing" / "fetched" / "weights.part"
-    wait_until(lambda: part.exists() and part.stat().st_size > 0)
+    until(lambda: part.exists() and part.stat().st_size > 0)
     first.send_signal(signal.SIGKILL)
     first.communicate()
     store = store_of(tmp_path, origin.model("thing", file))
@@ -242,13 +241,6 @@ def finish(pull: subprocess.Popen[str]) -> str:
     output, _ = pull.communicate(timeout=PATIENCE)
     assert pull.returncode == os.EX_OK
     return output
-
-
-def wait_until(true: Any) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def closed_port() -> int:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
+from tests.fakes.serving import answering
 
 from halfgig.errors import Forbidden, LibraryError, SourceError
 from halfgig.jobs.courier import LONGEST_WAIT, Courier
@@ -77,15 +78,11 @@ class Receiver:
 @contextmanager
 def receiver(*statuses: int | str) -> Iterator[Receiver]:
     made = Receiver(*statuses)
-    thread = threading.Thread(target=made.server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield made
-    finally:
-        made.hang.set()
-        made.server.shutdown()
-        made.server.server_close()
-        thread.join()
+    with answering(made.server):
+        try:
+            yield made
+        finally:
+            made.hang.set()
 
 
 def connect(url: str) -> tuple[HTTPConnection, str]:
