@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from benchmarks.uploads import install_clients
 from tests.conftest import absent
+from tests.system.commands import Command, starting
 from tests.system.site import Site, running
 from tests.system.visiting import Visit, axe_source, browsing, find_chromium, visiting
 
@@ -47,6 +48,13 @@ def visit(browser: Browser) -> Callable[..., AbstractContextManager[Visit]]:
         return visiting(browser, site.address, **options)
 
     return begun
+
+
+@pytest.fixture
+def started() -> Iterator[Callable[..., Command]]:
+    """started(environment, *arguments): a command that runs; it is ended after the test."""
+    with starting() as start:
+        yield start
 
 
 @pytest.fixture(scope="session")

@@ -7,19 +7,22 @@ import os
 import signal
 import subprocess
 import sys
-from importlib.resources import files
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
+from tests.system.commands import read_until
+from tests.system.talk import write_beginning
+from tests.waiting import PATIENCE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+
+    from tests.system.commands import Command
 
 pytestmark = [pytest.mark.models]
 
-PATIENCE = 240.0  # seconds that a command may take on a busy machine
 SECONDS = 12  # of the talk that are used
 Run = subprocess.CompletedProcess[bytes]
 
@@ -27,27 +30,7 @@ Run = subprocess.CompletedProcess[bytes]
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The beginning of the demo's talk as WAV."""
-    talk = Path(str(files("halfgig") / "demo" / "talk.opus"))
-    if not talk.exists():
-        pytest.skip("the talk of the demo is not here")
-    path = tmp_path_factory.mktemp("speech") / "talk.wav"
-    with av.open(str(talk)) as container, av.open(str(path), "w") as out:
-        stream = out.add_stream("pcm_s16le", rate=16_000, layout="mono")
-        resampler = av.AudioResampler("s16", "mono", 16_000)
-        for frame in container.decode(audio=0):
-            if frame.time is None or frame.time > SECONDS:
-                break
-            for part in resampler.resample(frame):
-                out.mux(stream.encode(part))
-        out.mux(stream.encode(None))
-    return path
-
-
-# A test run in the background of a shell ignores Ctrl-C, and so would what it starts.
-INTERRUPTIBLE = """import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from halfgig.cli import main
-sys.exit(main())"""
+    return write_beginning(tmp_path_factory.mktemp("speech") / "talk.wav", SECONDS)
 
 
 @pytest.fixture
@@ -69,30 +52,6 @@ def halfgig(environment: dict[str, str]) -> Callable[..., Run]:
         return subprocess.run(command, env=environment, check=False, **options)
 
     return run
-
-
-@pytest.fixture
-def started(environment: dict[str, str]) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """started(*arguments): a command that runs; it is ended after the test."""
-    children: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: object) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-c", INTERRUPTIBLE, "-v", *map(str, arguments)]
-        pipe = subprocess.PIPE
-        children.append(subprocess.Popen(command, env=environment, stdin=pipe, stdout=pipe, stderr=pipe))
-        return children[-1]
-
-    yield start
-    for child in children:
-        child.kill()
-        child.communicate()
-
-
-def read_until(stream: IO[bytes] | None, words: bytes) -> None:
-    """Read lines until one holds `words`."""
-    assert stream
-    while words not in (line := stream.readline()):
-        assert line, f"it ended before it said {words.decode()}"
 
 
 # --- results -------------------------------------------------------------------------------------------
@@ -189,14 +148,14 @@ def test_a_full_disk_is_one_line(halfgig: Callable[..., Run], speech: Path, argu
 
 
 def test_a_reader_that_goes_away_ends_it_in_silence(
-    started: Callable[..., subprocess.Popen[bytes]], speech: Path
+    started: Callable[..., Command], environment: dict[str, str], speech: Path
 ) -> None:
-    child = started("transcribe", speech, "--format", "srt")
+    child = started(environment, "-v", "transcribe", speech, "--format", "srt")
     assert child.stdout
     child.stdout.close()  # long before the model is loaded, so that every write finds the reader gone
     assert child.wait(PATIENCE) == 141
     assert child.stderr
-    assert b"Error" not in child.stderr.read()
+    assert "Error" not in child.stderr.read()
 
 
 def test_a_folder_that_is_not_there_is_told_before_the_work(
@@ -221,18 +180,24 @@ def test_what_was_there_is_kept_when_the_source_fails(halfgig: Callable[..., Run
 
 
 @pytest.mark.parametrize(
-    ("number", "code", "said"), [(signal.SIGINT, 130, b"halfgig: interrupted\n"), (signal.SIGTERM, 143, b"")]
+    ("number", "code", "said"), [(signal.SIGINT, 130, "halfgig: interrupted\n"), (signal.SIGTERM, 143, "")]
 )
 def test_a_signal_in_mid_work_leaves_nothing(
-    started: Callable[..., subprocess.Popen[bytes]], speech: Path, tmp_path: Path, number: int, code: int, said: bytes
+    started: Callable[..., Command],
+    environment: dict[str, str],
+    speech: Path,
+    tmp_path: Path,
+    number: int,
+    code: int,
+    said: str,
 ) -> None:
     """The pipe falls silent after the sound has begun, as a stuck download would."""
     (tmp_path / "a.txt").write_text("old")
-    child = started("transcribe", "-", "-o", tmp_path / "a.txt")
+    child = started(environment, "-v", "transcribe", "-", "-o", tmp_path / "a.txt")
     assert child.stdin
-    child.stdin.write(speech.read_bytes()[:200_000])
-    child.stdin.flush()
-    read_until(child.stderr, b"model loaded")
+    with open(child.stdin.fileno(), "wb", closefd=False) as pipe:
+        pipe.write(speech.read_bytes()[:200_000])
+    read_until(child.stderr, "model loaded")
     child.send_signal(number)
     assert child.wait(PATIENCE) == code  # its input is still open, and would have kept it
     assert child.stderr
@@ -241,10 +206,10 @@ def test_a_signal_in_mid_work_leaves_nothing(
 
 
 def test_a_killed_index_goes_on_and_ends_as_if_nothing_had_been(
-    started: Callable[..., subprocess.Popen[bytes]], halfgig: Callable[..., Run], speech: Path
+    started: Callable[..., Command], environment: dict[str, str], halfgig: Callable[..., Run], speech: Path
 ) -> None:
-    child = started("index", speech)
-    read_until(child.stderr, b"model loaded")
+    child = started(environment, "-v", "index", speech)
+    read_until(child.stderr, "model loaded")
     child.kill()
     child.wait(PATIENCE)
     assert b"indexed: 1 passage" in halfgig("index", speech).stdout

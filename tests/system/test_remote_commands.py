@@ -11,31 +11,26 @@ import subprocess
 import sys
 import threading
 import urllib.request
-from importlib.resources import files
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 import av
 import pytest
-from tests.conftest import absent
 from tests.pipeline.media.conftest import serving
+from tests.system.commands import read_until
+from tests.system.talk import write_beginning
 from tests.waiting import PATIENCE, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from tests.pipeline.media.conftest import Request
+    from tests.system.commands import Command
 
 SECONDS = 40  # of the talk that are used; two windows or more
 FIRST = 700_000  # bytes of them that a slow server sends at once; the first window is among them
 KEY = "hg_a-key-for-tests"
 Run = subprocess.CompletedProcess[str]
-
-# A test run in the background of a shell ignores Ctrl-C, and so would what it starts.
-INTERRUPTIBLE = """import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from halfgig.cli import main
-sys.exit(main())"""
 
 
 class Server:
@@ -52,6 +47,11 @@ class Server:
     @property
     def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def surroundings(self) -> dict[str, str]:
+        """What is set for a command that has this server."""
+        return {**self.environment, "HALFGIG_SERVER": self.address}
 
     def start(self) -> None:
         command = [sys.executable, "-m", "halfgig", "serve", "--port", str(self.port)]
@@ -75,20 +75,7 @@ class Server:
 @pytest.fixture(scope="module")
 def speech(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The beginning of the demo's talk as WAV."""
-    talk = Path(str(files("halfgig") / "demo" / "talk.opus"))
-    if not talk.exists():
-        absent("the talk of the demo is not here")
-    path = tmp_path_factory.mktemp("speech") / "talk.wav"
-    with av.open(str(talk)) as container, av.open(str(path), "w") as out:
-        stream = out.add_stream("pcm_s16le", rate=16_000, layout="mono")
-        resampler = av.AudioResampler("s16", "mono", 16_000)
-        for frame in container.decode(audio=0):
-            if frame.time is None or frame.time > SECONDS:
-                break
-            for part in resampler.resample(frame):
-                out.mux(stream.encode(part))
-        out.mux(stream.encode(None))
-    return path
+    return write_beginning(tmp_path_factory.mktemp("speech") / "talk.wav", SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -124,35 +111,8 @@ def own_server(tmp_path: Path) -> Iterator[Callable[..., Server]]:
 
 def halfgig(server: Server, *arguments: object, **environment: str) -> Run:
     """A command that ends, in the surroundings of the server; HALFGIG_SERVER names it."""
-    env = {**server.environment, "HALFGIG_SERVER": server.address, **environment}
-    command = [sys.executable, "-m", "halfgig", *map(str, arguments)]
+    command, env = [sys.executable, "-m", "halfgig", *map(str, arguments)], {**server.surroundings, **environment}
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=PATIENCE, check=False)
-
-
-@pytest.fixture
-def started(server: Server) -> Iterator[Callable[..., subprocess.Popen[str]]]:
-    """started(*arguments, server=...): a command that runs; it is ended after the test."""
-    children: list[subprocess.Popen[str]] = []
-
-    def start(*arguments: object, at: Server = server) -> subprocess.Popen[str]:
-        command = [sys.executable, "-c", INTERRUPTIBLE, *map(str, arguments)]
-        env = {**at.environment, "HALFGIG_SERVER": at.address}
-        pipe = subprocess.PIPE
-        children.append(subprocess.Popen(command, env=env, stdin=pipe, stdout=pipe, stderr=pipe, text=True))
-        return children[-1]
-
-    yield start
-    for child in children:
-        child.kill()
-        child.communicate()
-
-
-def read_until(stream: IO[str] | None, words: str) -> str:
-    """Read lines until one holds `words`."""
-    assert stream
-    while words not in (line := stream.readline()):
-        assert line, f"it ended before it said {words}"
-    return line
 
 
 class SlowWeb:
@@ -257,9 +217,9 @@ def test_reps_are_what_they_would_be_here(server: Server, shared_data: Path, opt
 @pytest.mark.models
 @pytest.mark.slow
 def test_a_job_is_cancelled_and_retried_from_where_it_was(
-    server: Server, speech: Path, slow_web: SlowWeb, started: Callable[..., subprocess.Popen[str]]
+    server: Server, speech: Path, slow_web: SlowWeb, started: Callable[..., Command]
 ) -> None:
-    waiting = started("transcribe", slow_web.url, "--translate", "--server")
+    waiting = started(server.surroundings, "transcribe", slow_web.url, "--translate", "--server")
     job = running_job(server)
     until(lambda: heard(server, job))
     cancelled = halfgig(server, "jobs", "cancel", job[:16])
@@ -284,10 +244,12 @@ def test_a_job_is_cancelled_and_retried_from_where_it_was(
 @pytest.mark.models
 @pytest.mark.slow
 def test_whoever_is_interrupted_leaves_the_job_and_is_told_how_to_come_back(
-    server: Server, slow_web: SlowWeb, tmp_path: Path, started: Callable[..., subprocess.Popen[str]]
+    server: Server, slow_web: SlowWeb, tmp_path: Path, started: Callable[..., Command]
 ) -> None:
     target = tmp_path / "talk.json"
-    waiting = started("transcribe", slow_web.url, "--words", "--model", "tiny.en", "-o", target, "--server")
+    waiting = started(
+        server.surroundings, "transcribe", slow_web.url, "--words", "--model", "tiny.en", "-o", target, "--server"
+    )
     job = running_job(server)
     until(lambda: streams(server) == 1)  # it follows; an interruption before that is another test's
     waiting.send_signal(signal.SIGINT)
@@ -308,13 +270,13 @@ def test_watching_survives_a_server_that_is_killed(
     speech: Path,
     slow_web: SlowWeb,
     own_server: Callable[..., Server],
-    started: Callable[..., subprocess.Popen[str]],
+    started: Callable[..., Command],
 ) -> None:
     (tmp_path / "models").symlink_to(model_store)
     server = own_server()
-    sending = started("transcribe", slow_web.url, "--server", at=server)
+    sending = started(server.surroundings, "transcribe", slow_web.url, "--server")
     job = running_job(server)
-    watching = started("jobs", "watch", job, "--json", at=server)
+    watching = started(server.surroundings, "jobs", "watch", job, "--json")
     read_until(watching.stdout, '"running"')
     until(lambda: streams(server) == 2 and heard(server, job))
     server.kill()
