@@ -146,6 +146,12 @@ class Model:
         """Bytes to fetch, before the conversion."""
         return sum(file.size for file in self.files)
 
+    @property
+    def is_here(self) -> bool:
+        """Whether all its files are on this machine, so that nothing is fetched from elsewhere."""
+        origins = [origin for file in self.files for origin in file.origins]
+        return bool(origins) and all(isinstance(origin, Local) for origin in origins)
+
 
 _CONVERTED = {Conversion.WHISPER_INT8: "model.bin", Conversion.MINILM_INT8: "model.safetensors"}
 

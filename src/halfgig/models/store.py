@@ -173,7 +173,7 @@ class ModelStore:
         }
 
     def _refuse_offline(self, model: Model) -> None:
-        if self.offline:
+        if self.offline and not model.is_here:
             raise ModelError(f"The model {model.id} is absent and HALFGIG_OFFLINE is set.", self._remedy(model))
 
     def _remedy(self, model: Model) -> str:

@@ -93,6 +93,23 @@ def test_a_folder_is_known_by_what_it_holds(tmp_path: Path) -> None:
     assert name.startswith("mine@")
 
 
+def test_a_folder_needs_no_connection(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path, embedding_model=str(Maker(tmp_path)("mine").folder), offline=True)
+    assert open_embedder(settings, ignore).model.startswith("mine@")
+    with pytest.raises(ModelError, match="HALFGIG_OFFLINE is set"):
+        ensure_model("maker/mine", settings, ignore)
+
+
+def test_a_folder_that_is_gone_is_meant_by_a_path_that_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    published, settings = Maker(tmp_path)("mine"), settings_of(tmp_path, offline=True)
+    monkeypatch.chdir(tmp_path)
+    name = ensure_model("made-1/mine", settings, ignore)
+    published.folder.rename(tmp_path / "gone")
+    assert ensure_model("./made-1/mine", settings, ignore) == name
+    with pytest.raises(ModelError, match="The model made-1/mine is absent"):
+        ensure_model("made-1/mine", settings, ignore)
+
+
 def test_a_folder_is_left_as_it_was_and_may_go_afterwards(tmp_path: Path) -> None:
     published = Maker(tmp_path)()
     before = {path.name: path.stat().st_mtime_ns for path in published.folder.iterdir()}
