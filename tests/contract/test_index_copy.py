@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from array import array
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -132,6 +133,21 @@ def test_a_copy_that_is_cut_off_goes_on(settings: Settings, outside: Outside, ki
             place = index_place(there)
             assert list(check(connection, place.open(connection))) == []
             place.close()
+
+
+@pytest.mark.parametrize("kind", ["pinecone", "qdrant"])
+def test_what_a_service_has_lost_is_brought_back_once_that_is_known(
+    settings: Settings, outside: Outside, kind: str
+) -> None:
+    with outside_of(outside, kind, settings) as there, open_library(settings.library_path) as connection:
+        copy_index("sqlite:", there.index_url, there)
+        outside.pinecone.namespaces.clear()
+        outside.qdrant.collections.clear()
+        with closing(index_place(there)) as place:
+            place.open(connection).tidy()
+            copied = copy_index("sqlite:", there.index_url, there)
+            assert (copied.known, copied.passages) == (0, 180)
+            assert list(check(connection, place.open(connection))) == []
 
 
 def removed(connection: apsw.Connection, source_id: str) -> None:

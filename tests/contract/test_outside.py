@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, nullcontext
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -356,7 +357,9 @@ class TestLateServices:
             assert forget(connection, "talk", index) is None
             assert held(outside, kind) == 7
             assert {one.source_id for one in index.nearest(rows()[0][1], 5)} == {"other"}
-            assert any("holds 7 vectors, and the library knows of 2" in fault for fault in index.find_faults())
+            assert any(
+                "has 5 vectors of talk that the library does not know of" in fault for fault in index.find_faults()
+            )
             service.faults.clear()
             assert index.tidy() == 1
             assert (held(outside, kind), list(index.find_faults())) == (2, [])
@@ -372,6 +375,142 @@ class TestLateServices:
             assert any("the library" in fault for fault in index.find_faults())
             assert index.tidy() == 1
             assert list(index.find_faults()) == []
+
+
+class TestStrangers:
+    """Others have an index, too, and put there what they like."""
+
+    @SERVICES
+    def test_what_is_theirs_is_passed_over_and_stays(
+        self, outside: Outside, kind: str, connection: apsw.Connection
+    ) -> None:
+        with outside.open(kind) as place:
+            index = place.open(connection, MODEL)
+            index.replace("talk", rows())
+            theirs = strangers(outside, kind)
+            assert len(index.nearest(np.ones(DIM, np.float32), 5)) == 5
+            assert len(index.nearest(np.ones(DIM, np.float32), 5, Bounds(after=2.5))) == 3
+            assert (list(index.find_faults()), index.tidy(), index.notes()) == ([], 0, [])
+            index.replace("talk", rows(3, seed=1))
+            assert (len(list(index.embedded("talk"))), index.remove("talk"), index.tidy()) == (3, 3, 0)
+            assert held(outside, kind) == theirs
+
+    @pytest.mark.parametrize(("size", "told"), [(DIM, ""), (8, r"of 8.* toy makes vectors of 16")])
+    def test_a_collection_that_another_process_makes_first(
+        self, outside: Outside, connection: apsw.Connection, size: int, told: str
+    ) -> None:
+        outside.qdrant.collections["talks"] = {"size": size, "distance": "Cosine", "points": {}, "indexes": {}}
+        outside.qdrant.faults.append(Fault(FORM["qdrant"], Answered(404, {"status": {"error": "Not found"}})))
+        with outside.open("qdrant") as place:
+            index = place.open(connection, MODEL)
+            with pytest.raises(ServerRefuses, match=told) if told else nullcontext():
+                index.replace("talk", rows())
+        assert held(outside, "qdrant") == (0 if told else 5)
+        assert any(one.method == "PUT" and one.path == FORM["qdrant"] for one in outside.qdrant.asked)
+
+    def test_a_collection_that_cannot_be_made(self, outside: Outside, connection: apsw.Connection) -> None:
+        missing = Answered(404, {"status": {"error": "Not found"}})
+        refused = Answered(403, {"status": {"error": "read only"}})
+        outside.qdrant.faults.extend([Fault(FORM["qdrant"], one) for one in (missing, refused)])
+        with outside.open("qdrant") as place, pytest.raises(ServerRefuses, match=r"refuses the key.*read only"):
+            place.open(connection, MODEL).replace("talk", rows())
+
+
+def strangers(outside: Outside, kind: str) -> int:
+    """Put vectors of others into the service, all nearer to (1, 1, ...) than ours; how many they are."""
+    many = {str(UUID(int=n)): {"text": "theirs"} for n in range(1, 60)}
+    odd = {
+        "talk#0123456789abcdef#nine": None,
+        "#" * 2: {},
+        "a#b#0": {"source": 3},
+        "x#0123456789abcdef#" + "9" * 400: {},
+    }
+    values = [1.0] * DIM
+    if kind == "pinecone":
+        ours = outside.pinecone.namespaces["__default__"]
+        ours |= {
+            id: {"id": id, "values": values, **({"metadata": told} if told else {})}
+            for id, told in (many | odd).items()
+        }
+        return len(many) + len(odd)
+    named: dict[Any, Any] = {
+        7: {},
+        8: {"source": "talk", "edition": "0123456789abcdef", "number": 0},
+        str(UUID(int=90)): {"source": ["talk"], "edition": None, "number": "nine"},
+        str(UUID(int=91)): {"number": 3, "start": "soon", "end": {}},
+    }
+    points = outside.qdrant.collections["talks"]["points"]
+    points |= {id: {"id": id, "vector": values, "payload": told} for id, told in (many | named).items()}
+    return len(many) + len(named)
+
+
+class TestLosses:
+    """What a service has lost is found out, and can be brought there again."""
+
+    @EVERY
+    def test_what_is_lost_is_forgotten_and_the_rest_stays(
+        self, outside: Outside, kind: str, connection: apsw.Connection
+    ) -> None:
+        with outside.open(kind) as place:
+            index = place.open(connection, MODEL)
+            for seed, source_id in enumerate(("whole", "partly", "gone")):
+                index.replace(source_id, rows(seed=seed))
+            lose(outside, kind, place)
+            what = "passages" if kind == "postgres" else "vectors"
+            missing = [f"{place.shown} has not all {what} of {source_id}" for source_id in ("gone", "partly")]
+            assert sorted(index.find_faults()) == missing
+            assert index.tidy() == 0
+            assert (index.sources(), index.count()) == (["whole"], 5)
+            assert [list(index.passages(source_id)) for source_id in ("partly", "gone")] == [[], []]
+            for source_id in ("partly", "gone"):
+                index.replace(source_id, rows(2))
+            assert (list(index.find_faults()), index.count()) == ([], 9)
+
+    @EVERY
+    def test_a_place_that_was_made_anew(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+        with outside.open(kind) as place:
+            place.open(connection, MODEL).replace("talk", rows())
+            lose_all(outside, kind, place)
+            assert place.open(connection).tidy() == 0
+            assert place.open(connection).count() == 0
+            assert place.open(connection, MODEL).replace("talk", rows()) == 5
+            assert list(place.open(connection).find_faults()) == []
+
+    def test_what_is_only_late_is_waited_for(
+        self, outside: Outside, connection: apsw.Connection, slept: list[float]
+    ) -> None:
+        with outside.open("pinecone") as place:
+            index = place.open(connection, MODEL)
+            outside.pinecone.lag = 25
+            index.replace("talk", rows())
+            assert index.notes() != []
+            slept.clear()
+            assert (index.tidy(), index.count(), index.notes()) == (0, 5, [])
+            assert 0 < len(slept) < len(outside_module.PAUSES)
+
+
+def lose(outside: Outside, kind: str, place: Place) -> None:
+    """All of `gone`, and two passages of `partly`."""
+    if kind == "postgres":
+        lost = "DELETE FROM halfgig_passages WHERE source_id = 'gone' OR (source_id = 'partly' AND number < 2)"
+        place._opened_line().run(lambda session: session.do(lost))
+        return
+    if kind == "pinecone":
+        held = outside.pinecone.namespaces["__default__"]
+        facts = {id: one["metadata"] for id, one in held.items()}
+    else:
+        held = outside.qdrant.collections["talks"]["points"]
+        facts = {id: one["payload"] for id, one in held.items()}
+    for id, told in facts.items():
+        if told["source"] == "gone" or (told["source"] == "partly" and told["number"] < 2):
+            del held[id]
+
+
+def lose_all(outside: Outside, kind: str, place: Place) -> None:
+    outside.pinecone.namespaces.clear()
+    outside.qdrant.collections.clear()
+    if kind == "postgres":
+        place._opened_line().run(lambda session: session.script(postgres._DROP))
 
 
 class TestVacuumBesideOthers:
@@ -564,10 +703,12 @@ def test_pinecones_own_client_understands_the_same_server(outside: Outside, conn
         (best, *_) = client.query(vector=rows()[3][1].tolist(), top_k=2, namespace="n", include_metadata=True).matches
         assert best.id.endswith("#3")
         assert client.describe_index_stats().total_vector_count == 5
-        client.upsert(vectors=[{"id": "a#b#0", "values": [1.0] * DIM}], namespace="n")
+        strange = [{"id": f"a#{edition}#0", "values": [1.0] * DIM} for edition in ("b", "0" * 16)]
+        client.upsert(vectors=strange, namespace="n")
         assert len(index.nearest(rows()[3][1], 9)) == 5  # what others put there is not shown
-        assert index.tidy() == 1
-        assert [[one.id for one in page.vectors] for page in client.list(prefix="a#", namespace="n")] in ([], [[]])
+        assert index.tidy() == 1  # what has our form is of another library
+        (page,) = client.list(prefix="a#", namespace="n")
+        assert [one.id for one in page.vectors] == ["a#b#0"]
         place.close()
 
 

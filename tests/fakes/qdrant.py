@@ -53,6 +53,7 @@ class FakeQdrant:
             ("POST", "/points/scroll"): _scroll,
             ("POST", "/points/delete"): _delete,
         }
+        assert (asked.method, action) in routes, f"Qdrant has no {asked.method} {action}"
         route = routes[asked.method, action]
         if asked.method == "PUT" or action.endswith("delete"):
             assert dict(asked.query) == {"wait": "true"}, "without wait=true it may take a while"
@@ -107,7 +108,8 @@ def _count(held: dict[str, Any], body: dict[str, Any]) -> Answered:
 
 
 def _scroll(held: dict[str, Any], body: dict[str, Any]) -> Answered:
-    ids = sorted(id for id in held["points"] if id >= body.get("offset", ""))
+    begin = _place(body.get("offset", 0))
+    ids = [id for id in sorted(held["points"], key=_place) if _place(id) >= begin]
     page, more = ids[: body["limit"]], ids[body["limit"] :][:1]
     return _ok({"points": [_shown(held["points"][id], body) for id in page], "next_page_offset": (more or [None])[0]})
 
@@ -118,8 +120,14 @@ def _delete(held: dict[str, Any], body: dict[str, Any]) -> Answered:
     return _ok({"operation_id": 2, "status": "completed"})
 
 
+def _place(id: int | str) -> tuple[bool, int | str]:
+    """Where an id stands among others: numbers come first."""
+    return isinstance(id, str), id
+
+
 def _shown(point: dict[str, Any], body: dict[str, Any]) -> dict[str, Any]:
-    return {"id": point["id"], "payload": {name: point["payload"][name] for name in body["with_payload"]}}
+    told = {name: point["payload"][name] for name in body["with_payload"] if name in point["payload"]}
+    return {"id": point["id"], "payload": told}
 
 
 def _matching(held: dict[str, Any], told: dict[str, Any] | None) -> list[dict[str, Any]]:
@@ -128,6 +136,8 @@ def _matching(held: dict[str, Any], told: dict[str, Any] | None) -> list[dict[st
 
 
 def _meets(payload: dict[str, Any], term: dict[str, Any]) -> bool:
+    if term["key"] not in payload:
+        return False
     had = payload[term["key"]]
     match term:
         case {"match": {"value": value}}:
@@ -136,7 +146,7 @@ def _meets(payload: dict[str, Any], term: dict[str, Any]) -> bool:
             return had in values
         case {"range": edges}:
             assert edges.keys() <= {"gt", "lt", "gte", "lte"}
-            return bool(had > edges.get("gt", -1e300) and had < edges.get("lt", 1e300))
+            return isinstance(had, int | float) and edges.get("gt", -1e300) < had < edges.get("lt", 1e300)
     raise AssertionError(f"Qdrant has no condition {term}")
 
 

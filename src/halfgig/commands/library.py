@@ -103,7 +103,7 @@ def run_check(_: argparse.Namespace, settings: Settings) -> int:
     if faults and place.outside:
         raise LibraryError(
             "The library and its index do not agree.",
-            "Run halfgig library vacuum for what is too much there, and halfgig index copy for what is missing.",
+            "Run halfgig library vacuum, then halfgig index copy or halfgig reindex for what is missing there.",
         )
     if faults:
         raise LibraryError("The library is damaged.", "Restore it from a backup, or index its sources again.")
@@ -121,7 +121,9 @@ def run_vacuum(_: argparse.Namespace, settings: Settings) -> int:
         before, after = vacuum(connection)
         removed = place.open(connection).tidy()
     if removed:
-        print(f"Removed what was left of {removed} source{'' if removed == 1 else 's'} in {place.shown}.")
+        print(
+            f"Removed {removed} edition{'' if removed == 1 else 's'} of sources that nothing shows from {place.shown}."
+        )
     print(f"The library has {after / MIB:.1f} MB; it had {before / MIB:.1f} MB.")
     return 0
 

@@ -63,7 +63,7 @@ class Place:
         if self._address.kind == POSTGRES:
             self._opened_line().ask("SELECT 1")
         elif self.outside:
-            self._opened_service().count()
+            self._opened_service().reach()
 
     def close(self) -> None:
         """Close the line; the next index opens another."""

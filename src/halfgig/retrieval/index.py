@@ -149,9 +149,10 @@ class Index(Protocol):
         ...
 
     def tidy(self) -> int:
-        """Give back what is left in the index of sources that are gone; returns how many passages' vectors that were.
+        """Remove what is left in the index of sources that are gone, and forget what it has lost of those that are not,
+        so that it can be brought there anew; returns how many editions of sources were removed.
 
-        It also takes what another process is bringing in just now.
+        It also takes what another process is bringing in just now, and leaves alone what is none of halfgig's.
         """
         ...
 

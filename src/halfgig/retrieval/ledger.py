@@ -36,6 +36,7 @@ _ALL_LEAVE = """UPDATE index_ledger SET state = 'leaving'
  WHERE source_id = :source_id AND place != :but AND state != 'arriving'"""
 _ABANDON = """UPDATE index_ledger SET state = 'leaving'
  WHERE place = :place AND state = 'arriving' AND (:edition IS NULL OR edition = :edition)"""
+_LOSE = "UPDATE index_ledger SET state = 'leaving' WHERE place = ? AND edition = ? AND state = 'current'"
 _GONE = "DELETE FROM index_ledger WHERE place = ? AND edition = ? AND state = 'leaving'"
 _CURRENT = "SELECT edition FROM index_ledger WHERE place = ? AND source_id = ? AND state = 'current'"
 _KEPT = "SELECT edition FROM index_ledger WHERE place = ? AND state != 'leaving'"
@@ -103,6 +104,10 @@ class Ledger:
     def abandon(self, edition: str | None) -> None:
         """The edition, or every one that is arriving, does not arrive, and is to be removed."""
         self._connection.execute(_ABANDON, {"place": self._place, "edition": edition})
+
+    def lose(self, edition: str) -> None:
+        """The edition is shown, and not there for whole any more: what is left of it is to be removed."""
+        self._connection.execute(_LOSE, (self._place, edition))
 
     def gone(self, edition: str) -> None:
         """Nothing is left of the edition, which was leaving."""

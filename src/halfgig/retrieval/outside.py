@@ -18,7 +18,7 @@ from halfgig.retrieval.tables import find_faults, prepare
 from halfgig.retrieval.texts import SqliteTexts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import apsw
 
@@ -134,15 +134,47 @@ class ServiceIndex:
             log.warning("vectors are left in %s until the next time: %s", self._service.place, error)
 
     def tidy(self) -> int:
-        """Remove what is in the service and not to be shown; returns how many editions that were."""
+        """Remove what is in the service and not to be shown, and forget what it has lost; returns how many editions
+        were removed.
+        """
         self._ledger.abandon(None)
-        there = list(self._service.editions())
-        kept = self._ledger.kept()  # read after what is there, which takes a while, and others write meanwhile
-        strange = [(source_id, edition) for source_id, edition in there if edition not in kept]
+        self._wait()
+        shown = self._ledger.those("current")  # before what is there is read, which takes a while,
+        there = self._there()
+        kept = self._ledger.kept()  # and after it, since others write meanwhile
+        strange = [(source_id, edition) for edition, (source_id, _) in there.items() if edition not in kept]
         for source_id, edition in strange:
             self._service.drop(source_id, edition)
+        self._forget_lost(shown, there)
         self._sweep()
         return len(strange)
+
+    def _wait(self) -> None:
+        """Give the service a while to take in what was put there last."""
+        for pause in PAUSES:
+            if not self._has_unseen():
+                return
+            self._sleep(pause)
+
+    def _there(self) -> dict[str, tuple[str, int]]:
+        """By edition: the source, and how many vectors are there."""
+        return {edition: (source_id, count) for source_id, edition, count in self._service.editions()}
+
+    def _forget_lost(self, shown: Iterable[tuple[str, str, int]], there: Mapping[str, tuple[str, int]]) -> None:
+        """Have the ledger forget what is not there for whole, so that it is known to be missing."""
+        for source_id, edition in self._lost(shown, there):
+            log.warning(
+                "%s has not all vectors of %s, which counts as not indexed there", self._service.place, source_id
+            )
+            self._ledger.lose(edition)
+
+    def _lost(
+        self, shown: Iterable[tuple[str, str, int]], there: Mapping[str, tuple[str, int]]
+    ) -> Iterator[tuple[str, str]]:
+        """Yield source and edition of what is shown and not there for whole, neither in a list nor in a search."""
+        for source_id, edition, passages in shown:
+            if there.get(edition, ("", 0))[1] < passages and not self._service.has(source_id, edition, passages):
+                yield source_id, edition
 
     # --- asking ---
 
@@ -208,24 +240,28 @@ class ServiceIndex:
     def notes(self) -> list[str]:
         """That the service has not taken in what was indexed last."""
         try:
-            while row := self._ledger.unseen():
-                if not self._service.has(*row):
-                    return [NOT_YET.format(place=self._service.place)]
-                self._ledger.see(row[1])
+            return [NOT_YET.format(place=self._service.place)] if self._has_unseen() else []
         except ServerTrouble:  # which the search itself has met and told
-            pass
-        return []
+            return []
+
+    def _has_unseen(self) -> bool:
+        """Whether the service does not find yet what was put there."""
+        while row := self._ledger.unseen():
+            if not self._service.has(*row):
+                return True
+            self._ledger.see(row[1])
+        return False
 
     def find_faults(self) -> Iterator[str]:
         """Yield what in the library does not agree, then what the service does not have, or has too much."""
         yield from find_faults(self._connection)
-        place = self._service.place
-        yield from (
-            f"{source_id} has no vectors in {place}" for source_id in self._ledger.without(self._texts.sources())
-        )
-        there, known = self._service.count(), self._ledger.count()
-        if there != known:
-            yield f"{place} holds {there} vectors, and the library knows of {known}"
+        place, shown, there = self._service.place, self._ledger.those("current"), self._there()
+        kept = self._ledger.kept()
+        missing = self._ledger.without(self._texts.sources())
+        yield from (f"{source_id} has no vectors in {place}" for source_id in missing)
+        yield from (f"{place} has not all vectors of {source_id}" for source_id, _ in self._lost(shown, there))
+        for source_id, count in (there[edition] for edition in sorted(there.keys() - kept)):
+            yield f"{place} has {count} vectors of {source_id} that the library does not know of"
 
     # --- words: the library's ---
 

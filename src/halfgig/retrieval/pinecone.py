@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from array import array
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from halfgig.errors import ServerRefuses
 from halfgig.retrieval.exchange import ASKING, WRITING, Exchange, Refusal
-from halfgig.retrieval.services import (
-    MOST_VECTORS,
-    Near,
-    batches,
-    explained,
-    facts_of,
-    numbers_of,
-    sources_within,
-    times_within,
-)
+from halfgig.retrieval.services import MOST_VECTORS, NOBODYS, Near, batches, encode, explained, limits_of, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,13 +22,14 @@ if TYPE_CHECKING:
     from halfgig.retrieval.address import IndexAddress
     from halfgig.retrieval.exchange import Patience
     from halfgig.retrieval.index import Bounds, EmbeddingModel
-    from halfgig.retrieval.services import Placed
+    from halfgig.retrieval.services import Placed, Whose
 
 VERSION = "2026-04"
 CONTROL = "https://api.pinecone.io"  # tells where an index is served
-DEFAULT_NAMESPACE = "__default__"
 MOST_FOUND = 10_000  # by one query
 LISTED = 100  # ids on a page
+
+_ID = re.compile(r"(.+)#([0-9a-f]{16})#([0-9]{1,9})", re.DOTALL)
 
 
 class Pinecone:
@@ -77,13 +71,14 @@ class Pinecone:
     def near(self, vector: Floats, k: int, bounds: Bounds) -> list[Near]:
         """The k nearest, by the service's own ranking."""
         found = self._query(numbers_of(vector), min(k, MOST_FOUND), _filter(bounds))
-        return [Near(*_parts_of(one["id"]), float(one.get("score", 0.0))) for one in found if one["id"].count("#") == 2]
+        return [Near(*_whose(one["id"]), float(one.get("score", 0.0))) for one in found]
 
     def vectors(self, source_id: str, edition: str, numbers: Sequence[int]) -> dict[int, array[float]]:
         """Fetched by their ids."""
-        ids = [("ids", f"{source_id}#{edition}#{number}") for number in numbers]
-        told = self._ask("GET", "/vectors/fetch", query=[*ids, ("namespace", self._namespace)], patience=WRITING)
-        return {_parts_of(id)[2]: array("f", one["values"]) for id, one in told.get("vectors", {}).items()}
+        ids = {f"{source_id}#{edition}#{number}": number for number in numbers}
+        query = [*(("ids", id) for id in ids), ("namespace", self._namespace)]
+        told = self._ask("GET", "/vectors/fetch", query=query, patience=WRITING)
+        return {ids[id]: array("f", one["values"]) for id, one in told.get("vectors", {}).items()}
 
     def drop(self, source_id: str, edition: str) -> None:
         """List the ids that begin so, and delete them."""
@@ -91,19 +86,15 @@ class Pinecone:
         while some := list(islice(ids, MOST_VECTORS)):
             self._ask("POST", "/vectors/delete", {"ids": some, "namespace": self._namespace}, patience=WRITING)
 
-    def editions(self) -> Iterator[tuple[str, str]]:
-        """Yield each source and edition once: ids come sorted, so an edition's are together."""
-        before = None
-        for id in self._ids(""):
-            if id.count("#") == 2 and (found := _parts_of(id)[:2]) != before:
-                yield found
-                before = found
+    def editions(self) -> Iterator[tuple[str, str, int]]:
+        """Yield each once, with how many vectors it has: ids come sorted, so an edition's are together."""
+        ours = (whose for whose in map(_whose, self._ids("")) if whose != NOBODYS)
+        for (source_id, edition), found in groupby(ours, key=itemgetter(0, 1)):
+            yield source_id, edition, sum(1 for _ in found)
 
-    def count(self) -> int:
-        """As the index's statistics have it, which may lag behind."""
-        namespaces = self._stats().get("namespaces", {})
-        names = {self._namespace, ""} if self._namespace == DEFAULT_NAMESPACE else {self._namespace}
-        return sum(int(namespaces[name].get("vectorCount", 0)) for name in names if name in namespaces)
+    def reach(self) -> None:
+        """Ask for the index's statistics."""
+        self._stats()
 
     def close(self) -> None:
         """Close the line."""
@@ -172,19 +163,17 @@ class Pinecone:
 
 
 def _encoded(one: Placed, model: EmbeddingModel) -> bytes:
-    id = f"{one.source_id}#{one.edition}#{one.passage.number}"
-    told = {"id": id, "values": numbers_of(one.vector), "metadata": facts_of(one, model)}
-    return json.dumps(told, separators=(",", ":")).encode()
+    return encode(f"{one.source_id}#{one.edition}#{one.passage.number}", one, model, "values", "metadata")
 
 
-def _parts_of(id: str) -> tuple[str, str, int]:
-    source_id, edition, number = id.split("#")
-    return source_id, edition, int(number) if number.isdecimal() else -1
+def _whose(id: str) -> Whose:
+    told = _ID.fullmatch(id)
+    return (told[1], told[2], int(told[3])) if told else NOBODYS
 
 
 def _filter(bounds: Bounds) -> dict[str, Any]:
     """The bounds in Pinecone's language; empty where there are none."""
-    sources, (after, before) = sources_within(bounds), times_within(bounds)
+    sources, after, before = limits_of(bounds)
     told: dict[str, Any] = {} if sources is None else {"source": {"$in": sources}}
     told |= {} if after is None else {"end": {"$gt": after}}
     return told | ({} if before is None else {"start": {"$lt": before}})

@@ -196,12 +196,17 @@ class PostgresIndex:
             log.warning("passages are left in %s until the next time: %s", self._line.shown, error)
 
     def tidy(self) -> int:
-        """Remove what is there and not the library's; returns how many editions that were."""
+        """Remove what is there and not the library's, and forget what is not there for whole; returns how many editions
+        were removed.
+        """
         self._ledger.abandon(None)
-        there = {edition for _, edition, _ in self._ask(_EDITIONS)}
+        shown = self._ledger.those("current")  # before what is there is read,
+        there = {edition: count for _, edition, count in self._ask(_EDITIONS)}
         stray = {edition for (edition,) in self._ask(_STRAY)}
-        kept = self._ledger.kept()  # read after what is there, since others write meanwhile
-        strange = there - kept
+        kept = self._ledger.kept()  # and after it, since others write meanwhile
+        strange = there.keys() - kept
+        for edition in (edition for _, edition, passages in shown if there.get(edition, 0) != passages):
+            self._ledger.lose(edition)
         for edition in strange | (stray - kept):
             self._line.run(lambda session, edition=edition: _drop(session, edition), pauses=WRITING)  # type: ignore[misc]
         self._sweep()

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from array import array
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 from uuid import UUID, uuid5
 
-from halfgig.errors import ServerRefuses
+from halfgig.errors import ServerRefuses, ServerTrouble
 from halfgig.retrieval.exchange import ASKING, WRITING, Exchange, Refusal
-from halfgig.retrieval.services import Near, batches, explained, facts_of, numbers_of, sources_within, times_within
+from halfgig.retrieval.services import NOBODYS, Near, batches, encode, explained, limits_of, numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from halfgig.errors import ServerTrouble
     from halfgig.records import Floats
     from halfgig.retrieval.address import IndexAddress
     from halfgig.retrieval.exchange import Patience
     from halfgig.retrieval.index import Bounds, EmbeddingModel
-    from halfgig.retrieval.services import Placed
+    from halfgig.retrieval.services import Placed, Whose
 
 POINTS = UUID("6f0c7a53-31a4-4b5e-9d1f-5d4e0f6f6a01")  # the space of our points' ids, which Qdrant wants as UUIDs
 FILTERED = {"source": "keyword", "edition": "keyword", "start": "float", "end": "float"}
@@ -37,11 +36,8 @@ class Qdrant:
 
     def prepare(self, model: EmbeddingModel) -> None:
         """Make the collection, or ServerRefuses where the one that is there holds vectors of another form."""
-        told = self._told(WRITING)
-        if told is None:
-            self._make(model)
-            return
-        form = told["config"]["params"]["vectors"]
+        told = self._told(WRITING) or self._made(model)
+        form = told["config"]["params"].get("vectors") or {}
         if (form.get("size"), form.get("distance")) != (model.dim, "Cosine"):
             raise ServerRefuses(
                 f"The Qdrant collection {self._name} is of {form.get('size', 'named vectors')} and the distance "
@@ -49,10 +45,19 @@ class Qdrant:
                 "Name another collection in INDEX_URL: it is made when something is indexed.",
             )
 
-    def _make(self, model: EmbeddingModel) -> None:
-        self._ask("PUT", "", {"vectors": {"size": model.dim, "distance": "Cosine"}}, patience=WRITING)
+    def _made(self, model: EmbeddingModel) -> dict[str, Any]:
+        """Make the collection, and return what Qdrant tells of it; another process may have been first."""
+        refused = None
+        try:
+            self._ask("PUT", "", {"vectors": {"size": model.dim, "distance": "Cosine"}}, patience=WRITING)
+        except ServerRefuses as error:
+            refused = error
+        told = self._told(WRITING)
+        if told is None:
+            raise refused or ServerTrouble(f"Qdrant has not made the collection {self._name}.", "Try again.")
         for field, kind in FILTERED.items():
             self._ask("PUT", "/index?wait=true", {"field_name": field, "field_schema": kind}, patience=WRITING)
+        return told
 
     def put(self, vectors: Iterable[Placed], model: EmbeddingModel) -> None:
         """Upsert in batches; a batch that is sent again overwrites itself."""
@@ -61,14 +66,14 @@ class Qdrant:
 
     def has(self, source_id: str, edition: str, passages: int) -> bool:
         """Whether as many points of the edition are there."""
-        told = self._ask("POST", "/points/count", {"filter": _of(source_id, edition), "exact": True})
-        return int(told["count"]) >= passages
+        told = self._maybe("POST", "/points/count", {"filter": _of(source_id, edition), "exact": True})
+        return told is not None and int(told["count"]) >= passages
 
     def near(self, vector: Floats, k: int, bounds: Bounds) -> list[Near]:
         """The k nearest, by the service's own ranking."""
         asked = {"query": numbers_of(vector), "limit": k, "with_payload": ["source", "edition", "number"]}
         told = self._ask("POST", "/points/query", asked | _filter(bounds))
-        return [Near(*_whose(point["payload"]), float(point["score"])) for point in told["points"]]
+        return [Near(*_whose(point), float(point["score"])) for point in told["points"]]
 
     def vectors(self, source_id: str, edition: str, numbers: Sequence[int]) -> dict[int, array[float]]:
         """Fetched by their ids. Qdrant keeps vectors at length 1."""
@@ -79,25 +84,25 @@ class Qdrant:
 
     def drop(self, source_id: str, edition: str) -> None:
         """Delete what has this edition; nothing is there to delete where there is no collection."""
-        if self._told(WRITING) is not None:
-            self._ask("POST", "/points/delete?wait=true", {"filter": _of(source_id, edition)}, patience=WRITING)
+        self._maybe("POST", "/points/delete?wait=true", {"filter": _of(source_id, edition)}, patience=WRITING)
 
-    def editions(self) -> Iterator[tuple[str, str]]:
-        """Yield each source and edition once. Holds their names."""
-        known: set[tuple[str, str]] = set()
+    def editions(self) -> Iterator[tuple[str, str, int]]:
+        """Yield each once, with how many points it has. Holds their names."""
+        counts = Counter(whose[:2] for whose in map(_whose, self._points()) if whose != NOBODYS)
+        return ((source_id, edition, count) for (source_id, edition), count in counts.items())
+
+    def _points(self) -> Iterator[dict[str, Any]]:
+        """Yield every point, with what tells whose it is; none where there is no collection."""
         asked: dict[str, Any] = {"limit": SCROLLED, "with_payload": ["source", "edition", "number"]}
-        while self._told(WRITING) is not None:
-            page = self._ask("POST", "/points/scroll", asked, patience=WRITING)
-            found = {_whose(point["payload"])[:2] for point in page["points"]} - known
-            yield from sorted(found)
-            known |= found
+        while page := self._maybe("POST", "/points/scroll", asked, patience=WRITING):
+            yield from page["points"]
             if page.get("next_page_offset") is None:
                 return
             asked["offset"] = page["next_page_offset"]
 
-    def count(self) -> int:
-        """How many points there are."""
-        return int(self._ask("POST", "/points/count", {"exact": True})["count"]) if self._told() is not None else 0
+    def reach(self) -> None:
+        """Ask for the collection, which need not be there yet."""
+        self._told()
 
     def close(self) -> None:
         """Close the line."""
@@ -105,20 +110,26 @@ class Qdrant:
 
     def _told(self, patience: Patience = ASKING) -> dict[str, Any] | None:
         """What Qdrant tells of the collection; None where there is none."""
-        path = f"/collections/{quote(self._name, safe='')}"
+        told: dict[str, Any] | None = self._maybe("GET", "", patience=patience)
+        return told
+
+    def _maybe(self, method: str, path: str, body: Any = None, *, patience: Patience = ASKING) -> Any:
+        """The result; None where there is no collection."""
         try:
-            told: dict[str, Any] = self._line.ask("GET", path, patience=patience)["result"]
+            return self._result(method, path, body, patience)
         except Refusal as refusal:
             if refusal.status == 404:
                 return None
             raise self._trouble(refusal) from None
-        return told
 
     def _ask(self, method: str, path: str, body: Any, *, patience: Patience = ASKING) -> Any:
         try:
-            told = self._line.ask(method, f"/collections/{quote(self._name, safe='')}{path}", body, patience=patience)
+            return self._result(method, path, body, patience)
         except Refusal as refusal:
             raise self._trouble(refusal) from None
+
+    def _result(self, method: str, path: str, body: Any, patience: Patience) -> Any:
+        told = self._line.ask(method, f"/collections/{quote(self._name, safe='')}{path}", body, patience=patience)
         return told["result"]
 
     def _trouble(self, refusal: Refusal) -> ServerTrouble:
@@ -132,18 +143,20 @@ class Qdrant:
 
 
 def _encoded(one: Placed, model: EmbeddingModel) -> bytes:
-    id = _id(one.source_id, one.edition, one.passage.number)
-    told = {"id": id, "vector": numbers_of(one.vector), "payload": facts_of(one, model)}
-    return json.dumps(told, separators=(",", ":")).encode()
+    return encode(_id(one.source_id, one.edition, one.passage.number), one, model, "vector", "payload")
 
 
 def _id(source_id: str, edition: str, number: int) -> str:
     return str(uuid5(POINTS, f"{source_id}#{edition}#{number}"))
 
 
-def _whose(payload: dict[str, Any]) -> tuple[str, str, int]:
-    """Source, edition and number; none of ours where somebody else put it there."""
-    return str(payload.get("source", "")), str(payload.get("edition", "")), int(payload.get("number", -1))
+def _whose(point: dict[str, Any]) -> Whose:
+    """What its payload says where the id is made of the same: only ours is."""
+    payload = point.get("payload") or {}
+    source_id, edition, number = (payload.get(name) for name in ("source", "edition", "number"))
+    if not isinstance(number, int) or point["id"] != _id(str(source_id), str(edition), number):
+        return NOBODYS
+    return str(source_id), str(edition), number
 
 
 def _of(source_id: str, edition: str) -> dict[str, Any]:
@@ -153,7 +166,7 @@ def _of(source_id: str, edition: str) -> dict[str, Any]:
 
 def _filter(bounds: Bounds) -> dict[str, Any]:
     """The bounds in Qdrant's language, as a part of a query; empty where there are none."""
-    sources, (after, before) = sources_within(bounds), times_within(bounds)
+    sources, after, before = limits_of(bounds)
     must: list[dict[str, Any]] = [] if sources is None else [{"key": "source", "match": {"any": sources}}]
     must += [] if after is None else [{"key": "end", "range": {"gt": after}}]
     must += [] if before is None else [{"key": "start", "range": {"lt": before}}]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, cast
 
 from halfgig.errors import ServerRefuses, ServerTrouble
 from halfgig.retrieval.exchange import AGAIN
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from halfgig.retrieval.exchange import Refusal
     from halfgig.retrieval.index import Bounds, EmbeddingModel
 
+Whose: TypeAlias = tuple[str, str, int]  # source, edition and number of a vector
+
+NOBODYS: Whose = ("", "", -1)  # what somebody else has put there
 MOST_BYTES: Bytes = 2_000_000  # of one batch: Pinecone takes 2 MB
 MOST_VECTORS = 1_000  # of one batch, by Pinecone too
 MOST_SOURCES = 1_000  # that a service is told to look in; among more, what it finds is sifted here
@@ -34,7 +38,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Near:
-    """What a service found near a vector: which passage of which edition, and its cosine."""
+    """What a service found near a vector: which passage of which edition, `NOBODYS` for none of ours; its cosine."""
 
     source_id: str
     edition: str
@@ -43,7 +47,10 @@ class Near:
 
 
 class VectorService(Protocol):
-    """Vectors by source, edition and number, in a service. Errors: ServerTrouble, and ServerRefuses with a remedy."""
+    """Vectors by source, edition and number, in a service. Errors: ServerTrouble, and ServerRefuses with a remedy.
+
+    Others may have put vectors there, too: under ids of any form, and with whatever beside them. These are left alone.
+    """
 
     place: str  # the address without secrets, by which the ledger knows it
 
@@ -71,12 +78,12 @@ class VectorService(Protocol):
         """Remove an edition."""
         ...
 
-    def editions(self) -> Iterator[tuple[str, str]]:
-        """Yield source and edition of all that is there, each once."""
+    def editions(self) -> Iterator[tuple[str, str, int]]:
+        """Yield source, edition and number of vectors of all that is there and ours, each once."""
         ...
 
-    def count(self) -> int:
-        """How many vectors are there, or were a moment ago."""
+    def reach(self) -> None:
+        """Ask for something small."""
         ...
 
     def close(self) -> None:
@@ -103,11 +110,15 @@ def numbers_of(vector: Floats) -> list[float]:
     return [float(f"{number:.9g}") for number in memoryview(cast("memoryview[float]", vector)).tolist()]
 
 
-def facts_of(one: Placed, model: EmbeddingModel) -> dict[str, Any]:
-    """What is kept beside a vector, for filters and for whoever looks into the service."""
+def encode(id: str, one: Placed, model: EmbeddingModel, numbers: str, facts: str) -> bytes:
+    """A vector as JSON, with what is kept beside it for filters and for whoever looks into the service.
+
+    `numbers` and `facts` are the service's words for the two.
+    """
     passage = one.passage
     told = {"source": one.source_id, "edition": one.edition, "number": passage.number}
-    return told | {"start": passage.start, "end": passage.end, "model": model.name}
+    told |= {"start": passage.start, "end": passage.end, "model": model.name}
+    return json.dumps({"id": id, numbers: numbers_of(one.vector), facts: told}, separators=(",", ":")).encode()
 
 
 def explained(service: str, refusal: Refusal, known: Mapping[int, tuple[str, str]]) -> ServerTrouble:
@@ -118,14 +129,10 @@ def explained(service: str, refusal: Refusal, known: Mapping[int, tuple[str, str
     return kind(f"{service} {what} ({refusal.status}: {refusal.said}).", remedy)
 
 
-def sources_within(bounds: Bounds) -> list[str] | None:
-    """The sources that a service is told to look in; None where it is to look everywhere."""
-    return None if bounds.sources is None or len(bounds.sources) > MOST_SOURCES else list(bounds.sources)
-
-
-def times_within(bounds: Bounds) -> tuple[float | None, float | None]:
-    """`after` and `before` of bounds; None where there is none."""
-    return _finite(bounds.after), _finite(bounds.before)
+def limits_of(bounds: Bounds) -> tuple[list[str] | None, float | None, float | None]:
+    """The sources that a service is told to look in, `after` and `before`; None for each that it is not told."""
+    sources = None if bounds.sources is None or len(bounds.sources) > MOST_SOURCES else list(bounds.sources)
+    return sources, _finite(bounds.after), _finite(bounds.before)
 
 
 def _finite(seconds: float) -> float | None:
