@@ -138,7 +138,7 @@ def shortened(message: str) -> str:
     plain = re.sub(
         r"\x1b\[[0-9;]*m|^ERROR: |; (please report this issue|try ).*|\(caused by .*", "", message, flags=re.DOTALL
     )
-    plain = re.sub(r"\s+Use --.*|\s+See\s+https://.*|\s+For more information.*", "", plain, flags=re.DOTALL)
+    plain = re.sub(r"\sUse --.*|\sSee\s+https://.*|\sFor more information.*", "", plain, flags=re.DOTALL)
     plain = " ".join(re.sub(r"^\[[\w:.+-]+\]\s+", "", plain.strip()).split()).rstrip(". ")
     plain = told_text(plain)
     return plain if len(plain) <= 200 else plain[:199] + "…"

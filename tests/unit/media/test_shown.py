@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from halfgig.media.shown import kept_url, told_text, told_url
@@ -20,6 +22,9 @@ PAGE = "https://www.youtube.com/watch?v=abc&list=def#t=5"
         ),
         ("/data/talks/a?token=1.mp4", "/data/talks/a?token=1.mp4"),
         ("", ""),
+        ("https://a.example/b#access_token=x", "https://a.example/b"),
+        ("https://a.example/b?v=1#t=5&access_token=x", "https://a.example/b?v=1"),
+        ("https://a.example/b?v=1#t=1h2m3s", "https://a.example/b?v=1#t=1h2m3s"),
     ],
 )
 def test_an_address_is_kept_without_its_login(url: str, kept: str) -> None:
@@ -39,6 +44,9 @@ def test_an_address_is_kept_without_its_login(url: str, kept: str) -> None:
         "key=1",
         "auth=1",
         "__hdnts=1",
+        "AccessKey=1",
+        "sas=1",
+        "md5=1&expire=2",
     ],
 )
 def test_a_query_that_gives_rights_is_not_kept(query: str) -> None:
@@ -60,3 +68,16 @@ def test_a_message_has_no_query_either(url: str, told: str) -> None:
 def test_addresses_within_a_text_are_told_so_too() -> None:
     said = 'HTTP 403: <https://me:secret@a.example/b?sig=1>, "ftp://x:y@b/c#d" (see https://c.example/e?f=1). 5:4 http:'
     assert told_text(said) == 'HTTP 403: <https://a.example/b>, "ftp://b/c" (see https://c.example/e). 5:4 http:'
+
+
+def test_a_scheme_of_any_length_hides_no_login() -> None:
+    assert told_text(f"1{'a' * 50}://me:secret@x/y?z") == f"1{'a' * 50}://x/y"
+    assert told_text("https://me:secret@") == "https://"
+
+
+@pytest.mark.parametrize("text", ["a." * 50_000, "http://" * 15_000])
+def test_the_text_of_others_is_read_in_time(text: str) -> None:
+    """In milliseconds; at the square of its length it would be a minute."""
+    begun = time.process_time()
+    told_text(text)
+    assert time.process_time() - begun < 10

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -131,3 +132,10 @@ def test_an_error_crosses_to_another_process_as_it_is(error: Any) -> None:
     again = type(failure_of(error))(**told).error()
     assert (type(again), str(again)) == (type(error), str(error))
     assert failure_of(DoesNotFit("reps", 2, 1)).kind == "TooLarge"
+
+
+def test_a_long_message_is_shortened_in_time() -> None:
+    begun = time.process_time()
+    assert shortened(" " * 100_000 + "x") == "x"
+    assert len(shortened("a." * 50_000)) == 200
+    assert time.process_time() - begun < 10
