@@ -29,6 +29,8 @@ _CLAIM = """UPDATE jobs SET state = 'running', owner = :owner, attempt = attempt
 # No delay is longer than FARTHEST: a time beyond it was written by a clock that was set back since.
 _WAITING = f"""{SELECT} WHERE state = 'queued' AND (run_after <= :now OR run_after > :now + :farthest)
  ORDER BY priority, id LIMIT :limit"""
+_PLACES = """SELECT id FROM jobs WHERE state = 'queued'
+ ORDER BY run_after > :now AND run_after <= :now + :farthest, priority, id"""
 _BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
  peak = max(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
 _PAGE = f"""{OUTLINE} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
@@ -119,9 +121,9 @@ class JobQueue(JobTable):
             return {(kind, state): count for kind, state, count in self.connection.execute(_COUNTS)}
 
     def places(self) -> dict[str, int]:
-        """The place of each queued job, from 0, in the order in which they are served."""
+        """The place of each queued job, from 0, in the order in which they are served; last those not due yet."""
         with self.reading():
-            rows = self.connection.execute("SELECT id FROM jobs WHERE state = 'queued' ORDER BY priority, id")
+            rows = self.connection.execute(_PLACES, {"now": self.clock(), "farthest": FARTHEST})
             return {str(job_id): place for place, (job_id,) in enumerate(rows)}
 
     def cancel(self, job_id: str) -> Job | None:

@@ -239,6 +239,17 @@ def test_content_that_is_let_go_is_worked_on_no_more_and_kept_no_more(
     assert queue.events(running.job.id)[-1].data["state"] == "cancelled"
 
 
+def test_a_place_is_told_in_the_order_of_serving(queue: JobQueue, begin: Callable[[], Attempt], clock: Clock) -> None:
+    failed = begin().job.id
+    queue.fail(failed, 1, CRASH)
+    after = make(queue)
+    assert queue.places() == {after: 0, failed: 1}
+    assert [job.id for job in queue.waiting(2)] == [after]
+    clock.now += 10
+    assert queue.places() == {failed: 0, after: 1}
+    assert [job.id for job in queue.waiting(2)] == [failed, after]
+
+
 def test_the_states_of_a_job_are_told(queue: JobQueue, begin: Callable[[], Attempt]) -> None:
     attempt = begin()
     queue.fail(attempt.job.id, 1, CRASH)
