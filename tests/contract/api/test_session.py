@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from halfgig.api.auth import COOKIE, MOST_TRIES, key_hash
+from halfgig.api.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,6 +49,23 @@ def test_over_https_the_cookie_stays_there(guarded: Site) -> None:
         "POST", "https://localhost:8000/session", json={"key": KEY}, headers={"Origin": "https://localhost:8000"}
     )
     assert "Secure" in answer.headers["set-cookie"]
+
+
+@pytest.mark.parametrize(("hop", "secure"), [("127.0.0.1", True), ("127.0.0.2", False)])
+def test_a_proxy_tells_of_https_where_it_is_trusted(open_site: Any, hop: str, secure: bool) -> None:
+    with open_site(api_keys=KEY, trusted_proxies="127.0.0.1") as site:
+        config = Server(site.app, site.services.settings).config
+        config.load()  # the app as uvicorn serves it
+        told = {"Host": "clips.example:8443", "Origin": "https://clips.example:8443", "X-Forwarded-Proto": "https"}
+
+        async def ask() -> httpx.Response:
+            transport = httpx.ASGITransport(config.loaded_app, client=(hop, 5000))
+            async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as client:
+                return await client.post("/session", json={"key": KEY}, headers=told)
+
+        answer = site.run(ask())
+        assert answer.status_code == 200
+        assert ("Secure" in answer.headers["set-cookie"]) is secure
 
 
 def test_signing_out_ends_it(guarded: Site) -> None:
