@@ -15,7 +15,6 @@ from halfgig.jobs.supervisor import SERVER
 from halfgig.memory.governor import RESERVE
 from halfgig.memory.limit import memory_limit
 from halfgig.operations.outlook import Told, look_ahead
-from halfgig.store.room import free_space
 
 if TYPE_CHECKING:
     from halfgig.records import Bytes
@@ -92,7 +91,7 @@ def _passed_limit(wish: PlanWish, services: Services) -> PlanView | None:
     try:
         services.uploads.check(size)
     except StorageFull as error:
-        return _refused("disk", size, free_space(services.settings.data_dir), error)
+        return _refused("disk", size, services.uploads.left, error)
     return None
 
 

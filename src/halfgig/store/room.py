@@ -49,6 +49,13 @@ class Room:
         with self._lock:
             return self._used()
 
+    @property
+    def left(self) -> Bytes:
+        """Bytes that a new claim may have now: what disk and quota both leave."""
+        with self._lock:
+            disk = self._free_of_disk()
+            return max(0, disk if self._quota is None else min(disk, self._quota - self._used()))
+
     def restore(self, upload_id: str, size: Bytes, written: Bytes) -> None:
         """Take over a claim from before, or set it anew, without asking whether it fits."""
         with self._lock:
@@ -95,14 +102,18 @@ class Room:
             )
 
     def _refuse_full_disk(self, more: Bytes) -> None:
-        promised = sum(claim.to_come for claim in self._claims.values())
-        free = self._free()
-        if more and free - self._floor - promised < more:
+        if more and self._free_of_disk() < more:
             raise StorageFull(
-                f"There is no room for {_mb(more)} MB more: the disk has {_mb(free)} MB free, of which "
-                f"{_mb(self._floor)} MB stay free and {_mb(promised)} MB are promised to uploads under way.",
+                f"There is no room for {_mb(more)} MB more: the disk has {_mb(self._free())} MB free, of which "
+                f"{_mb(self._floor)} MB stay free and {_mb(self._promised())} MB are promised to uploads under way.",
                 "Free some disk space, or set HALFGIG_DATA to a larger disk.",
             )
+
+    def _free_of_disk(self) -> Bytes:
+        return self._free() - self._floor - self._promised()
+
+    def _promised(self) -> Bytes:
+        return sum(claim.to_come for claim in self._claims.values())
 
     def _used(self) -> Bytes:
         return sum(claim.size for claim in self._claims.values())

@@ -91,6 +91,11 @@ class UploadStore:
             raise
         return upload
 
+    @property
+    def left(self) -> Bytes:
+        """Bytes that a new upload may have now; asks the disk."""
+        return self._room.left
+
     def check(self, length: Bytes) -> None:
         """Tell whether an upload of so many bytes would be taken now. Errors: TooLarge, StorageFull."""
         refuse_past_limit(length, self.limit)

@@ -69,9 +69,14 @@ def test_a_quota_and_a_full_disk_are_told_early(open_site: Any) -> None:
         told = plan(site, size=2 * MIB)
         assert (told["fits"], told["refused_by"]) == (False, "disk")
         assert "DISK_QUOTA_MB" in told["remedy"]
+        assert told["limit"] == MIB
         assert site.services.uploads.used == 0
+        site.upload(bytes(1000))
+        assert plan(site, size=2 * MIB)["limit"] == MIB - 1000
     with open_site() as site:
-        assert plan(site, size=2**53)["refused_by"] == "disk"
+        told = plan(site, size=2**53)
+        assert told["refused_by"] == "disk"
+        assert 0 <= told["limit"] < told["needs"]
 
 
 @pytest.mark.parametrize(

@@ -321,6 +321,7 @@ def test_the_quota_counts_what_comes_undeclared(tmp_path: Path) -> None:
 
 def test_some_of_the_disk_stays_free(tmp_path: Path) -> None:
     store = UploadStore(tmp_path, floor=30 * MIB, free=lambda: 100 * MIB)
+    assert store.left == 70 * MIB
     store.create(length=50 * MIB)
     with pytest.raises(StorageFull, match="100 MB free, of which 30 MB stay free and 50 MB are promised"):
         store.create(length=21 * MIB)
