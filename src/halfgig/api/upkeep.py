@@ -115,6 +115,7 @@ async def _sweep(services: Services) -> None:
     while True:
         await _swept("uploads", partial(services.uploads.expire, services.uses_now))
         await _swept("fetched", partial(remove_fetched, services))
+        await _swept("drafts", partial(remove_drafts, services))
         await _swept("pictures", partial(remove_homeless, services))
         await asyncio.sleep(SWEEP)
 
@@ -167,6 +168,17 @@ def remove_homeless(services: Services) -> list[str]:
     for source_id in gone:
         forget_files(settings, source_id)
     return gone
+
+
+def remove_drafts(services: Services) -> list[str]:
+    """Remove what killed workers had written of poses, once their job has ended or is gone; blocking."""
+    folder = services.settings.poses_dir
+    names = [one.name.split(".") for one in sorted(folder.iterdir())] if folder.exists() else []
+    drafts = [name for name in names if is_content(name[0]) and len(name) > 1]  # SOURCE.JOB.ATTEMPT
+    ended = [".".join(name) for name in drafts if not services.works_now(name[1])]
+    for one in ended:
+        (folder / one).unlink(missing_ok=True)
+    return ended
 
 
 def _filed(path: Path, source_ids: Iterable[str]) -> set[str]:

@@ -269,11 +269,11 @@ def do_reps(work: Work) -> None:
     report = counting.run()
     result = as_json(report)
     known = _stored(work, {"duration": counting.info.duration})
-    tags, keep = work.options.get("tags", ()), work.attempt.job.keep_source
-    if keep:
+    tags, job = work.options.get("tags", ()), work.attempt.job
+    if job.keep_source:
         poses = chain(_poses(work.attempt), keeper.poses)
-        keep_poses(work.fingerprint, poses, keeper.stretches, work.settings)
-    file_report(known, result, tags=tags, settings=work.settings, always=keep)
+        keep_poses(work.fingerprint, poses, keeper.stretches, work.settings, f"{job.id}.{job.attempt}")
+    file_report(known, result, tags=tags, settings=work.settings, always=job.keep_source)
     work.attempt.succeed(result, reps=keeper.rest(report))
 
 

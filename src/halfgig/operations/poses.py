@@ -28,18 +28,23 @@ def frames_from(first: int, counting: Counting) -> Stretch:
     return Stretch(first, *fit_width(stream.width, stream.height, width))
 
 
-def keep_poses(source_id: str, moments: Iterable[PoseAt], stretches: Sequence[Stretch], settings: Settings) -> bool:
-    """Write the poses of a source whole, or leave what it had; False where the disk does not take them."""
-    draft = settings.poses_dir / f"{source_id}.{os.getpid()}"
+def keep_poses(
+    source_id: str, moments: Iterable[PoseAt], stretches: Sequence[Stretch], settings: Settings, draft: str
+) -> bool:
+    """Write the poses of a source whole, or leave what it had; False where the disk does not take them.
+
+    `draft` names what is written until it is whole: that of a killed worker is known by it.
+    """
+    path = settings.poses_dir / f"{source_id}.{draft}"
     try:
         settings.poses_dir.mkdir(parents=True, exist_ok=True)
-        with draft.open("wb", buffering=PIECE) as file:
+        with path.open("wb", buffering=PIECE) as file:
             file.writelines(draw_poses(moments, stretches))
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(settings.poses_dir / source_id)
+        path.replace(settings.poses_dir / source_id)
     except OSError as error:
         log.warning("the poses are not kept: %s", error)
-        draft.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         return False
     return True

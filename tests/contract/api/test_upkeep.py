@@ -3,7 +3,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from halfgig.api.upkeep import remove_fetched, remove_homeless, see_to_end
+from halfgig.api.upkeep import remove_drafts, remove_fetched, remove_homeless, see_to_end
 from halfgig.jobs.attempt import Attempt
 from halfgig.store.sqlite import Library, open_library
 from halfgig.store.stills import Stills
@@ -57,6 +57,19 @@ def test_pictures_of_what_nobody_knows_go(site: Any, started_job: Callable[..., 
     assert remove_homeless(site.services) == [left]
     assert {one.name for one in settings.stills_dir.iterdir()} == {filed, worked_on}
     assert {one.name for one in settings.poses_dir.iterdir()} == {filed, worked_on, "notes.txt"}
+
+
+def test_drafts_of_killed_workers_go_once_their_job_has_ended(
+    site: Any, started_job: Callable[..., Any], ended_job: Callable[..., Any]
+) -> None:
+    poses, job, ended, source = site.services.settings.poses_dir, started_job(), ended_job(), "a" * 64
+    assert remove_drafts(site.services) == []
+    poses.mkdir()
+    stay, go = {source, f"{source}.{job.id}.1", "a.txt"}, {f"{source}.{ended.id}.2", f"{source}.4711"}
+    for name in stay | go:
+        (poses / name).write_bytes(b"HGP1")
+    assert set(remove_drafts(site.services)) == go
+    assert {one.name for one in poses.iterdir()} == stay
 
 
 def test_a_server_sweeps_when_it_starts(open_site: Any, tmp_path: Path) -> None:
