@@ -289,6 +289,33 @@ class TestBrokenLines:
             assert (index.count(), len(index.nearest(rows()[0][1], 9))) == (5, 5)
             assert list(index.find_faults()) == []
 
+    def test_a_line_to_postgres_does_not_wait_for_ever(
+        self, outside: Outside, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the other side is at is bounded by it, and whether it is there by the line."""
+        limits = list[object]()
+        bring = postgres._bring
+
+        def bring_told(session: Session, *given: Any) -> None:
+            limits.append(session.one("SHOW statement_timeout"))
+            bring(session, *given)
+
+        monkeypatch.setattr(postgres, "_bring", bring_told)
+        with outside.open("postgres", more="&keepalives_idle=7") as place:
+            place.open(connection, MODEL).replace("talk", rows())
+            line = place._opened_line()
+            limits += [
+                line.run(lambda session: session.one("SHOW statement_timeout")),
+                line.ask("SHOW statement_timeout"),
+            ]
+            assert limits == ["10min", "30s", [("0",)]]  # the session's own is as it was, for a pooler's next client
+            with pytest.raises(ServerTrouble, match="statement timeout") as told:
+                line.run(lambda session: session.one("SELECT pg_sleep(60)"), longest="20ms")
+            assert told.value.retryable
+            assert line.ask("SELECT 1") == [(1,)]
+            set_to = line._opened().info.get_parameters()
+        assert (set_to["keepalives_idle"], set_to["tcp_user_timeout"]) == ("7", "30000")
+
     @EVERY
     def test_a_new_edition_that_does_not_come_to_be_leaves_nothing(
         self, outside: Outside, kind: str, connection: apsw.Connection

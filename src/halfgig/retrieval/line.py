@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from halfgig.errors import ServerRefuses, ServerTrouble
@@ -19,7 +20,10 @@ T = TypeVar("T")
 CONNECT = 5  # seconds
 ASKING: tuple[Seconds, ...] = (0.1,)  # before each repetition of what somebody waits for,
 WRITING: tuple[Seconds, ...] = (0.5, 1.0, 2.0, 4.0, 8.0)  # and of what is written
-LONGEST_ANSWER = "30s"  # of one statement that somebody waits for
+LONGEST_ANSWER = "30s"  # of one statement that somebody waits for,
+LONGEST_WORK = "10min"  # and of one that writes
+# Where the other side is gone without a word, this tells so within half a minute; an address may say otherwise.
+LIVELINESS = {"keepalives_idle": "10", "keepalives_interval": "5", "keepalives_count": "4", "tcp_user_timeout": "30000"}
 
 # By the beginning of SQLSTATE, where the server gives one; else by what it says while a connection is made.
 _CODES = {
@@ -43,17 +47,19 @@ class Line:
         self._url, self._sleep = url, sleep
         self._connection: psycopg.Connection[tuple[Any, ...]] | None = None
 
-    def run(self, work: Callable[[Session], T], *, pauses: Sequence[Seconds] = ASKING) -> T:
+    def run(
+        self, work: Callable[[Session], T], *, pauses: Sequence[Seconds] = ASKING, longest: str = LONGEST_ANSWER
+    ) -> T:
         """What `work` returns, in one transaction; all of it again where the line breaks, so it must bear that.
 
-        Errors: ServerTrouble where there is no line, ServerRefuses where the server says no.
+        Errors: ServerTrouble where there is no line or one statement takes longer than the `longest`, ServerRefuses
+        where the server says no.
         """
+        return self._again(lambda connection: _in_transaction(connection, work, longest), pauses)
 
-        def attempt(connection: psycopg.Connection[tuple[Any, ...]]) -> T:
-            with connection.transaction():
-                return work(Session(connection))
-
-        return self._again(attempt, pauses)
+    def write(self, work: Callable[[Session], T]) -> T:
+        """The same for what is written, which may take its time."""
+        return self.run(work, pauses=WRITING, longest=LONGEST_WORK)
 
     def ask(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """The rows of one statement, which changes nothing."""
@@ -87,9 +93,9 @@ class Line:
 
         if self._connection is None or self._connection.closed:
             try:  # Nothing is prepared on the server, so that a pooler may stand between.
-                self._connection = psycopg.connect(
-                    self._url, autocommit=True, prepare_threshold=None, connect_timeout=CONNECT, client_encoding="utf8"
-                )
+                told: dict[str, Any] = {**LIVELINESS, **psycopg.conninfo.conninfo_to_dict(self._url)}
+                told |= {"connect_timeout": CONNECT, "client_encoding": "utf8"}
+                self._connection = psycopg.connect(**told, autocommit=True, prepare_threshold=None)
             except psycopg.ProgrammingError:  # of the address itself, and tells parts of it that may be secret
                 raise ServerRefuses(
                     f"The address of {self.shown} is none of Postgres'.", "Correct INDEX_URL."
@@ -106,6 +112,21 @@ class Line:
         if broken:
             return ServerTrouble(f"{self.shown} cannot be reached: {said}.", "Try again when it can be.")
         return ServerTrouble(f"{self.shown} has a fault: {said}.", "Try again; look into the log of the server.")
+
+
+def _in_transaction(connection: psycopg.Connection[tuple[Any, ...]], work: Callable[[Session], T], longest: str) -> T:
+    """The limit goes with the transaction, since a pooler may give the session to somebody else afterwards."""
+    import psycopg
+
+    connection.execute(f"BEGIN; SET LOCAL statement_timeout = '{longest}'")
+    try:
+        made = work(Session(connection))
+    except BaseException:
+        with suppress(psycopg.Error):  # the first error is the one that tells
+            connection.rollback()
+        raise
+    connection.commit()
+    return made
 
 
 class Session:

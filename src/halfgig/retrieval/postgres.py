@@ -21,7 +21,6 @@ from halfgig.retrieval.index import (
     rarity,
 )
 from halfgig.retrieval.ledger import Ledger, leave_other_places
-from halfgig.retrieval.line import LONGEST_ANSWER, WRITING
 from halfgig.retrieval.sqlite import forget_vectors
 from halfgig.retrieval.tables import find_faults, prepare
 from halfgig.retrieval.texts import SAMPLE, SqliteTexts, without_common
@@ -82,7 +81,7 @@ _STRAY = "SELECT DISTINCT edition FROM halfgig_arrivals"
 
 _NEAREST = """SELECT source_id, number, "start", "end", text, 1 - (vector <=> %(vector)s::vector)
  FROM halfgig_passages {where} ORDER BY vector <=> %(vector)s::vector LIMIT %(k)s"""
-_SEARCHING = "SET LOCAL statement_timeout = '{timeout}'; SET LOCAL hnsw.ef_search = {ef}; {iterate}"
+_SEARCHING = "SET LOCAL hnsw.ef_search = {ef}; {iterate}"
 _ITERATE = (
     "SET LOCAL hnsw.iterative_scan = 'strict_order'"  # from pgvector 0.8 on: what filters leave out is made up for
 )
@@ -143,7 +142,7 @@ class PostgresIndex:
         with arrived(self._connection, embedded, self.model, every_word) as arrivals:
             edition = self._ledger.begin(source_id, arrivals.count)
             try:
-                self._line.run(lambda session: _bring(session, edition, arrivals), pauses=WRITING)
+                self._line.write(lambda session: _bring(session, edition, arrivals))
                 with self._connection:
                     self._settle(source_id, edition)
                     confirm()
@@ -162,7 +161,7 @@ class PostgresIndex:
     def _finish(self, source_id: str, edition: str, passages: int) -> None:
         """Put in place what the library has confirmed. Does nothing where that has been done."""
         if self.model is not None:
-            self._line.run(lambda session: _put_in_place(session, source_id, edition, passages), pauses=WRITING)
+            self._line.write(lambda session: _put_in_place(session, source_id, edition, passages))
         self._ledger.finish(edition)
 
     def _forget_here(self, source_id: str) -> None:
@@ -190,7 +189,7 @@ class PostgresIndex:
         try:
             for _, edition, _ in self._ledger.those("leaving"):
                 if self.model is not None:
-                    self._line.run(lambda session, edition=edition: _drop(session, edition), pauses=WRITING)  # type: ignore[misc]
+                    self._line.write(lambda session, edition=edition: _drop(session, edition))  # type: ignore[misc]
                 self._ledger.gone(edition)
         except ServerTrouble as error:
             log.warning("passages are left in %s until the next time: %s", self._line.shown, error)
@@ -208,7 +207,7 @@ class PostgresIndex:
         for edition in (edition for _, edition, passages in shown if there.get(edition, 0) != passages):
             self._ledger.lose(edition)
         for edition in strange | (stray - kept):
-            self._line.run(lambda session, edition=edition: _drop(session, edition), pauses=WRITING)  # type: ignore[misc]
+            self._line.write(lambda session, edition=edition: _drop(session, edition))  # type: ignore[misc]
         self._sweep()
         return len(strange)
 
@@ -217,7 +216,7 @@ class PostgresIndex:
         if self.model is None or dict(self._ask(_FACTS)).get("learnt"):
             return
         learnt = list(words())
-        self._line.run(lambda session: _learn(session, learnt), pauses=WRITING)
+        self._line.write(lambda session: _learn(session, learnt))
 
     # --- asking ---
 
@@ -369,7 +368,7 @@ def _learn(session: Session, words: list[str]) -> None:
 
 def _searched(session: Session, k: int, statement: str, values: dict[str, Any]) -> list[Found]:
     ef = min(max(2 * k, LEAST_EF), MOST_EF)
-    session.script(_SEARCHING.format(timeout=LONGEST_ANSWER, ef=ef, iterate=_ITERATE))
+    session.script(_SEARCHING.format(ef=ef, iterate=_ITERATE))
     return [Found(row[0], passage_of(row[1:]), row[5]) for row in session.ask(statement, **values)]
 
 
