@@ -183,6 +183,21 @@ def test_every_module_has_a_layer() -> None:
     assert {part(path) for path in modules()} - {"__init__"} <= set(ROWS)
 
 
+@pytest.mark.parametrize("path", [path for path in modules() if part(path) not in ("store", "retrieval")], ids=name)
+def test_the_library_is_opened_by_its_one_door(path: Path) -> None:
+    """Whoever is neither `store` nor `retrieval` asks `store.home` for it, and knows of no file of SQLite's."""
+    assert {"apsw", "halfgig.store.sqlite.open_library"} & set(by_name(path)) == set()
+
+
+def by_name(path: Path) -> Iterator[str]:
+    """Full names of the modules that a module imports at run time, and of what it takes from them."""
+    for node in runtime_nodes(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names))
+
+
 @pytest.mark.parametrize("module", [*PURE, *READS_ITS_TABLE])
 def test_pure_modules_import_only_pure_ones(module: str) -> None:
     assert [full for full in imported(ROOT / module, at_runtime=True) if not is_pure(full)] == []

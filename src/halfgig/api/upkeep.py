@@ -22,16 +22,17 @@ from halfgig.jobs.webhooks import read_secret
 from halfgig.media.addresses import AllowList
 from halfgig.operations.library import forget_files
 from halfgig.store.edits import Edits
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.home import is_there, open_store
+from halfgig.store.sqlite import Library
 from halfgig.store.stills import is_content
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
-    from pathlib import Path
 
     from halfgig.api.services import Services, Supervision
     from halfgig.jobs.job import Job
     from halfgig.records import Seconds
+    from halfgig.settings import Settings
 
     MakeSupervisor: TypeAlias = Callable[[Services], Supervision]
 
@@ -132,10 +133,9 @@ async def _swept(what: str, sweep: Callable[[], list[str]]) -> None:
 
 def index_stale(services: Services) -> list[str]:
     """Queue again what a killed server had not: sources whose text was changed, and not indexed since; blocking."""
-    path = services.settings.library_path
-    if not path.exists():
+    if not is_there(services.settings):
         return []
-    with open_library(path, create=False) as connection:
+    with open_store(services.settings, create=False) as connection:
         library = Library(connection)
         found = [library.source(source_id) for source_id in Edits(connection).stale()]
     for source in filter(None, found):
@@ -164,7 +164,7 @@ def remove_homeless(services: Services) -> list[str]:
     if not there:
         return []
     known = services.queue.ask_now(lambda queue: queue.mentioned(there))  # first: a job comes before its source
-    gone = sorted(there - known - _filed(settings.library_path, there))
+    gone = sorted(there - known - _filed(settings, there))
     for source_id in gone:
         forget_files(settings, source_id)
     return gone
@@ -181,11 +181,11 @@ def remove_drafts(services: Services) -> list[str]:
     return ended
 
 
-def _filed(path: Path, source_ids: Iterable[str]) -> set[str]:
+def _filed(settings: Settings, source_ids: Iterable[str]) -> set[str]:
     """Those of the sources that the library knows."""
-    if not path.exists():
+    if not is_there(settings):
         return set()
-    with open_library(path, create=False) as connection:
+    with open_store(settings, create=False) as connection:
         library = Library(connection)
         return {source_id for source_id in source_ids if library.source(source_id) is not None}
 

@@ -28,11 +28,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the transcript, as far as it is."""
     from halfgig.operations.captions import export
-    from halfgig.store.sqlite import Library, open_library
+    from halfgig.store.home import open_store
+    from halfgig.store.sqlite import Library
 
     ending = Path(arguments.output or "").suffix[1:].lower()
     form = arguments.format or (ending if ending in FORMS else "md")
-    with open_library(settings.library_path, create=False) as connection:
+    with open_store(settings, create=False) as connection:
         source = find_source(arguments.source, Library(connection).sources())
         with open_output(arguments.output) as write:
             for piece in export(connection, source, form):

@@ -64,9 +64,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print every source, oldest first; none where nothing was indexed."""
-    from halfgig.store.sqlite import Library, open_library
+    from halfgig.store.home import open_store
+    from halfgig.store.sqlite import Library
 
-    with open_library(settings.library_path) as connection:
+    with open_store(settings) as connection:
         sources = Library(connection).sources()
     if arguments.json:
         print(json.dumps([asdict(source) for source in sources], ensure_ascii=False, indent=2))
@@ -79,9 +80,10 @@ def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
     """Remove one source with all that belongs to it, in one transaction; the file of the source stays."""
     from halfgig.operations.indexes import open_place
     from halfgig.operations.library import forget, forget_files
-    from halfgig.store.sqlite import Library, open_library
+    from halfgig.store.home import open_store
+    from halfgig.store.sqlite import Library
 
-    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
+    with open_store(settings, create=False) as connection, open_place(settings) as place:
         source = find_source(arguments.source, Library(connection).sources())
         passages = forget(connection, source.id, place.open(connection)) or 0
     forget_files(settings, source.id)
@@ -93,9 +95,9 @@ def run_check(_: argparse.Namespace, settings: Settings) -> int:
     """Print what is wrong, a line each. LibraryError where anything is."""
     from halfgig.operations.indexes import open_place
     from halfgig.operations.upkeep import check
-    from halfgig.store.sqlite import open_library
+    from halfgig.store.home import open_store
 
-    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
+    with open_store(settings, create=False) as connection, open_place(settings) as place:
         faults = list(check(connection, place.open(connection)))
         outside = f" and its index in {place.shown} are" if place.outside else " is"
     for fault in faults:
@@ -115,9 +117,9 @@ def run_vacuum(_: argparse.Namespace, settings: Settings) -> int:
     """Make the file as small as it can be, and tell by how much; remove what is left in an index outside."""
     from halfgig.operations.indexes import open_place
     from halfgig.operations.upkeep import vacuum
-    from halfgig.store.sqlite import open_library
+    from halfgig.store.home import open_store
 
-    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
+    with open_store(settings, create=False) as connection, open_place(settings) as place:
         before, after = vacuum(connection)
         removed = place.open(connection).tidy()
     if removed:
@@ -130,10 +132,10 @@ def run_vacuum(_: argparse.Namespace, settings: Settings) -> int:
 
 def run_backup(arguments: argparse.Namespace, settings: Settings) -> int:
     """Copy the library as it is now."""
-    from halfgig.operations.upkeep import back_up
-    from halfgig.store.sqlite import open_library
+    from halfgig.store.backup import back_up
+    from halfgig.store.home import open_store
 
-    with open_library(settings.library_path, create=False) as connection:
+    with open_store(settings, create=False) as connection:
         back_up(connection, arguments.file)
     print(f"Copied to {printable(str(arguments.file))}.")
     return 0
@@ -143,10 +145,10 @@ def run_export(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the lines."""
     from halfgig.operations.dump import dump
     from halfgig.operations.indexes import open_place
-    from halfgig.store.sqlite import open_library
+    from halfgig.store.home import open_store
 
     with ExitStack() as opened:
-        connection = opened.enter_context(open_library(settings.library_path, create=False))
+        connection = opened.enter_context(open_store(settings, create=False))
         place, write = opened.enter_context(open_place(settings)), opened.enter_context(open_output(arguments.output))
         for line in dump(connection, place):
             write(line)
@@ -157,11 +159,11 @@ def run_import(arguments: argparse.Namespace, settings: Settings) -> int:
     """Read lines into the library, which is made where there is none."""
     from halfgig.operations.dump import load
     from halfgig.operations.indexes import open_place
-    from halfgig.store.sqlite import open_library
+    from halfgig.store.home import open_store
 
     with ExitStack() as opened:
         lines, place = opened.enter_context(_lines(arguments.file)), opened.enter_context(open_place(settings))
-        count = load(opened.enter_context(open_library(settings.library_path)), lines, place)
+        count = load(opened.enter_context(open_store(settings)), lines, place)
     print(f"Imported {count} source{'' if count == 1 else 's'}.")
     return 0
 

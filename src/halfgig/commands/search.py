@@ -96,12 +96,12 @@ def _moment(told: str) -> tuple[str, Seconds]:
 def _search_here(arguments: argparse.Namespace, asked: Query, settings: Settings) -> Answer:
     from halfgig.operations.indexes import open_place
     from halfgig.operations.searching import find, find_alike
-    from halfgig.store.sqlite import open_library
+    from halfgig.store.home import open_store
 
     if not arguments.like:
         return find(asked, settings)
     source, at = _moment(arguments.like)
-    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
+    with open_store(settings, create=False) as connection, open_place(settings) as place:
         return find_alike(connection, place, source, at, asked)
 
 

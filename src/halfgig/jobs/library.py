@@ -8,14 +8,14 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from halfgig.errors import LibraryError
-from halfgig.store.database import translated
-from halfgig.store.sqlite import DESIGN, open_library
+from halfgig.store.home import open_store, speaking_plainly, which_store
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Hashable
 
     import apsw
+
+    from halfgig.settings import Settings
 
 T = TypeVar("T")
 
@@ -23,12 +23,12 @@ T = TypeVar("T")
 class LibraryThread:
     """One connection on one thread. It is opened when something is asked, and again where the file is another one."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
         self._opened = ExitStack()
         self._connection: apsw.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._store: Hashable | None = None
 
     async def ask(self, question: Callable[[apsw.Connection], T]) -> T | None:
         """What the library answers; None where there is no library yet. SQLite's errors come as LibraryError."""
@@ -48,31 +48,22 @@ class LibraryThread:
         if connection is None:
             return None
         try:
-            with translated(self._path, DESIGN):
+            with speaking_plainly(self._settings):
                 return question(connection)
         except LibraryError:  # whatever was wrong with the file, begin afresh
             self._close()
             raise
 
     def _open(self) -> apsw.Connection | None:
-        """The connection to the file that is there now."""
-        file = identity(self._path)
-        if file != self._file or file is None:
+        """The connection to the library that is there now."""
+        store = which_store(self._settings)
+        if store != self._store or store is None:
             self._close()
-        if self._connection is None and file is not None:
-            self._connection = self._opened.enter_context(open_library(self._path, create=False))
-            self._file = file
+        if self._connection is None and store is not None:
+            self._connection = self._opened.enter_context(open_store(self._settings, create=False))
+            self._store = store
         return self._connection
 
     def _close(self) -> None:
-        self._connection = self._file = None
+        self._connection = self._store = None
         self._opened.close()
-
-
-def identity(path: Path) -> tuple[int, int] | None:
-    """What tells one file from another of the same name; None where there is none."""
-    try:
-        status = path.stat()
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino

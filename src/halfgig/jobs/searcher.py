@@ -99,8 +99,8 @@ def open_searcher(settings: Settings, lend: Lend = lend_freely) -> Searcher:
         lambda model: embedder_cost(model, settings).needs,
     )
     embedder = RemoteEmbedder(child, lend, patience=settings.search_patience_seconds)
-    place, library = index_place(settings), LibraryThread(settings.library_path)
-    asking = LibraryThread(settings.library_path) if place.outside else library
+    place, library = index_place(settings), LibraryThread(settings)
+    asking = LibraryThread(settings) if place.outside else library
     return Searcher(library, place, asking, embedder)
 
 

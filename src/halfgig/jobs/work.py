@@ -22,8 +22,9 @@ from halfgig.operations.speech_models import SpeechModels
 from halfgig.operations.transcription import transcribe
 from halfgig.records import StoredSource
 from halfgig.speech.transcript import Seam
+from halfgig.store.home import is_there, open_store
 from halfgig.store.reports import Reports
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -104,7 +105,7 @@ def do_index(work: Work) -> None:
 def _heard(work: Work) -> dict[str, Any]:
     """Hear it, once the index will take what is to be heard."""
     if "whole" not in (work.attempt.checkpointed() or {}):
-        with open_library(work.settings.library_path) as connection:
+        with open_store(work.settings) as connection:
             check_index(connection, work.settings)
     return _transcribed(work)
 
@@ -181,9 +182,9 @@ def _facts(work: Work, transcription: Transcription) -> dict[str, Any]:
 
 def _from_library(work: Work) -> dict[str, Any] | None:
     """The facts of a transcript that the library has, its segments copied; None where it has none."""
-    if not work.settings.library_path.exists() or work.attempt.checkpointed():
+    if not is_there(work.settings) or work.attempt.checkpointed():
         return None
-    with open_library(work.settings.library_path) as connection:
+    with open_store(work.settings) as connection:
         library = Library(connection)
         known = library.shown(work.fingerprint)
         if known is None or not _is_what_is_wanted(known, work.options):
@@ -213,9 +214,9 @@ def still_holds(twin: Job, content: str, settings: Settings, *, keep: bool = Fal
     """
     if twin.kind == "transcript" or (twin.kind == "reps" and not keep):
         return True
-    if not settings.library_path.exists():
+    if not is_there(settings):
         return False
-    with open_library(settings.library_path) as connection:
+    with open_store(settings) as connection:
         if twin.kind == "index":
             return Library(connection).shown(content) is not None
         return Reports(connection).find(content) is not None and (settings.poses_dir / content).exists()

@@ -17,7 +17,8 @@ from halfgig.settings import Settings
 from halfgig.speech.captions import Facts, render
 from halfgig.speech.cues import read_cues
 from halfgig.speech.language import AUTO
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.home import open_store
+from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     import os
@@ -52,7 +53,7 @@ def index_captions(
     source_id = fingerprint(origin)
     info = look_into(origin, settings)
     language = None if settings.language == AUTO else settings.language
-    with open_library(settings.library_path) as connection:
+    with open_store(settings) as connection:
         check_index(connection, settings)
         library = Library(connection)
         duration = info.duration if info else None

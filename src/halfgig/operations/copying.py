@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,8 @@ from halfgig.operations.fence import fence
 from halfgig.operations.indexes import place_at
 from halfgig.retrieval.address import SQLITE, read_index_address
 from halfgig.retrieval.index import accept
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.home import open_store
+from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -95,7 +96,8 @@ def _open(
     opened: ExitStack, address: IndexAddress, settings: Settings, model: EmbeddingModel | None = None
 ) -> tuple[apsw.Connection, Index]:
     """The index at an address and its library, until all is closed; without a model only where there is a library."""
-    connection = opened.enter_context(open_library(_file(address, settings), create=model is not None))
+    home = replace(settings, library=_file(address, settings))
+    connection = opened.enter_context(open_store(home, create=model is not None))
     return connection, opened.enter_context(closing(place_at(address, settings))).open(connection, model)
 
 

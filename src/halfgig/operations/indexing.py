@@ -17,7 +17,8 @@ from halfgig.operations.indexes import open_place
 from halfgig.operations.transcription import ignore, transcribe
 from halfgig.retrieval.index import EmbeddingModel, check_model
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.home import open_store
+from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     import os
@@ -62,7 +63,7 @@ def index(
     settings = settings or Settings.from_environment()
     origin = open_source(given, settings)
     source_id = fingerprint(origin)
-    with open_library(settings.library_path) as connection:
+    with open_store(settings) as connection:
         library = Library(connection)
         known = library.shown(source_id)
         if known:
@@ -94,7 +95,7 @@ def file_transcript(
     `known` says what the source is; its times and state are the library's to tell. May be called again after it was
     cut off anywhere. Errors: LibraryError, ModelError, DoesNotFit.
     """
-    with open_library(settings.library_path) as connection:
+    with open_store(settings) as connection:
         library = Library(connection)
         source = library.add_source(
             known.id, known.address, known.title, known.model, duration=known.duration, language=known.language

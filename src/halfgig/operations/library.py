@@ -9,8 +9,9 @@ from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.ledger import count_outside
 from halfgig.retrieval.reps import rep_events
 from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.store.home import open_store
 from halfgig.store.reports import Reports
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.sqlite import Library
 from halfgig.store.stills import Stills, is_content
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def file_report(
     `always`. Errors: LibraryError.
     """
     events = list(rep_events(report))
-    with open_library(settings.library_path) as connection:
+    with open_store(settings) as connection:
         index, library = EventIndex(connection), Library(connection)
         if not events and not always and library.source(known.id) is None:
             return 0

@@ -12,7 +12,8 @@ from halfgig.operations.embedders import open_embedder, reopen_embedder
 from halfgig.operations.indexes import open_place
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.store.edits import Edits, Overtaken
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.home import open_store
+from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -32,7 +33,7 @@ def reindex(source_id: str, settings: Settings, report: Listener) -> int:
     What is changed meanwhile is taken too. Cut off anywhere, it leaves the index as it was, to be called again. Errors:
     NotFound for a source that is gone, LibraryError, ModelError.
     """
-    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
+    with open_store(settings, create=False) as connection, open_place(settings) as place:
         if Library(connection).source(source_id) is None:
             raise NotFound("The source is no longer in the library.", "There is nothing left to index.")
         edits = Edits(connection)

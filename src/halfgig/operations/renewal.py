@@ -17,7 +17,8 @@ from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.renewal import renew_index
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.home import open_store
+from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     import apsw
@@ -53,7 +54,7 @@ def renew(
     """
     settings = settings or Settings.from_environment()
     settings = replace(settings, embedding_model=model or settings.embedding_model)
-    with open_library(settings.library_path, create=False) as connection:
+    with open_store(settings, create=False) as connection:
         _admit(settings, report)
         with closing(open_embedder(settings, report)) as embedder, open_place(settings) as place:
             if place.outside:

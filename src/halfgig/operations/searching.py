@@ -19,7 +19,8 @@ from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reading import read_question
 from halfgig.settings import Settings
 from halfgig.store.database import reading
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.home import open_store
+from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     import apsw
@@ -52,7 +53,7 @@ def search(
 
 def find(asked: Query, settings: Settings) -> Answer:
     """The same, for a query."""
-    with open_library(settings.library_path, create=False) as connection, open_place(settings) as place:
+    with open_store(settings, create=False) as connection, open_place(settings) as place:
         try:
             return _find(connection, place, asked, settings)
         except OtherModel:  # the index was made anew while the question was embedded

@@ -1,19 +1,16 @@
-"""The library file kept in order: checked, vacuumed, and copied while others use it."""
+"""The library kept in order: checked, and vacuumed."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
-import apsw
-
-from halfgig.errors import BadRequest
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.tables import compact, prepare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    import apsw
 
     from halfgig.records import Bytes
     from halfgig.retrieval.index import Index
@@ -51,26 +48,3 @@ def vacuum(connection: apsw.Connection) -> tuple[Bytes, Bytes]:
 
 def _size(connection: apsw.Connection) -> Bytes:
     return int(connection.pragma("page_count")) * int(connection.pragma("page_size"))
-
-
-def back_up(connection: apsw.Connection, target: Path) -> None:
-    """Copy the library as it is at this moment; others read and write meanwhile. BadRequest where the target exists.
-
-    The copy takes its name when it is whole.
-    """
-    if target.exists():
-        raise BadRequest(f"{target} is there already.", "Name a file that is not.")
-    draft = target.with_name(f".halfgig-{uuid4().hex}")
-    try:
-        copy = apsw.Connection(str(draft))
-        try:
-            with copy.backup("main", connection, "main") as backup:
-                backup.step(-1)
-            copy.pragma("journal_mode", "delete")
-        finally:
-            copy.close()
-        draft.rename(target)
-    except (apsw.CantOpenError, OSError) as error:
-        raise BadRequest(f"{target} cannot be written ({error}).", "Name a file in a folder that can be.") from error
-    finally:
-        draft.unlink(missing_ok=True)

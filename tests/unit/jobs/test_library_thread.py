@@ -9,6 +9,7 @@ import pytest
 
 from halfgig.errors import LibraryError
 from halfgig.jobs.library import LibraryThread
+from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ def add(path: Path, title: str) -> None:
 
 @asynccontextmanager
 async def opened(path: Path) -> AsyncIterator[LibraryThread]:
-    library = LibraryThread(path)
+    library = LibraryThread(Settings(library=path))
     try:
         yield library
     finally:

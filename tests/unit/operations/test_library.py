@@ -12,12 +12,13 @@ import pytest
 from halfgig.errors import BadRequest
 from halfgig.operations.dump import dump, load
 from halfgig.operations.library import file_report, forget
-from halfgig.operations.upkeep import back_up, check, vacuum
+from halfgig.operations.upkeep import check, vacuum
 from halfgig.records import Passage, Segment, StoredSource, Word
 from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
+from halfgig.store.backup import back_up
 from halfgig.store.edits import Edits
 from halfgig.store.reports import Reports
 from halfgig.store.sqlite import Library, open_library
