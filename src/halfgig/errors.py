@@ -19,7 +19,8 @@ HalfgigError
   |    +- DoesNotFit   exit 5, 507: the work needs more memory than this machine may use
   |    `- StorageFull  exit 5, 507: the disk, or the share of it that is allowed, is full
   +- ModelError        exit 6, 503: weights are missing, damaged, or cannot be fetched
-  +- LibraryError      exit 7, 503: the library file cannot be opened, read or written
+  +- LibraryError      exit 7, 503: the library or the queue cannot be opened, read or written
+  |    `- DatabaseAway      503: their Postgres cannot be reached, or is too busy; later it will do
   `- ServerTrouble     exit 8, 502: a server that was asked cannot be reached, broke off, or has a fault of its own
        `- ServerRefuses     502: it answers, and refuses: a wrong key, a quota that is used up, nothing of that name
 """
@@ -183,6 +184,12 @@ class LibraryError(HalfgigError):
     """The library file is damaged, not ours, in use, or cannot be written."""
 
     exit_code, status = 7, 503
+
+
+class DatabaseAway(LibraryError):
+    """The database cannot be reached, or takes nothing for now. Nothing was written; it may be tried again."""
+
+    retryable = True
 
 
 class ServerTrouble(HalfgigError):

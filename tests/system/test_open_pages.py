@@ -35,7 +35,7 @@ def filled(data: Path) -> str:
             stills.keep(source_id, [], b"\xff\xd8" + bytes(15_000))
     with JobQueue(data / "jobs.db") as queue:
         job, _ = queue.create("index", {"url": "https://example.org/talk.mp4"}, {})
-        queue.connection.execute("UPDATE jobs SET run_after = ?", (time.time() + 500,))
+        queue.database.execute("UPDATE jobs SET run_after = ?", (time.time() + 500,))
     return job.id
 
 

@@ -15,7 +15,6 @@ from halfgig.api.history import INTERVAL, now_held
 from halfgig.errors import HalfgigError
 from halfgig.jobs.bell import QUEUE
 from halfgig.jobs.courier import Courier
-from halfgig.jobs.deliveries import prepare_deliveries
 from halfgig.jobs.job import State
 from halfgig.jobs.posting import connect_guarded, post
 from halfgig.jobs.webhooks import read_secret
@@ -67,7 +66,6 @@ def tell_crash(task: asyncio.Task[None]) -> None:
 @asynccontextmanager
 async def delivering(services: Services) -> AsyncIterator[None]:
     """Send what callback addresses are owed, until the block ends; the rest is sent after the next start."""
-    await services.ask(prepare_deliveries)
     send = partial(post, connect_guarded(AllowList.parse(services.settings.allowed_hosts)))
     courier = Courier(services.ask, send, read_secret(services.settings.webhook_secret))
     sending = asyncio.create_task(courier.run(services.stopping, partial(services.bell.wait, QUEUE)), name="courier")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from halfgig.records import Segment
 
 SAME = "The same was done before, by job "  # the note of a job whose work was found done
-_HELD = f"{SELECT} WHERE id = ? AND attempt = ? AND state = 'running'"
+_HELD = f"{SELECT} WHERE id = ? AND attempt = ? AND state = 'running' {{lock}}"
 _CHECKPOINT = """INSERT INTO checkpoints VALUES (:id, :attempt, :state) ON CONFLICT (job_id) DO UPDATE
  SET attempt = excluded.attempt, state = excluded.state"""
 _CHECKPOINTED = "SELECT state FROM checkpoints WHERE job_id = ?"
@@ -49,7 +49,6 @@ class Attempt:
     def __init__(self, table: JobTable, job: Job) -> None:
         self.job = job
         self._table = table
-        self._connection = table.connection
 
     def describe(
         self, *, fingerprint: str | None = None, degraded: Sequence[str] = (), notes: Sequence[str] = ()
@@ -81,14 +80,14 @@ class Attempt:
                 self._table.tell(job.id, "segment", segment_json(segment))
             self._tell_reps(reps)
             if batch is not None:
-                self._connection.execute(_BATCH, {"id": job.id, "data": batch})
+                self._table.execute(_BATCH, {"id": job.id, "data": batch})
             values = {"id": job.id, "attempt": job.attempt, "state": to_json(state)}
-            self._connection.execute(_CHECKPOINT, values)
+            self._table.execute(_CHECKPOINT, values)
 
     def checkpointed(self) -> dict[str, Any] | None:
         """Where to go on; None where the job is at its beginning."""
-        with self._table.reading():
-            state = self._connection.execute(_CHECKPOINTED, (self.job.id,)).get
+        with self._table.guarded():
+            state = self._table.execute(_CHECKPOINTED, (self.job.id,)).get
         return None if state is None else cast("dict[str, Any]", json.loads(state))
 
     def batches(self) -> Iterator[bytes]:
@@ -104,14 +103,14 @@ class Attempt:
 
     def count(self, type: str) -> int:
         """How many events of a type the job has."""
-        with self._table.reading():
-            return int(self._connection.execute(_COUNT, (self.job.id, type)).get)
+        with self._table.guarded():
+            return int(self._table.execute(_COUNT, (self.job.id, type)).get)
 
     def start_over(self, fingerprint: str, why: str) -> None:
         """Drop all that earlier attempts made, and note why: `fingerprint` stands for other content than theirs."""
         with self._fenced() as job:
             self._forget()
-            self._connection.execute(_UNTELL, (job.id,))
+            self._table.execute(_UNTELL, (job.id,))
             self._table.tell(job.id, "note", {"text": why})
             self._table.update(replace(job, fingerprint=fingerprint, degraded=(), notes=(why,)))
 
@@ -124,12 +123,12 @@ class Attempt:
     def adopt(self, twin: Job) -> Job | None:
         """End the job with the twin's result, events included; None where the twin was deleted meanwhile."""
         with self._fenced() as job:
-            if self._table.get(twin.id) is None:
+            if self._table.held(twin.id) is None:
                 return None
             self._forget()
-            self._connection.execute(_UNTELL, (job.id,))
-            after = self._connection.execute(_LAST_EVENT, (job.id,)).get
-            self._connection.execute(_ADOPT, {"to": job.id, "from": twin.id, "after": after})
+            self._table.execute(_UNTELL, (job.id,))
+            after = self._table.execute(_LAST_EVENT, (job.id,)).get
+            self._table.execute(_ADOPT, {"to": job.id, "from": twin.id, "after": after})
             own = [note for note in twin.notes if not note.startswith(SAME)]  # not that of the twin's own twin
             notes = _union(own, [f"{SAME}{twin.id}."])
             described = replace(job, degraded=twin.degraded, notes=notes, fingerprint=twin.fingerprint)
@@ -149,7 +148,7 @@ class Attempt:
 
     def _forget(self) -> None:
         for statement in _FORGET:
-            self._connection.execute(statement, (self.job.id,))
+            self._table.execute(statement, (self.job.id,))
 
     def _tell_reps(self, reps: Sequence[Mapping[str, Any]]) -> None:
         for rep in reps:
@@ -165,8 +164,8 @@ class Attempt:
             yield job
 
     def _batch_after(self, after: int) -> tuple[int, bytes] | None:
-        with self._table.reading():
-            row = self._connection.execute(_BATCHES, (self.job.id, after)).fetchone()
+        with self._table.guarded():
+            row = self._table.execute(_BATCHES, (self.job.id, after)).fetchone()
         return cast("tuple[int, bytes] | None", row)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
@@ -28,35 +27,28 @@ class Delivery:
     tries: int = 0
 
 
-def prepare_deliveries(table: JobTable) -> None:
-    """Make the table, and have every job that ends from now on, in whatever process, leave its delivery there."""
-    schema = resources.files("halfgig.jobs") / "schema" / "deliveries.sql"
-    with table.transaction():
-        table.connection.execute(schema.read_text("utf-8"))
-
-
 class Deliveries:
-    """The deliveries of a job table that was prepared. SQLite's errors come as LibraryError."""
+    """The deliveries of a job table, each left by the transaction that ended its job, in whatever process."""
 
     def __init__(self, table: JobTable) -> None:
         self._table = table
 
     def due(self, now: Seconds, limit: int) -> list[Delivery]:
         """Up to `limit` deliveries whose time has come, the earliest first."""
-        with self._table.reading():
-            return [Delivery(*row) for row in self._table.connection.execute(_DUE, (now, limit))]
+        with self._table.guarded():
+            return [Delivery(*row) for row in self._table.execute(_DUE, (now, limit))]
 
     def next_due(self) -> Seconds | None:
         """Unix seconds of the earliest delivery; None where nothing is to be sent."""
-        with self._table.reading():
-            return cast("Seconds | None", self._table.connection.execute(_NEXT).get)
+        with self._table.guarded():
+            return cast("Seconds | None", self._table.execute(_NEXT).get)
 
     def succeeded(self, delivery_id: str) -> None:
         """Forget a delivery that has arrived."""
         with self._table.transaction():
-            self._table.connection.execute("DELETE FROM deliveries WHERE id = ?", (delivery_id,))
+            self._table.execute("DELETE FROM deliveries WHERE id = ?", (delivery_id,))
 
     def failed(self, delivery_id: str, trouble: str, again: Seconds | None) -> None:
         """Note what became of a try, and when the next is due; None gives it up, and it stays until its job goes."""
         with self._table.transaction():
-            self._table.connection.execute(_FAILED, (trouble, again, delivery_id))
+            self._table.execute(_FAILED, (trouble, again, delivery_id))

@@ -1,10 +1,9 @@
-"""The embedded queue: a table of leases. One statement claims a job, so that two cannot."""
+"""The queue: a table of leases. One statement claims a job, so that two cannot."""
 
 from __future__ import annotations
 
 import json
 import random
-import time
 from dataclasses import replace
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast
@@ -16,9 +15,9 @@ from halfgig.store.ids import new_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from pathlib import Path
 
     from halfgig.records import Bytes, Seconds
+    from halfgig.store.database import Where
 
 FARTHEST: Seconds = 2 * LONGEST_DELAY
 FREED = 5_000  # pages of 4 kB that are given back at a time, so that nobody waits for long
@@ -32,31 +31,40 @@ _WAITING = f"""{SELECT} WHERE state = 'queued' AND (run_after <= :now OR run_aft
 _PLACES = """SELECT id FROM jobs WHERE state = 'queued'
  ORDER BY run_after > :now AND run_after <= :now + :farthest, priority, id"""
 _BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
- peak = max(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
+ peak = {greater}(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
 _PAGE = f"""{OUTLINE} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
  AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"""
 _COUNTS = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
 _UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
-_OLD_WORK = """DELETE FROM {table} WHERE job_id IN (
- SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND finished_at < ?)"""
-_KEPT = """SELECT fingerprint, source ->> 'upload' FROM jobs WHERE state = 'succeeded' AND keep_source
- AND source ->> 'upload' IS NOT NULL AND fingerprint IN (SELECT value FROM json_each(?)) ORDER BY id"""
+_OLD = "(SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND finished_at < ?)"
+_OLD_WORK = (f"DELETE FROM checkpoints WHERE job_id IN {_OLD}", f"DELETE FROM batches WHERE job_id IN {_OLD}")  # noqa: S608
+_KEPT = """SELECT fingerprint, {inside[source.upload]} FROM jobs WHERE state = 'succeeded' AND keep_source = 1
+ AND {inside[source.upload]} IS NOT NULL AND fingerprint IN ({each[?]}) ORDER BY id"""
+_MENTIONED = "SELECT fingerprint FROM jobs WHERE fingerprint IN ({each[?]})"
 # A job that has not begun has no fingerprint yet, but an upload has its sha256, which is the same.
-_WORKING_ON = f"""{SELECT} WHERE (fingerprint = :content OR source ->> 'sha256' = :content)
- AND state IN ('queued', 'running') ORDER BY id"""
-_LET_GO = """UPDATE jobs SET keep_source = 0 WHERE (fingerprint = :content OR source ->> 'sha256' = :content)
- AND keep_source RETURNING source ->> 'upload'"""
-_USES = """SELECT 1 FROM jobs WHERE source ->> 'upload' = ? AND id != ?
- AND (keep_source OR state IN ('queued', 'running')) LIMIT 1"""
+_WORKING_ON = f"""{SELECT} WHERE (fingerprint = :content OR {{inside[source.sha256]}} = :content)
+ AND state IN ('queued', 'running') ORDER BY id {{lock}}"""
+_LET_GO = """UPDATE jobs SET keep_source = 0 WHERE (fingerprint = :content OR {inside[source.sha256]} = :content)
+ AND keep_source = 1 RETURNING {inside[source.upload]}"""
+_USES = """SELECT 1 FROM jobs WHERE {inside[source.upload]} = ? AND id != ?
+ AND (keep_source = 1 OR state IN ('queued', 'running')) LIMIT 1"""
+_WAITS_FOR_INDEX = f"""{OUTLINE} WHERE kind = 'reindex' AND state = 'queued' AND {{inside[source.source]}} = ?"""
+_RUNNING = f"{SELECT} WHERE id = :id AND attempt = :attempt AND state = 'running' {{lock}}"
+_LATE = f"{SELECT} WHERE state = 'running' AND lease_until < ?"
 
 
 class JobQueue(JobTable):
     """Jobs as clients and the supervisor see them. `chance` gives a number in [0, 1) that spreads retries."""
 
     def __init__(
-        self, path: Path, clock: Callable[[], float] = time.time, chance: Callable[[], float] = random.random
+        self,
+        where: Where,
+        clock: Callable[[], float] | None = None,
+        chance: Callable[[], float] = random.random,
+        *,
+        patience: Seconds = 0.0,
     ) -> None:
-        super().__init__(path, clock)
+        super().__init__(where, clock, patience=patience)
         self._chance = chance
 
     # --- for clients
@@ -98,11 +106,12 @@ class JobQueue(JobTable):
         )
         with self.transaction():
             known = self.known(idempotency_key)
-            if known is not None:
-                return _same(known, request), False
-            self._refuse_crowd(max_queued)
-            self.insert(job)
-        return job, True
+            if known is None:
+                self._refuse_crowd(max_queued)
+                if self.insert(job):
+                    return job, True
+                known = self.known(idempotency_key)  # another server was first
+        return _same(known, request), False
 
     def known(self, key: str | None) -> Job | None:
         """The job, as an outline, that was made with this idempotency key; None where there is none."""
@@ -117,13 +126,13 @@ class JobQueue(JobTable):
 
     def counts(self) -> dict[tuple[str, str], int]:
         """How many jobs there are, by (kind, state)."""
-        with self.reading():
-            return {(kind, state): count for kind, state, count in self.connection.execute(_COUNTS)}
+        with self.guarded():
+            return {(kind, state): count for kind, state, count in self.execute(_COUNTS)}
 
     def places(self) -> dict[str, int]:
         """The place of each queued job, from 0, in the order in which they are served; last those not due yet."""
-        with self.reading():
-            rows = self.connection.execute(_PLACES, {"now": self.clock(), "farthest": FARTHEST})
+        with self.guarded():
+            rows = self.execute(_PLACES, {"now": self.clock(), "farthest": FARTHEST})
             return {str(job_id): place for place, (job_id,) in enumerate(rows)}
 
     def cancel(self, job_id: str) -> Job | None:
@@ -137,37 +146,34 @@ class JobQueue(JobTable):
     def delete(self, job_id: str) -> Job | None:
         """Forget an ended job with all that belongs to it, and return it as it was. Conflict where it has not ended."""
         with self.transaction():
-            job = self.get(job_id)
+            job = self.held(job_id)
             if job is not None and not job.state.final:
                 raise Conflict(f"Job {job_id} is {job.state}.", "Cancel it first.")
-            self.connection.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
+            self.execute("DELETE FROM jobs WHERE id = ?", (job_id,))
         return job
 
     def uses(self, upload_id: str, but: str = "") -> bool:
         """Whether a job, other than the one named `but`, still needs this upload: unfinished, or told to keep it."""
-        with self.reading():
-            return self.connection.execute(_USES, (upload_id, but)).fetchone() is not None
+        with self.guarded():
+            return self.execute(_USES, (upload_id, but)).fetchone() is not None
 
     def reindex(self, source_id: str, title: str) -> Job:
         """The job that indexes a source again: one that waits already will do, one that runs may not."""
-        wanted = f"{OUTLINE} WHERE kind = 'reindex' AND state = 'queued' AND source ->> 'source' = ?"
-        with self.transaction():
-            waiting = self.one(wanted, (source_id,))
+        waiting = self.one(_WAITS_FOR_INDEX, (source_id,))
         if waiting is not None:
             return waiting
         return self.create("reindex", {"source": source_id, "title": title}, {}, fingerprint=source_id)[0]
 
     def kept(self, fingerprints: Iterable[str]) -> dict[str, str]:
         """The uploads that jobs were told to keep, by the fingerprint of their content; of several the newest."""
-        with self.reading():
-            rows = self.connection.execute(_KEPT, (json.dumps(list(fingerprints)),))
+        with self.guarded():
+            rows = self.execute(_KEPT, (json.dumps(list(fingerprints)),))
             return {str(fingerprint): str(upload) for fingerprint, upload in rows}
 
     def mentioned(self, fingerprints: Iterable[str]) -> set[str]:
         """Those of the fingerprints that any job has."""
-        statement = "SELECT fingerprint FROM jobs WHERE fingerprint IN (SELECT value FROM json_each(?))"
-        with self.reading():
-            rows = self.connection.execute(statement, (json.dumps(list(fingerprints)),))
+        with self.guarded():
+            rows = self.execute(_MENTIONED, (json.dumps(list(fingerprints)),))
             return {str(fingerprint) for (fingerprint,) in rows}
 
     def let_go(self, fingerprint: str) -> tuple[list[str], list[str]]:
@@ -179,7 +185,7 @@ class JobQueue(JobTable):
             unfinished = self.many(_WORKING_ON, {"content": fingerprint})
             for job in unfinished:
                 self.move(cancelled(job, self.clock()))
-            rows = self.connection.execute(_LET_GO, {"content": fingerprint}).fetchall()
+            rows = self.execute(_LET_GO, {"content": fingerprint}).fetchall()
         return [job.id for job in unfinished], sorted({str(upload) for (upload,) in rows if upload is not None})
 
     # --- for the supervisor
@@ -193,7 +199,7 @@ class JobQueue(JobTable):
         now = self.clock()
         with self.transaction():
             values = {"id": job_id, "owner": owner, "now": now, "until": now + lease}
-            if self.connection.execute(_CLAIM, values).fetchone() is None:
+            if self.execute(_CLAIM, values).fetchone() is None:
                 return None
             job = self.get(job_id)
             if job is not None:
@@ -209,18 +215,16 @@ class JobQueue(JobTable):
         """
         values = {"id": job_id, "attempt": attempt, "until": self.clock() + lease, "peak": peak}
         values["progress"] = None if progress is None else to_json(progress)
-        with self.reading():
-            self.connection.pragma("synchronous", "normal")
-            try:
-                return self.connection.execute(_BEAT, values).fetchone() is not None
-            finally:
-                self.connection.pragma("synchronous", "full")
+        with self.database.lazily():
+            return self.execute(_BEAT, values).fetchone() is not None
 
-    def fail(self, job_id: str, attempt: int, failure: Failure) -> Job | None:
-        """End an attempt that failed: the job is queued again or given up. None where it is not this attempt's."""
+    def fail(self, job_id: str, attempt: int, failure: Failure, *, late: float | None = None) -> Job | None:
+        """End an attempt that failed: the job is queued again or given up. None where it is not this attempt's, or
+        its lease runs out only after `late`.
+        """
         with self.transaction():
-            job = self.one(f"{SELECT} WHERE id = ? AND attempt = ? AND state = 'running'", (job_id, attempt))
-            if job is None:
+            job = self.one(_RUNNING, {"id": job_id, "attempt": attempt})
+            if job is None or (late is not None and (job.lease_until or 0.0) >= late):
                 return None
             advanced = self._checkpointed(job_id) == attempt
             moved = after_failure(job, failure, self.clock(), advanced=advanced, chance=self._chance())
@@ -230,7 +234,7 @@ class JobQueue(JobTable):
     def note(self, job_id: str, text: str) -> None:
         """Tell something about an unfinished job, once."""
         with self.transaction():
-            job = self.get(job_id)
+            job = self.held(job_id)
             if job is not None and not job.state.final and text not in job.notes:
                 self.update(replace(job, notes=(*job.notes, text)))
                 self.tell(job_id, "note", {"text": text})
@@ -238,15 +242,15 @@ class JobQueue(JobTable):
     def drop_old_work(self, ended_before: float) -> None:
         """Forget what failed and cancelled jobs could have gone on from; give some free pages back to the disk."""
         with self.transaction():
-            for table in ("checkpoints", "batches"):
-                self.connection.execute(_OLD_WORK.format(table=table), (ended_before,))
-        with self.reading():
-            self.connection.execute(f"PRAGMA incremental_vacuum({FREED})").fetchall()
+            for statement in _OLD_WORK:
+                self.execute(statement, (ended_before,))
+        with self.guarded():
+            self.database.tidy(FREED)
 
     def note_timings(self, job_id: str, attempt: int, peak: Bytes, timings: Mapping[str, Seconds]) -> None:
         """Add what an attempt took, whatever became of it."""
         with self.transaction():
-            job = self.one(f"{SELECT} WHERE id = ? AND attempt = ?", (job_id, attempt))
+            job = self.one(f"{SELECT} WHERE id = ? AND attempt = ? {{lock}}", (job_id, attempt))
             if job is not None:
                 total = {name: job.timings.get(name, 0.0) + seconds for name, seconds in timings.items()}
                 held = max(job.peak or 0, peak)
@@ -261,14 +265,14 @@ class JobQueue(JobTable):
 
     def release_expired(self) -> list[Job]:
         """Queue again every running job whose lease has run out."""
-        late = self.many(f"{SELECT} WHERE state = 'running' AND lease_until < ?", (self.clock(),))
+        now = self.clock()
         failure = Failure(Reason.INTERRUPTED, "Its worker gave no sign of life until the lease ran out.")
-        moved = (self.fail(job.id, job.attempt, failure) for job in late)
+        moved = (self.fail(job.id, job.attempt, failure, late=now) for job in self.many(_LATE, (now,)))
         return [job for job in moved if job is not None]
 
     def _move(self, job_id: str, move: Callable[[Job], Job]) -> Job | None:
         with self.transaction():
-            job = self.get(job_id)
+            job = self.held(job_id)
             if job is None:
                 return None
             moved = move(job)
@@ -276,12 +280,12 @@ class JobQueue(JobTable):
         return moved
 
     def _refuse_crowd(self, max_queued: int | None) -> None:
-        if max_queued is not None and self.connection.execute(_UNFINISHED).get >= max_queued:
+        if max_queued is not None and self.execute(_UNFINISHED).get >= max_queued:
             raise Busy(f"{max_queued} jobs are waiting already.", "Try again when some have ended.")
 
     def _checkpointed(self, job_id: str) -> int | None:
         """The attempt that left the newest checkpoint."""
-        found = self.connection.execute("SELECT attempt FROM checkpoints WHERE job_id = ?", (job_id,)).get
+        found = self.execute("SELECT attempt FROM checkpoints WHERE job_id = ?", (job_id,)).get
         return cast("int | None", found)
 
 
@@ -293,7 +297,9 @@ def _digest(kind: str, source: Mapping[str, Any], *rest: object) -> str:
     return sha256(to_json([kind, named, *rest]).encode()).hexdigest()
 
 
-def _same(known: Job, request: str) -> Job:
+def _same(known: Job | None, request: str) -> Job:
+    if known is None:
+        raise Conflict("The job of this Idempotency-Key was deleted just now.", "Send the request again.")
     if known.request != request:
         raise Conflict(
             "This Idempotency-Key came with another request before.", f"Use a new key; job {known.id} has this one."

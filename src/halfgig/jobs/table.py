@@ -1,31 +1,42 @@
-"""The table of jobs in one SQLite file: opened, read, and written row by row; the queue and attempts build on it."""
+"""The table of jobs in its database: opened, read, and written row by row; the queue and attempts build on it."""
 
 from __future__ import annotations
 
 import json
 import math
-import time
-from contextlib import contextmanager
 from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from halfgig.jobs.job import Event, Job, State
 from halfgig.records import Segment, Word
-from halfgig.store.database import Design, connect, translated
+from halfgig.store.database import Design
+from halfgig.store.opening import open_database
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-    from pathlib import Path
+    from contextlib import AbstractContextManager
 
-DESIGN = Design(name="job queue", application_id=0x48414C4A, package="halfgig.jobs", schema=1)  # "HALJ"
+    from halfgig.records import Seconds
+    from halfgig.store.database import Rows, Where
+
+DESIGN = Design(
+    name="job queue",
+    application_id=0x48414C4A,  # "HALJ"
+    package="halfgig.jobs",
+    schema=2,
+    postgres=1,
+    durable=True,  # what was accepted outlives a loss of power
+)
 PAGE = 200  # events read at a time
 
 _COLUMNS = [column.name for column in fields(Job)]
 _JSON = frozenset({"options", "source", "progress", "timings", "failures", "degraded", "notes", "problem", "result"})
 SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs"  # noqa: S608 - our own column names
-_BRIEF = "json_remove(result, '$.reps', '$.attempts')"  # which may be thousands
+_BRIEF = "{without[result.reps.attempts]}"  # which may be thousands
 OUTLINE = f"SELECT {', '.join(_BRIEF if name == 'result' else name for name in _COLUMNS)} FROM jobs"  # noqa: S608
-_INSERT = f"INSERT INTO jobs ({', '.join(_COLUMNS)}) VALUES ({', '.join(':' + name for name in _COLUMNS)})"  # noqa: S608
+_INSERT = f"""INSERT INTO jobs ({", ".join(_COLUMNS)}) VALUES ({", ".join(":" + name for name in _COLUMNS)})
+ ON CONFLICT (idempotency_key) DO NOTHING"""  # noqa: S608
+_HELD = f"{SELECT} WHERE id = ? {{lock}}"
 _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = :{name}' for name in _COLUMNS)} WHERE id = :id"  # noqa: S608
 _EVENT = """INSERT INTO events SELECT :job_id, coalesce(max(id), 0) + 1, :type, :data FROM events
  WHERE job_id = :job_id"""
@@ -36,19 +47,17 @@ _SEGMENTS = "SELECT id, data FROM events WHERE job_id = ? AND type = 'segment' A
 class JobTable:
     """Jobs and their events, on a connection of its own; for one thread at a time.
 
-    SQLite's errors leave every method as LibraryError. `clock` gives unix seconds.
+    Statements are spelt in the dialect of the database. Its errors leave every method as LibraryError. `clock` gives
+    unix seconds; by default it is the database's. `patience` is for one that is away.
     """
 
-    def __init__(self, path: Path, clock: Callable[[], float] = time.time) -> None:
-        self.clock = clock
-        self._path = path
-        with translated(path, DESIGN):
-            self.connection = connect(path, DESIGN)
-            self.connection.pragma("synchronous", "full")  # what was accepted outlives a loss of power
+    def __init__(self, where: Where, clock: Callable[[], float] | None = None, *, patience: Seconds = 0.0) -> None:
+        self.database = open_database(where, DESIGN, patience)
+        self.clock = clock or self.database.now
 
     def close(self) -> None:
         """Close the connection."""
-        self.connection.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -56,21 +65,25 @@ class JobTable:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
-        """A block in which SQLite's errors are translated."""
-        with translated(self._path, DESIGN):
-            yield
+    def guarded(self) -> AbstractContextManager[None]:
+        """A block in which the database's errors are translated."""
+        return self.database.guarded()
 
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self) -> AbstractContextManager[None]:
         """A block that is written whole or not at all."""
-        with translated(self._path, DESIGN), self.connection:
-            yield
+        return self.database.transaction()
+
+    def execute(self, statement: str, values: Any = ()) -> Rows:
+        """Run a statement, within one of these blocks."""
+        return self.database.execute(self.database.dialect.spell(statement), values)
 
     def get(self, job_id: str) -> Job | None:
         """The job of this id, None where there is none."""
         return self.one(f"{SELECT} WHERE id = ?", (job_id,))
+
+    def held(self, job_id: str) -> Job | None:
+        """The same; until the transaction ends nobody else changes it."""
+        return self.one(_HELD, (job_id,))
 
     def outline(self, job_id: str) -> Job | None:
         """The same, without the lists of its result."""
@@ -78,23 +91,26 @@ class JobTable:
 
     def one(self, statement: str, values: Any) -> Job | None:
         """The first job that a SELECT finds."""
-        with self.reading():
-            row = self.connection.execute(statement, values).fetchone()
+        with self.guarded():
+            row = self.execute(statement, values).fetchone()
         return None if row is None else _job(row)
 
     def many(self, statement: str, values: Any) -> list[Job]:
         """Every job that a SELECT finds."""
-        with self.reading():
-            return [_job(row) for row in self.connection.execute(statement, values)]
+        with self.guarded():
+            return [_job(row) for row in self.execute(statement, values)]
 
-    def insert(self, job: Job) -> None:
-        """Add a row, and tell its state."""
-        self.connection.execute(_INSERT, _row(job))
-        self.tell_state(job)
+    def insert(self, job: Job) -> bool:
+        """Add a row, and tell its state; False where another has its idempotency key."""
+        self.execute(_INSERT, _row(job))
+        fresh = self.database.changes() > 0
+        if fresh:
+            self.tell_state(job)
+        return fresh
 
     def update(self, job: Job) -> None:
         """Write a row anew, without a word."""
-        self.connection.execute(_UPDATE, _row(job))
+        self.execute(_UPDATE, _row(job))
 
     def move(self, job: Job) -> None:
         """Write a row whose state has changed, and tell it."""
@@ -112,12 +128,12 @@ class JobTable:
 
     def tell(self, job_id: str, type: str, data: Mapping[str, Any]) -> None:
         """Add an event."""
-        self.connection.execute(_EVENT, {"job_id": job_id, "type": type, "data": to_json(data)})
+        self.execute(_EVENT, {"job_id": job_id, "type": type, "data": to_json(data)})
 
     def events(self, job_id: str, after: int = 0, limit: int = PAGE) -> list[Event]:
         """Up to `limit` events with an id past `after`, in order."""
-        with self.reading():
-            rows = self.connection.execute(_EVENTS, (job_id, after, limit))
+        with self.guarded():
+            rows = self.execute(_EVENTS, (job_id, after, limit))
             return [Event(number, kind, json.loads(data)) for number, kind, data in rows]
 
     def segments(self, job_id: str, after: int = 0) -> Iterator[Segment]:
@@ -128,8 +144,8 @@ class JobTable:
 
     def segment_page(self, job_id: str, after: int) -> list[tuple[int, Segment]]:
         """Up to `PAGE` segments whose event has an id past `after`, in order, each with that id."""
-        with self.reading():
-            rows = self.connection.execute(_SEGMENTS, (job_id, after, PAGE))
+        with self.guarded():
+            rows = self.execute(_SEGMENTS, (job_id, after, PAGE))
             return [(number, read_segment(json.loads(data))) for number, data in rows]
 
 

@@ -18,9 +18,9 @@ from halfgig.retrieval.index import OtherModel
 from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reading import read_question
 from halfgig.settings import Settings
-from halfgig.store.database import reading
 from halfgig.store.home import open_store
 from halfgig.store.sqlite import Library
+from halfgig.store.sqlite_database import reading
 
 if TYPE_CHECKING:
     import apsw

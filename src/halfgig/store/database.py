@@ -1,36 +1,28 @@
-"""SQLite files of ours: opened with one set of pragmas, brought to their schema, and their errors translated."""
+"""A database of ours: the port that a SQLite file and a Postgres both fit, and what their SQL says differently."""
 
 from __future__ import annotations
 
-import time
-from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import resources
-from typing import TYPE_CHECKING
-
-import apsw
-
-from halfgig.errors import LibraryError
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-FIRST_WAIT, LONGEST_WAIT, MOST_WAITS = 0.001, 0.05, 206  # seconds, doubled each time; 10 s in all, while another writes
-CACHE_KIB = 2_000  # of pages that a connection holds; nothing is memory-mapped, so that memory stays bounded
-MAX_JOURNAL = 16 * 1024 * 1024  # bytes of the write-ahead log that are kept between checkpoints
+    from halfgig.records import Seconds
 
-# Foreign keys come last: while a schema file makes a table anew, its rows may not take others with them.
-_PRAGMAS = f"""PRAGMA foreign_keys = OFF; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -{CACHE_KIB};
-PRAGMA mmap_size = 0; PRAGMA journal_size_limit = {MAX_JOURNAL}"""
-_KEYS_ON = "PRAGMA foreign_keys = ON"
+    Where = Path | str  # a SQLite file, or the address of a Postgres
 
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What a file of ours is: its name for a person, the number that marks it, and where its schema files are.
+    """What a database of ours is: its name for a person, the number that marks its file, and where its schema is.
 
-    Schema files are `schema/sqlite_0001.sql` and so on in `package`; `schema` of them are applied, once each.
+    Schema files are `schema/sqlite_0001.sql` and so on in `package`; `schema` of them are applied, once each. For
+    Postgres there are `postgres` of them, and halfgigs that know `compatible_with` of these can work beside this one.
+    A `durable` file holds what was written even after a loss of power; Postgres always does.
     """
 
     name: str
@@ -38,99 +30,129 @@ class Design:
     package: str
     schema: int
     restore: str = "Restore it from a backup, or move it away and begin anew."
+    postgres: int = 0
+    compatible_with: int = 1
+    durable: bool = False
 
 
-def connect(path: Path, design: Design) -> apsw.Connection:
-    """A connection with the schema up to date. Raises LibraryError for another's or a newer file, and apsw's errors."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise LibraryError(f"The {design.name} {path} cannot be opened ({error}).", _CHECK_FOLDER) from error
-    connection = apsw.Connection(str(path))
-    connection.set_busy_handler(wait_for_others)
-    connection.transaction_mode = "IMMEDIATE"  # a reader that turns writer may fail without waiting
-    try:
-        connection.execute(_PRAGMAS)
-        _migrate(connection, path, design)
-        connection.execute(_KEYS_ON)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
+class Rows(Protocol):
+    """What a statement found."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """Each row, a tuple."""
+
+    def fetchone(self) -> Any:
+        """The next row; None where there is no more."""
+
+    def fetchall(self) -> list[Any]:
+        """Every row that is left."""
+
+    @property
+    def get(self) -> Any:
+        """The first column of the first row; None where there is none."""
 
 
-def wait_for_others(waits: int) -> bool:
-    """Wait a little while another connection writes; False after 10 s. No transaction here takes a second.
+class Database(Protocol):
+    """One connection, for one thread at a time.
 
-    SQLite's own timeout is no good in a process of several threads: apsw holds Python's lock while a `with` block waits
-    to begin, so that every thread would stand still, the one that is waited for among them.
+    Values stand in statements as `?` or `:name`. Errors of the database leave `guarded`, `transaction` and `reading`
+    as LibraryError; DatabaseAway means that nothing was written, and that it may be tried again.
     """
-    if waits >= MOST_WAITS:
-        return False
-    time.sleep(min(FIRST_WAIT * 2 ** min(waits, 10), LONGEST_WAIT))
-    return True
+
+    dialect: Dialect
+
+    def execute(self, statement: str, values: Any = (), /) -> Rows:
+        """Run one statement."""
+
+    def executemany(self, statement: str, many: Iterable[Any], /) -> Rows:
+        """Run one statement with each of many values."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """A block that is written whole or not at all. Within another it is a part that may fail by itself."""
+
+    def reading(self) -> AbstractContextManager[None]:
+        """A block that reads one state of the database, whatever others write meanwhile."""
+
+    def guarded(self) -> AbstractContextManager[None]:
+        """A block whose errors are translated."""
+
+    def lazily(self) -> AbstractContextManager[None]:
+        """The same; what is written inside need not outlive a loss of power."""
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+
+    def changes(self) -> int:
+        """How many rows the last statement changed."""
+
+    def now(self) -> Seconds:
+        """Unix seconds, by the one clock that all who use the database share."""
+
+    def tidy(self, pages: int) -> None:
+        """Give up to so many free pages back to the disk, where the database does not see to that itself."""
+
+    def close(self) -> None:
+        """Close the connection."""
 
 
-def _migrate(connection: apsw.Connection, path: Path, design: Design) -> None:
-    """Apply the numbered schema files that the file has not seen; LibraryError for another's or a newer file."""
-    if _version(connection, path, design) == design.schema:
-        return
-    connection.pragma("auto_vacuum", "incremental")  # counts only where the file is new
-    connection.pragma("journal_mode", "wal")
-    with connection:
-        for number in range(_version(connection, path, design) + 1, design.schema + 1):
-            schema = resources.files(design.package) / "schema" / f"sqlite_{number:04d}.sql"
-            connection.execute(schema.read_text("utf-8"))
-        connection.pragma("application_id", design.application_id)
-        connection.pragma("user_version", design.schema)
+class Told:
+    """A fragment of SQL about something that is named: `fragment[name]`."""
+
+    def __init__(self, one: str, more: str = "", joint: str = "") -> None:
+        self._one, self._more, self._joint = one, more, joint
+
+    def __getitem__(self, named: str) -> str:
+        """The fragment; of `a.b.c` it is about `a`, and names `b` and `c`."""
+        first, *rest = named.split(".")
+        return self._one.format(first, self._joint.join(self._more.format(name) for name in rest))
 
 
-def _version(connection: apsw.Connection, path: Path, design: Design) -> int:
-    version = int(connection.pragma("user_version"))
-    tables = connection.execute("SELECT count(*) FROM sqlite_master").get
-    if connection.pragma("application_id") != design.application_id and (version or tables):
-        raise LibraryError(f"{path} is a database of another program.", "Set HALFGIG_DATA to another folder.")
-    if version > design.schema:
-        raise LibraryError(
-            f"{path} was written by a newer halfgig (schema {version}; this one knows {design.schema}).",
-            "Upgrade halfgig, or set HALFGIG_DATA to another folder.",
-        )
-    return version
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """What the two databases say differently. A statement names it as str.format does: `... WHERE id = :id {lock}`.
+
+    lock            ends a SELECT of rows that nobody else may change until the transaction ends
+    skip_held       the same, leaving out rows that another holds
+    greater         the function of the greatest of its arguments
+    each[:list]     a SELECT of each text in a list, which is given as JSON
+    inside[a.b]     the text at `b` in the JSON of column `a`; NULL where there is none
+    without[a.b.c]  the JSON of column `a` without its `b` and `c`
+    """
+
+    lock: str
+    skip_held: str
+    greater: str
+    each: Told
+    inside: Told
+    without: Told
+
+    def spell(self, statement: str) -> str:
+        """The statement in this dialect."""
+        return _spelt(self, statement)
 
 
-@contextmanager
-def reading(connection: apsw.Connection) -> Iterator[None]:
-    """One state of the file is read inside the block, whatever others write meanwhile; nobody has to wait."""
-    if connection.in_transaction:
-        yield
-        return
-    connection.execute("BEGIN")
-    try:
-        yield
-    finally:
-        connection.execute("COMMIT")
+@lru_cache(256)
+def _spelt(dialect: Dialect, statement: str) -> str:
+    names = ("lock", "skip_held", "greater", "each", "inside", "without")
+    return statement.format_map({name: getattr(dialect, name) for name in names})
 
 
-@contextmanager
-def translated(path: Path, design: Design) -> Iterator[None]:
-    """SQLite's errors inside the block leave it as LibraryError with a remedy."""
-    try:
-        yield
-    except apsw.Error as error:
-        said = ((what, remedy) for kind, what, remedy in _said(design) if isinstance(error, kind))
-        what, remedy = next(said, ("failed", "Try again; check the disk."))
-        raise LibraryError(f"The {design.name} {path} {what} ({error}).", remedy) from error
-
-
-_CHECK_FOLDER = "Check the folder and its permissions, or set HALFGIG_DATA to one that can be written."
-
-
-def _said(design: Design) -> Iterator[tuple[type[apsw.Error], str, str]]:
-    yield apsw.NotADBError, "is not a database", design.restore
-    yield apsw.CorruptError, "is damaged", design.restore
-    yield apsw.FullError, "cannot grow: the disk is full", "Free some space and run the same command again."
-    yield apsw.ReadOnlyError, "cannot be written", _CHECK_FOLDER
-    yield apsw.CantOpenError, "cannot be opened", _CHECK_FOLDER
-    yield apsw.PermissionsError, "cannot be opened", _CHECK_FOLDER
-    yield apsw.BusyError, "is in use by another process", "Try again when the other has finished."
-    yield apsw.IOError, "cannot be read or written", "Check the disk, then run the same command again."
+SQLITE = Dialect(
+    lock="",  # whoever writes is alone
+    skip_held="",
+    greater="max",
+    each=Told("SELECT value FROM json_each({0})"),
+    inside=Told("({0} ->> {1})", "'{0}'"),
+    without=Told("json_remove({0}, {1})", "'$.{0}'", ", "),
+)
+# JSON may hold NUL, which jsonb refuses; what is looked for never does.
+_JSONB = "replace({0}, '\\u0000', '\\ufffd')::jsonb"
+POSTGRES = Dialect(
+    lock="FOR UPDATE",
+    skip_held="FOR UPDATE SKIP LOCKED",
+    greater="greatest",
+    each=Told("SELECT jsonb_array_elements_text(CAST({0} AS jsonb))"),
+    inside=Told(f"({_JSONB} ->> {{1}})", "'{0}'"),
+    without=Told(f"({_JSONB} {{1}})::text", "- '{0}'", " "),
+)

@@ -6,8 +6,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest
-from halfgig.store.database import translated
 from halfgig.store.sqlite import DESIGN, open_library
+from halfgig.store.sqlite_database import translated
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from halfgig.errors import BadRequest, LibraryError, NotFound
 from halfgig.records import Segment, StoredSource, Word
-from halfgig.store.database import Design, connect, translated
+from halfgig.store.database import Design
 from halfgig.store.scope import NAMED, check_tag, source_conditions
+from halfgig.store.sqlite_database import connect, translated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import apsw
 
     from halfgig.records import Scope, Seconds
+    from halfgig.store.sqlite_database import SqliteDatabase
 
 DESIGN = Design(
     name="library",
@@ -67,7 +69,7 @@ _HEARD = 'SELECT max("end") FROM segments WHERE source_id = ?'
 
 
 @contextmanager
-def open_library(path: Path, *, create: bool = True) -> Iterator[apsw.Connection]:
+def open_library(path: Path, *, create: bool = True) -> Iterator[SqliteDatabase]:
     """A connection with sqlite-vec loaded and the schema up to date, closed at the end of the block.
 
     The connection is the library's for every package: SQLite's own errors inside the block leave it as

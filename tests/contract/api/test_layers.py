@@ -181,9 +181,9 @@ def test_a_server_without_a_supervisor_is_not_ready(open_site: Any) -> None:
 
 
 def test_a_queue_that_cannot_be_written_is_not_ready(site: Site) -> None:
-    site.queue(lambda queue: queue.connection.pragma("query_only", 1))
-    site.queue(lambda queue: queue.connection.execute("PRAGMA max_page_count = 1"))
-    site.queue(lambda queue: queue.connection.close())
+    site.queue(lambda queue: queue.database.pragma("query_only", 1))
+    site.queue(lambda queue: queue.database.execute("PRAGMA max_page_count = 1"))
+    site.queue(lambda queue: queue.database.close())
     assert site.get("/readyz").status_code == 503
 
 

@@ -111,7 +111,7 @@ def test_a_name_that_leads_inside_is_refused_when_it_is_connected_to(site: Site,
 async def given_up(site: Site) -> None:
     question = "SELECT count(*) FROM deliveries WHERE due_at IS NULL AND trouble LIKE '%loopback%'"
     async with asyncio.timeout(PATIENCE):
-        while not await site.services.ask(lambda queue: queue.connection.execute(question).get):
+        while not await site.services.ask(lambda queue: queue.database.execute(question).get):
             await asyncio.sleep(0.01)
 
 

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.fakes.queues import claimer
 
-from halfgig.jobs.attempt import Attempt
 from halfgig.jobs.queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from halfgig.jobs.attempt import Attempt
 
 
 @dataclass
@@ -39,11 +41,4 @@ def queue(tmp_path: Path, clock: Clock) -> Iterator[JobQueue]:
 @pytest.fixture
 def begin(queue: JobQueue) -> Callable[..., Attempt]:
     """begin(kind): a job that was made and claimed."""
-
-    def claim(kind: str = "transcript", **source: object) -> Attempt:
-        job, _ = queue.create(kind, source or {"upload": "u"}, {})
-        held = queue.claim(job.id, "me")
-        assert held is not None
-        return Attempt(queue, held)
-
-    return claim
+    return claimer(queue)

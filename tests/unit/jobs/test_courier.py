@@ -18,7 +18,7 @@ from tests.fakes.serving import answering
 
 from halfgig.errors import Forbidden, LibraryError, SourceError
 from halfgig.jobs.courier import LONGEST_WAIT, Courier
-from halfgig.jobs.deliveries import Deliveries, Delivery, prepare_deliveries
+from halfgig.jobs.deliveries import Deliveries, Delivery
 from halfgig.jobs.posting import post
 from halfgig.jobs.queue import JobQueue
 from halfgig.jobs.webhooks import MOST_TRIES, sign
@@ -114,7 +114,6 @@ class Post:
     def __init__(self, queue: JobQueue, do: Callable[..., int] = send) -> None:
         self.queue, self.now = queue, 1_800_000_000.0
         queue.clock = lambda: self.now
-        prepare_deliveries(queue)
         self.pauses: list[float] = []
         self.stopping = asyncio.Event()
         self.courier = Courier(self.ask, do, SECRET, lambda: self.now, lambda: 0.5)
@@ -138,7 +137,7 @@ class Post:
         asyncio.run(self.courier.run(self.stopping, self.wait))
 
     def troubles(self) -> list[tuple[int, str]]:
-        return list(self.queue.connection.execute("SELECT tries, trouble FROM deliveries"))
+        return list(self.queue.database.execute("SELECT tries, trouble FROM deliveries"))
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,11 +14,11 @@ from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.unit.jobs.conftest import Clock
 
     from halfgig.jobs.attempt import Attempt
+    from halfgig.store.database import Where
 
 CRASH = Failure(Reason.CRASHED, "It crashed.")
 
@@ -26,10 +27,10 @@ def make(queue: JobQueue, **wanted: object) -> str:
     return queue.create("transcript", {"upload": "u"}, {}, **wanted)[0].id  # type: ignore[arg-type]
 
 
-def test_a_job_is_there_after_a_restart(tmp_path: Path) -> None:
-    with JobQueue(tmp_path / "jobs.db") as queue:
+def test_a_job_is_there_after_a_restart(where: Where) -> None:
+    with JobQueue(where) as queue:
         job, fresh = queue.create("reps", {"url": "http://a/b.mp4"}, {"exercise": "squat"}, keep_source=True)
-    with JobQueue(tmp_path / "jobs.db") as queue:
+    with JobQueue(where) as queue:
         assert fresh
         assert queue.get(job.id) == job
         assert job.state is State.QUEUED
@@ -103,13 +104,12 @@ def test_pages_go_from_new_to_old(queue: JobQueue, clock: Clock) -> None:
     assert len(queue.page(state="queued", kind="transcript")) == 5
 
 
-def test_only_one_of_many_claims_a_job(tmp_path: Path) -> None:
-    with JobQueue(tmp_path / "jobs.db") as queue:
-        job_id = make(queue)
+def test_only_one_of_many_claims_a_job(queue: JobQueue, where: Where) -> None:
+    job_id = make(queue)
     won: list[str] = []
 
     def claim(name: str) -> None:
-        with JobQueue(tmp_path / "jobs.db") as own:
+        with JobQueue(where) as own:
             if own.claim(job_id, name) is not None:
                 won.append(name)
 
@@ -171,6 +171,18 @@ def test_a_heartbeat_keeps_the_lease_and_tells_progress(
     now = queue.get(job.id)
     assert now is not None
     assert (now.progress, now.peak) == ({"position": 5.0}, 100)
+
+
+def test_a_lease_that_is_renewed_just_before_it_is_taken_stays(
+    queue: JobQueue, begin: Callable[[], Attempt], clock: Clock
+) -> None:
+    job = begin().job
+    clock.now += LEASE + 1
+    late = clock.now
+    assert queue.beat(job.id, job.attempt, None, 0)
+    assert queue.fail(job.id, job.attempt, CRASH, late=late) is None
+    clock.now += LEASE + 1
+    assert queue.fail(job.id, job.attempt, CRASH, late=clock.now) is not None
 
 
 def test_an_interruption_is_no_strike(queue: JobQueue, begin: Callable[[], Attempt]) -> None:
@@ -296,7 +308,7 @@ def test_a_note_is_told_once_and_only_of_what_has_not_ended(queue: JobQueue, beg
 
 
 def test_the_work_of_a_failed_job_is_dropped_in_time_and_the_file_shrinks(
-    tmp_path: Path, queue: JobQueue, begin: Callable[[], Attempt], clock: Clock
+    where: Where, queue: JobQueue, begin: Callable[[], Attempt], clock: Clock
 ) -> None:
     attempt = begin()
     for number in range(20):
@@ -307,5 +319,6 @@ def test_the_work_of_a_failed_job_is_dropped_in_time_and_the_file_shrinks(
     queue.drop_old_work(clock.now + 1)
     assert attempt.checkpointed() is None
     assert list(attempt.batches()) == []
-    queue.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    assert (tmp_path / "jobs.db").stat().st_size < 1_000_000
+    if isinstance(where, Path):  # Postgres sees to its files itself
+        queue.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert where.stat().st_size < 1_000_000

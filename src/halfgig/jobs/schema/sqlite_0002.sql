@@ -1,4 +1,7 @@
--- What is to be sent to callback addresses. Applied whenever the table is opened, so it only makes what is missing.
+-- Whose key asked for a job: a part of the key's hash; null where there are no keys.
+ALTER TABLE jobs ADD COLUMN client TEXT;
+
+-- What is to be sent to callback addresses. An earlier server has made the table beside the schema, so it may be there.
 CREATE TABLE IF NOT EXISTS deliveries (
     id TEXT PRIMARY KEY, -- the same at every try, so that a receiver can tell a repetition
     job_id TEXT NOT NULL REFERENCES jobs (id) ON DELETE CASCADE,

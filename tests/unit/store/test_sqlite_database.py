@@ -4,8 +4,8 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from halfgig.store.database import connect, wait_for_others
 from halfgig.store.sqlite import DESIGN
+from halfgig.store.sqlite_database import connect, wait_for_others
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -4,25 +4,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halfgig.jobs.deliveries import Deliveries, prepare_deliveries
+from halfgig.jobs.deliveries import Deliveries
 from halfgig.jobs.queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
+
+    from halfgig.store.database import Where
 
 NOW = 1_800_000_000.0
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "jobs.db"
-
-
-@pytest.fixture
-def queue(path: Path) -> Iterator[JobQueue]:
-    with JobQueue(path, lambda: NOW) as opened:
-        prepare_deliveries(opened)
+def queue(where: Where) -> Iterator[JobQueue]:
+    with JobQueue(where, lambda: NOW) as opened:
         yield opened
 
 
@@ -49,10 +44,9 @@ def test_a_job_without_a_callback_leaves_none(queue: JobQueue) -> None:
     assert Deliveries(queue).due(NOW, 9) == []
 
 
-def test_a_connection_that_was_opened_before_leaves_one_too(path: Path) -> None:
+def test_a_connection_that_was_opened_before_leaves_one_too(where: Where) -> None:
     """As that of a worker, in a process of its own, would: it is the database that does it."""
-    with JobQueue(path, lambda: NOW) as worker, JobQueue(path, lambda: NOW) as server:
-        prepare_deliveries(server)
+    with JobQueue(where, lambda: NOW) as worker, JobQueue(where, lambda: NOW) as server:
         job_id = make(server)
         worker.cancel(job_id)
         assert [delivery.job_id for delivery in Deliveries(server).due(NOW, 9)] == [job_id]
@@ -83,11 +77,10 @@ def test_what_failed_comes_back_and_what_arrived_does_not(queue: JobQueue) -> No
     assert deliveries.next_due() is None
 
 
-def test_deliveries_outlive_a_restart_and_go_with_their_job(queue: JobQueue, path: Path) -> None:
+def test_deliveries_outlive_a_restart_and_go_with_their_job(queue: JobQueue, where: Where) -> None:
     job_id = make(queue)
     queue.cancel(job_id)
-    with JobQueue(path, lambda: NOW) as later:
-        prepare_deliveries(later)
+    with JobQueue(where, lambda: NOW) as later:
         assert len(Deliveries(later).due(NOW, 9)) == 1
         later.delete(job_id)
         assert Deliveries(later).due(NOW, 9) == []

@@ -1,0 +1,92 @@
+"""A connection to Postgres, made to our wishes, and what its errors mean for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from halfgig.errors import DatabaseAway, LibraryError
+
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[tuple[Any, ...]]
+
+SCHEMA = "halfgig"  # where our tables are, apart from those of others in the same database
+CONNECT = 5  # seconds
+# A machine that was paused in a transaction must not keep others from its job for long.
+_WISHES = f"""SET search_path = {SCHEMA}, public; SET statement_timeout = '30s'; SET lock_timeout = '10s';
+ SET idle_in_transaction_session_timeout = '30s'; SET client_min_messages = warning"""
+# A machine that has gone without a word is noticed in half a minute, on either side.
+_KEEPALIVE: dict[str, Any] = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,
+}
+
+_NAME = "Correct the name or the password in DATABASE_URL."
+_GRANT = f"Grant the role the right to create the schema {SCHEMA} in this database."
+# By the beginning of SQLSTATE, where the server gives one; else by what it says while a connection is made.
+_REFUSED = {
+    "28": ("refuses the name or the password", _NAME),
+    "3D": ("has no such database", "Create it, or correct its name in DATABASE_URL."),
+    "42501": ("refuses what halfgig needs", _GRANT),
+    "42P01": ("lacks a table of halfgig's", "Run halfgig db upgrade."),
+    "42703": ("lacks a column of halfgig's", "Run halfgig db upgrade."),
+    "53100": ("has no disk left", "Give it more room."),
+    "25006": ("takes no writes", "Name the primary server in DATABASE_URL, not a copy of it."),
+}
+_PASSING = {
+    "53": "takes no more for now",
+    "40": "was in the way of another transaction",
+    "55P03": "keeps others waiting for too long",
+    "57014": "took too long",
+}
+_SAID = {"too many": "53", "remaining": "53", "password": "28", "pg_hba": "28", 'database "': "3D", 'role "': "28"}
+
+
+def shown(url: str) -> str:
+    """The address as it may be told: without a name, a password and options."""
+    parts = urlsplit(url)
+    return f"The database {parts.hostname or 'of this machine'}{parts.path}"
+
+
+def connect(url: str) -> Connection:
+    """A new connection that commits each statement by itself. Errors: as of `trouble`."""
+    import psycopg
+
+    # Nothing is prepared on the server, so that a pooler may stand between, and values are quoted here, so that a
+    # statement means the same as in SQLite, where NULL needs no type.
+    try:
+        connection = psycopg.connect(
+            url,
+            autocommit=True,
+            cursor_factory=psycopg.ClientCursor,
+            prepare_threshold=None,
+            connect_timeout=CONNECT,
+            client_encoding="utf8",
+            application_name="halfgig",
+            **_KEEPALIVE,
+        )
+        connection.execute(_WISHES)
+    except psycopg.ProgrammingError:  # of the address itself, and tells parts of it that may be secret
+        raise LibraryError("DATABASE_URL is no address of Postgres'.", "Give postgresql://USER@HOST/NAME.") from None
+    except psycopg.Error as error:
+        raise trouble(error, shown(url), broken=True) from None
+    return connection
+
+
+def trouble(error: psycopg.Error, shown: str, *, broken: bool) -> LibraryError:
+    """The error with a remedy: DatabaseAway where it will pass. What a server says names no password."""
+    said = " ".join(str(error).split())[:300]
+    code = error.sqlstate or next((code for word, code in _SAID.items() if word in said.lower()), "")
+    refused = next((told for start, told in _REFUSED.items() if code.startswith(start)), None)
+    if refused is not None:
+        return LibraryError(f"{shown} {refused[0]} ({said}).", refused[1])
+    passing = next((told for start, told in _PASSING.items() if code.startswith(start)), None)
+    if passing is not None:
+        return DatabaseAway(f"{shown} {passing} ({said}).", "Try again in a moment.")
+    if broken:
+        return DatabaseAway(f"{shown} cannot be reached ({said}).", "Try again when it can be; see DATABASE_URL.")
+    return LibraryError(f"{shown} has a fault ({said}).", "Look into the log of the server.")

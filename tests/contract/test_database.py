@@ -1,0 +1,244 @@
+"""What every database of ours does, in a file and in a Postgres; and what only a Postgres has to bear."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import nullcontext, suppress
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from halfgig.errors import DatabaseAway, LibraryError
+from halfgig.jobs.table import DESIGN
+from halfgig.store.opening import open_database
+from halfgig.store.postgres_database import PostgresDatabase
+from halfgig.store.postgres_schema import version
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from halfgig.store.database import Database, Where
+
+NOTES = "CREATE TABLE notes (id INTEGER PRIMARY KEY, told TEXT)"
+
+
+@pytest.fixture
+def database(where: Where) -> Iterator[Database]:
+    opened = open_database(where, DESIGN)
+    opened.execute(NOTES)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def line(postgres_url: str) -> Iterator[PostgresDatabase]:
+    opened = PostgresDatabase(postgres_url, DESIGN)
+    opened.execute(NOTES)
+    yield opened
+    opened.close()
+
+
+def note(database: Database, number: int, told: str | None = "a") -> None:
+    database.execute("INSERT INTO notes VALUES (:id, :told)", {"id": number, "told": told})
+
+
+def notes(database: Database) -> list[int]:
+    return [number for (number,) in database.execute("SELECT id FROM notes ORDER BY id")]
+
+
+class Stop(Exception):
+    """Ends a block."""
+
+
+class TestDatabase:
+    def test_values_stand_by_name_and_by_place(self, database: Database) -> None:
+        note(database, 1, "it's 100 % :true? \\ 'so'")
+        rows = database.execute("SELECT id, told, '%:a?' FROM notes WHERE id = ? AND told LIKE '%so%'", (1,))
+        assert rows.fetchone() == (1, "it's 100 % :true? \\ 'so'", "%:a?")
+        assert rows.fetchone() is None
+        assert database.execute("SELECT told FROM notes WHERE :none IS NULL OR id = :none", {"none": None}).get
+        assert database.execute("SELECT told FROM notes WHERE id = 9").get is None
+
+    def test_a_change_says_how_many_rows_it_changed(self, database: Database) -> None:
+        database.executemany("INSERT INTO notes VALUES (?, ?)", [(n, "x") for n in range(5)])
+        assert notes(database) == [0, 1, 2, 3, 4]
+        database.execute("UPDATE notes SET told = 'y' WHERE id > ?", (1,))
+        assert database.changes() == 3
+        assert database.execute("DELETE FROM notes WHERE id < 2 RETURNING id").fetchall() == [(0,), (1,)]
+
+    def test_a_transaction_is_written_whole_or_not_at_all(self, database: Database) -> None:
+        def note_and_stop() -> None:
+            with database.transaction():
+                note(database, 1)
+                assert database.in_transaction
+                raise Stop
+
+        with pytest.raises(Stop):
+            note_and_stop()
+        assert not database.in_transaction
+        assert notes(database) == []
+
+    def test_a_part_of_a_transaction_may_fail_by_itself(self, database: Database) -> None:
+        with database.transaction():
+            note(database, 1)
+            with suppress(Stop), database.transaction():
+                note(database, 2)
+                raise Stop
+            note(database, 3)
+        assert notes(database) == [1, 3]
+
+    def test_one_state_is_read_whatever_others_write(self, database: Database, where: Where) -> None:
+        other = open_database(where, DESIGN)
+        with database.reading():
+            assert notes(database) == []
+            with other.transaction():
+                note(other, 1)
+            assert notes(database) == []
+        assert notes(database) == [1]
+        other.close()
+
+    def test_what_the_dialects_say_differently_means_the_same(self, database: Database) -> None:
+        note(database, 1, '{"a": {"b": 1}, "c": "x", "long": [1, 2]}')
+        note(database, 2, '{"c": "y\\u0000"}')
+
+        def ask(statement: str, values: Any = ()) -> list[Any]:
+            return [value for (value,) in database.execute(database.dialect.spell(statement), values)]
+
+        assert ask("SELECT {inside[told.c]} FROM notes WHERE id = 1 {lock}") == ["x"]
+        assert ask("SELECT id FROM notes WHERE {inside[told.c]} = 'x'") == [1]
+        assert ask("SELECT id FROM notes WHERE {inside[told.c]} IN ({each[:named]})", {"named": '["z", "x"]'}) == [1]
+        assert ask("SELECT {greater}(id, 7) FROM notes WHERE id = 1") == [7]
+        (rest,) = ask("SELECT {without[told.a.long]} FROM notes WHERE id = 1")
+        assert rest.replace(" ", "") == '{"c":"x"}'
+        assert ask("SELECT {inside[told.none]} FROM notes WHERE id = 1") == [None]
+
+    def test_errors_are_ours(self, database: Database) -> None:
+        note(database, 1)
+
+        def note_twice() -> None:
+            with database.transaction():
+                note(database, 2)
+                note(database, 1)
+
+        with pytest.raises(LibraryError):
+            note_twice()
+        assert notes(database) == [1]
+
+    def test_the_schema_is_applied_once_by_however_many(self, where: Where) -> None:
+        failed: list[BaseException] = []
+
+        def open_and_close() -> None:
+            try:
+                open_database(where, DESIGN).close()
+            except BaseException as error:
+                failed.append(error)
+
+        threads = [threading.Thread(target=open_and_close) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert failed == []
+
+
+class TestPostgres:
+    def test_a_line_that_broke_while_idle_is_no_trouble(self, line: PostgresDatabase, postgres_url: str) -> None:
+        cut(postgres_url)
+        assert notes(line) == []
+        cut(postgres_url)
+        note(line, 1)
+        cut(postgres_url)
+        with line.transaction():
+            note(line, 2)
+        assert notes(line) == [1, 2]
+
+    def test_a_line_that_breaks_within_a_transaction_leaves_nothing(
+        self, line: PostgresDatabase, postgres_url: str
+    ) -> None:
+        def note_twice() -> None:
+            with line.transaction():
+                note(line, 1)
+                cut(postgres_url)
+                note(line, 2)
+
+        with pytest.raises(DatabaseAway):
+            note_twice()
+        assert notes(line) == []
+
+    @pytest.mark.parametrize("arrives", [True, False])
+    def test_a_commit_is_never_in_doubt(
+        self, line: PostgresDatabase, monkeypatch: pytest.MonkeyPatch, *, arrives: bool
+    ) -> None:
+        """The line breaks before the server has read COMMIT, or before its answer has come."""
+        with nullcontext() if arrives else pytest.raises(DatabaseAway), line.transaction():
+            note(line, 1)
+            break_at_commit(line, arrives=arrives, monkeypatch=monkeypatch)
+        assert notes(line) == ([1] if arrives else [])
+
+    def test_its_clock_is_the_servers(self, line: PostgresDatabase) -> None:
+        theirs = float(line.execute("SELECT extract(epoch FROM clock_timestamp())::float8").get)
+        assert abs(line.now() - theirs) < 1
+
+    def test_a_newer_schema_is_used_where_it_may_be(self, line: PostgresDatabase, postgres_url: str) -> None:
+        line.execute("UPDATE halfgig_schema SET version = 9, compatible_with = ?", (DESIGN.postgres,))
+        PostgresDatabase(postgres_url, DESIGN).close()
+        assert version(line, DESIGN) == (9, DESIGN.postgres)
+        line.execute("UPDATE halfgig_schema SET compatible_with = 9")
+        with pytest.raises(LibraryError, match="Upgrade halfgig"):
+            PostgresDatabase(postgres_url, DESIGN)
+
+    @pytest.mark.parametrize(
+        ("change", "kind", "told"),
+        [
+            (lambda url: url.replace("/postgres?", "/nowhere?"), LibraryError, "no such database"),
+            (lambda url: url.replace("postgres:@", "stranger:secret@"), LibraryError, "name or the password"),
+            (lambda url: "postgresql://a:secret@127.0.0.1:1/x", DatabaseAway, "cannot be reached"),
+            (lambda url: "postgresql://a:secret@h/x?nonsense=1", LibraryError, "no address of Postgres"),
+        ],
+    )
+    def test_what_is_wrong_is_told_with_a_remedy(
+        self, postgres_url: str, change: Callable[[str], str], kind: type[LibraryError], told: str
+    ) -> None:
+        with pytest.raises(LibraryError, match=told) as raised:
+            PostgresDatabase(change(postgres_url), DESIGN)
+        assert type(raised.value) is kind
+        assert "DATABASE_URL" in str(raised.value)
+        assert "secret" not in str(raised.value)
+
+    def test_who_holds_a_row_for_too_long_is_told_of(self, line: PostgresDatabase, postgres_url: str) -> None:
+        other = PostgresDatabase(postgres_url, DESIGN)
+        note(line, 1)
+        with line.transaction():
+            line.execute("SELECT id FROM notes FOR UPDATE")
+            other.execute("SET lock_timeout = '10ms'")
+            with pytest.raises(DatabaseAway, match="waiting"):
+                other.execute("UPDATE notes SET told = 'b'")
+        other.close()
+
+
+def cut(url: str) -> None:
+    """Have the server end every other line, and wait until they are gone."""
+    import psycopg
+
+    others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid != pg_backend_pid()"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"SELECT pg_terminate_backend(pid, 10000) {others}".encode())
+
+
+def break_at_commit(line: PostgresDatabase, *, arrives: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the line break while it commits, before or after the server has heard of it."""
+    import psycopg
+
+    connection = line._line
+    assert connection is not None
+    execute = connection.execute
+
+    def breaking(query: Any, *values: Any) -> Any:
+        if query == "COMMIT":
+            if arrives:
+                execute(query)
+            connection.close()
+            raise psycopg.OperationalError("the line broke")
+        return execute(query, *values)
+
+    monkeypatch.setattr(connection, "execute", breaking)
