@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from benchmarks.questions import SPEECH, read_corpus
 from benchmarks.recall import real_passages
+from tests.fakes.exact import ExactIndex
 
 from halfgig.records import Passage
-from halfgig.retrieval.exact import ExactIndex
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.sqlite import SqliteIndex

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fakes.exact import ExactIndex
 
 from halfgig.errors import BadRequest
 from halfgig.records import Passage
-from halfgig.retrieval.exact import ExactIndex
 from halfgig.retrieval.index import EVERYWHERE, Bounds, EmbeddingModel, Index
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question

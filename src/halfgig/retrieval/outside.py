@@ -15,7 +15,7 @@ from halfgig.retrieval.ledger import Ledger, leave_other_places
 from halfgig.retrieval.services import Placed
 from halfgig.retrieval.sqlite import forget_vectors
 from halfgig.retrieval.tables import find_faults, prepare
-from halfgig.retrieval.texts import SqliteTexts
+from halfgig.retrieval.texts import SqliteTexts, WithTexts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from halfgig.retrieval.arrivals import Arrivals
     from halfgig.retrieval.index import Confirm, Embedded, EmbeddingModel
     from halfgig.retrieval.services import Near, VectorService
-    from halfgig.retrieval.words import Question
 
 log = logging.getLogger("halfgig")
 
@@ -38,8 +37,8 @@ PAUSES: tuple[Seconds, ...] = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # while a ser
 NOT_YET = "What was indexed last is not found by meaning yet: {place} has not taken it in."
 
 
-class ServiceIndex:
-    """The index port over a vector service, on a connection of the library.
+class ServiceIndex(WithTexts):
+    """The index port over a vector service, on a connection of the library, which has the words.
 
     A new edition of a source is put there under a name of its own, and shown by the transaction that puts its texts in
     place: so nothing half done is ever seen, whatever the service still finds. BadRequest where the vectors there are
@@ -262,29 +261,3 @@ class ServiceIndex:
         yield from (f"{place} has not all vectors of {source_id}" for source_id, _ in self._lost(shown, there))
         for source_id, count in (there[edition] for edition in sorted(there.keys() - kept)):
             yield f"{place} has {count} vectors of {source_id} that the library does not know of"
-
-    # --- words: the library's ---
-
-    def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
-        """The k passages with the highest bm25."""
-        return self._texts.matching(question, k, bounds)
-
-    def knows(self, word: str) -> bool:
-        """Whether any passage holds the word, in whatever form, or it was learnt."""
-        return self._texts.vocabulary.knows(word)
-
-    def beginning(self, prefix: str, limit: int) -> list[str]:
-        """Words of the passages that begin with these letters, shortest first."""
-        return self._texts.vocabulary.beginning(prefix, limit)
-
-    def resembling(self, word: str, limit: int) -> list[str]:
-        """Words that share most runs of three letters with this one: those of passages, then those that were learnt."""
-        return self._texts.vocabulary.resembling(word, limit)
-
-    def learn(self, words: Callable[[], Iterable[str]]) -> None:
-        """Words that the embedding model has whole, and that are therefore no slips; called for once only."""
-        self._texts.vocabulary.learn(words)
-
-    def learnt(self) -> list[str]:
-        """What was learnt, in its order."""
-        return self._texts.vocabulary.learnt()

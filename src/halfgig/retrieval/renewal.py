@@ -7,12 +7,11 @@ milliseconds.
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, cast
 
 from halfgig.errors import BadRequest, Locked
 from halfgig.retrieval.index import EmbeddingModel, check_vector
-from halfgig.retrieval.tables import BITS_WIDTH, prepare
+from halfgig.retrieval.tables import DROP_NEXT, NEXT, RECORD, UNLEARN, facts, has_bits, prepare, recorded, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -24,13 +23,8 @@ if TYPE_CHECKING:
 
     Watch: TypeAlias = Callable[[int, int], object]
 
-NEXT_MODEL, NEXT_DIM = "next_model", "next_dim"
-VECTORS, BITS, NEXT = "passage_vectors", "passage_bits", "_next"
+VECTORS, BITS, SUFFIX = "passage_vectors", "passage_bits", "_next"
 
-_FACT = "SELECT value FROM index_facts WHERE name = ?"
-_RECORD = "INSERT INTO index_facts VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
-_ERASE = "DELETE FROM index_facts WHERE name IN ('next_model', 'next_dim')"
-_DROP = "DROP TABLE IF EXISTS passage_vectors_next; DROP TABLE IF EXISTS passage_bits_next"
 # vec0 keeps the ids of its rows in a plain table, which is read in a hundredth of the time that vectors take.
 _MISSING = """SELECT p.id, p.source_id, p.text FROM passages p JOIN passage_vectors_rowids v ON v.rowid = p.id
  WHERE p.id > ? AND NOT EXISTS (SELECT 1 FROM passage_vectors_next_rowids n WHERE n.rowid = p.id)
@@ -45,7 +39,6 @@ _KEEP_BITS = "INSERT INTO passage_bits_next (id, bits) VALUES (?, vec_quantize_b
 _FORGET = "DELETE FROM {table}_next WHERE id IN (SELECT id FROM passages WHERE source_id = :source_id)"
 _FORGET_ONE = "DELETE FROM {table}_next WHERE id = ?"
 _SHADOWS = "SELECT name FROM sqlite_master WHERE type = 'table' AND name LIKE ? ESCAPE '\\'"
-_UNLEARN = "UPDATE vocabulary SET place = NULL; DELETE FROM index_facts WHERE name = 'learnt'"
 
 
 class Waiting(NamedTuple):
@@ -88,16 +81,14 @@ def progress(connection: apsw.Connection) -> tuple[int, int]:
 
 def coming(connection: apsw.Connection) -> EmbeddingModel | None:
     """The model that the index is being made anew with; None where it is not."""
-    name, dim = (connection.execute(_FACT, (fact,)).get for fact in (NEXT_MODEL, NEXT_DIM))
-    return None if name is None else EmbeddingModel(str(name), int(cast("str", dim)))
+    return recorded(facts(connection), NEXT)
 
 
 def abandon(connection: apsw.Connection) -> None:
     """Forget what was made so far."""
     if coming(connection) is not None:
         with connection:
-            connection.execute(_DROP)
-            connection.execute(_ERASE)
+            connection.execute(DROP_NEXT)
 
 
 def forget_next(connection: apsw.Connection, source_id: str) -> None:
@@ -121,11 +112,11 @@ def _begin(connection: apsw.Connection, model: EmbeddingModel) -> None:
     with connection:
         if coming(connection) == model:
             return
-        connection.execute(_DROP)
-        connection.execute(_schema("sqlite_next.sql", model.dim))
-        if _has_bits(model):
-            connection.execute(_schema("sqlite_next_bits.sql", model.dim))
-        connection.executemany(_RECORD, ((NEXT_MODEL, model.name), (NEXT_DIM, str(model.dim))))
+        connection.execute(DROP_NEXT)
+        connection.execute(schema("sqlite_next.sql", dim=str(model.dim)))
+        if has_bits(model):
+            connection.execute(schema("sqlite_next_bits.sql", dim=str(model.dim)))
+        connection.executemany(RECORD, ((f"{NEXT}model", model.name), (f"{NEXT}dim", str(model.dim))))
 
 
 def _batches(connection: apsw.Connection, size: int) -> Iterator[list[Waiting]]:
@@ -149,7 +140,7 @@ def _keep(
                 kept += 1
                 data = memoryview(cast("memoryview[float]", vector)).tobytes()
                 connection.execute(_KEEP, (one.id, one.source_id, data))
-                if _has_bits(model):
+                if has_bits(model):
                     connection.execute(_KEEP_BITS, (one.id, data))
     return kept
 
@@ -171,17 +162,17 @@ def _take_over(connection: apsw.Connection, model: EmbeddingModel) -> None:
     connection.execute("DROP TABLE passage_vectors; DROP TABLE IF EXISTS passage_bits")
     for table in _tables(model):
         _rename(connection, table)
-    connection.executemany(_RECORD, (("model", model.name), ("dim", str(model.dim))))
-    connection.execute(_ERASE)
-    connection.execute(_UNLEARN)
+    connection.executemany(RECORD, (("model", model.name), ("dim", str(model.dim))))
+    connection.execute(DROP_NEXT)
+    connection.execute(UNLEARN)
 
 
 def _rename(connection: apsw.Connection, table: str) -> None:
     """Give a next table its name. vec0 knows its own tables by theirs, and does not rename them itself."""
-    pattern = f"{table}{NEXT}_%".replace("_", "\\_")
+    pattern = f"{table}{SUFFIX}_%".replace("_", "\\_")
     for (name,) in list(connection.execute(_SHADOWS, (pattern,))):
-        connection.execute(f"ALTER TABLE {name} RENAME TO {table}{name.removeprefix(table + NEXT)}")
-    connection.execute(f"ALTER TABLE {table}{NEXT} RENAME TO {table}")
+        connection.execute(f"ALTER TABLE {name} RENAME TO {table}{name.removeprefix(table + SUFFIX)}")
+    connection.execute(f"ALTER TABLE {table}{SUFFIX} RENAME TO {table}")
 
 
 def _check_ours(connection: apsw.Connection, model: EmbeddingModel) -> None:
@@ -192,12 +183,4 @@ def _check_ours(connection: apsw.Connection, model: EmbeddingModel) -> None:
 
 
 def _tables(model: EmbeddingModel) -> tuple[str, ...]:
-    return (VECTORS, BITS) if _has_bits(model) else (VECTORS,)
-
-
-def _has_bits(model: EmbeddingModel) -> bool:
-    return model.dim % BITS_WIDTH == 0
-
-
-def _schema(name: str, dim: int) -> str:
-    return (resources.files("halfgig.retrieval") / "schema" / name).read_text("utf-8").replace(":dim", str(dim))
+    return (VECTORS, BITS) if has_bits(model) else (VECTORS,)

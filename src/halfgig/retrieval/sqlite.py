@@ -9,18 +9,17 @@ from halfgig.retrieval.arrivals import arrived, blob
 from halfgig.retrieval.index import EVERYWHERE, Bounds, Found, accept, check_vector
 from halfgig.retrieval.ledger import leave_other_places
 from halfgig.retrieval.renewal import check_current, forget_next
-from halfgig.retrieval.tables import BITS_WIDTH, find_faults, prepare
-from halfgig.retrieval.texts import SqliteTexts, bound_values, bounded, conditions
+from halfgig.retrieval.tables import find_faults, has_bits, prepare
+from halfgig.retrieval.texts import SqliteTexts, WithTexts, bound_values, bounded, conditions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
     import apsw
 
     from halfgig.records import Floats, Seconds
     from halfgig.retrieval.arrivals import Arrivals
     from halfgig.retrieval.index import Confirm, Embedded, EmbeddingModel
-    from halfgig.retrieval.words import Question
 
 MAX_K = 4096  # of one nearest-vector query, by sqlite-vec
 EXACT = 20_000  # passages that are all compared with, in about 20 ms; of more the signs are compared first
@@ -54,7 +53,7 @@ _SOURCES = "SELECT DISTINCT source_id FROM passages WHERE id IN (SELECT id FROM 
 _COUNT_UP_TO = "SELECT count(*) FROM (SELECT 1 FROM passages {where} LIMIT :most)"
 
 
-class SqliteIndex:
+class SqliteIndex(WithTexts):
     """The index port on a connection of the library that has sqlite-vec loaded.
 
     Without a `model` it is good for keyword search and removal, and for `nearest` where something was indexed before.
@@ -109,10 +108,6 @@ class SqliteIndex:
         rows = self._connection.execute(*bounded(statement, bounds, id, vector=blob(vector), k=k, picked=picked))
         return [Found(row[0], Passage(*row[1:5]), row[5]) for row in rows]
 
-    def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
-        """The k passages with the highest bm25; of a large index, by the words that not every third of them holds."""
-        return self._texts.matching(question, k, bounds)
-
     def vector_at(self, source_id: str, at: Seconds) -> tuple[Passage, Floats] | None:
         """The passage said at this second of a source, else the next one, and its vector; None after the last."""
         if self.model is None:
@@ -151,35 +146,10 @@ class SqliteIndex:
         """Nothing is left of what is removed."""
         return 0
 
-    def learn(self, words: Callable[[], Iterable[str]]) -> None:
-        """Words that the embedding model has whole, and that are therefore no slips; called for once only."""
-        self._texts.vocabulary.learn(words)
-
-    def learnt(self) -> list[str]:
-        """What was learnt, in its order."""
-        return self._texts.vocabulary.learnt()
-
-    def knows(self, word: str) -> bool:
-        """Whether any passage holds the word, in whatever form, or the embedding model has it whole."""
-        return self._texts.vocabulary.knows(word)
-
-    def beginning(self, prefix: str, limit: int) -> list[str]:
-        """Words of the passages that begin with these letters, shortest first."""
-        return self._texts.vocabulary.beginning(prefix, limit)
-
-    def resembling(self, word: str, limit: int) -> list[str]:
-        """Words that share most runs of three letters with this one: those of passages, then those that were learnt."""
-        return self._texts.vocabulary.resembling(word, limit)
-
     def _are_many(self, bounds: Bounds) -> bool:
         condition = conditions(bounds)
         statement = _COUNT_UP_TO.format(where=f"WHERE {condition}" if condition else "")
         return int(self._connection.execute(statement, bound_values(bounds, most=self._exact + 1)).get) > self._exact
-
-
-def has_bits(model: EmbeddingModel | None) -> bool:
-    """Whether the signs of this model's vectors are kept beside them."""
-    return model is not None and model.dim % BITS_WIDTH == 0
 
 
 def forget_vectors(connection: apsw.Connection, model: EmbeddingModel | None, source_id: str) -> None:

@@ -116,6 +116,36 @@ class SqliteTexts:
         return int(self._connection.execute(_COUNT, {"source_id": source_id}).get)
 
 
+class WithTexts:
+    """What of the index port is answered by the texts in the library's file, wherever the vectors are."""
+
+    _texts: SqliteTexts
+
+    def matching(self, question: Question, k: int, bounds: Bounds = EVERYWHERE) -> list[Found]:
+        """The k passages with the highest bm25; of a large index, by the words that not every third of them holds."""
+        return self._texts.matching(question, k, bounds)
+
+    def learn(self, words: Callable[[], Iterable[str]]) -> None:
+        """Words that the embedding model has whole, and that are therefore no slips; called for once only."""
+        self._texts.vocabulary.learn(words)
+
+    def learnt(self) -> list[str]:
+        """What was learnt, in its order."""
+        return self._texts.vocabulary.learnt()
+
+    def knows(self, word: str) -> bool:
+        """Whether any passage holds the word, in whatever form, or it was learnt."""
+        return self._texts.vocabulary.knows(word)
+
+    def beginning(self, prefix: str, limit: int) -> list[str]:
+        """Words of the passages that begin with these letters, shortest first."""
+        return self._texts.vocabulary.beginning(prefix, limit)
+
+    def resembling(self, word: str, limit: int) -> list[str]:
+        """Words that share most runs of three letters with this one: those of passages, then those that were learnt."""
+        return self._texts.vocabulary.resembling(word, limit)
+
+
 def without_common(question: Question, weigh: Callable[[Asked], float], passages: int = 0) -> Question:
     """The question without the words that every third passage holds, and of the others the rarest.
 

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from tests.fakes.exact import ExactIndex
 
 from halfgig.errors import BadRequest, NotFound
 from halfgig.records import Passage, Query, Scope, Segment, StoredSource, Word
-from halfgig.retrieval.exact import ExactIndex
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.query import KEYWORD_ONLY, MAX_HITS, Meaning, search_alike
 from halfgig.retrieval.query import search as search_for
