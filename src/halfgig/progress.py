@@ -39,6 +39,28 @@ class StatusLine:
         self.draw("")
 
 
+class Paced:
+    """A status line that is drawn no more often than it can be read."""
+
+    def __init__(self, line: StatusLine | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._line, self._clock = line or StatusLine(), clock
+        self._begun: float | None = None
+        self._drawn = -EVERY
+
+    def draw(self, told: Callable[[Seconds], str]) -> None:
+        """Draw what is told of the time since the first call."""
+        now = self._clock()
+        self._begun = now if self._begun is None else self._begun
+        if self._line.live and now - self._drawn >= EVERY:
+            self._drawn = now
+            self._line.draw(told(now - self._begun))
+
+    def wipe(self) -> None:
+        """Wipe the line, so that something else can be printed there; it is drawn again at once."""
+        self._line.wipe()
+        self._drawn = -EVERY
+
+
 class Progress:
     """Draws on `stream`, by default standard error, if it is a terminal. `total` is in seconds of the source."""
 
@@ -50,26 +72,17 @@ class Progress:
         memory: Callable[[], int] = rss,
     ) -> None:
         self.total: Seconds | None = None
-        self._line = StatusLine(stream)
-        self._clock, self._memory = clock, memory
-        self._begun: float | None = None
-        self._from: Seconds = 0.0
-        self._drawn = -EVERY
+        self._paced, self._memory = Paced(StatusLine(stream), clock), memory
+        self._from: Seconds | None = None
 
     def move(self, position: Seconds) -> None:
         """The work has come to `position` seconds of the source."""
-        now = self._clock()
-        if self._begun is None:
-            self._begun, self._from = now, position
-        if self._line.live and now - self._drawn >= EVERY:
-            self._drawn = now
-            elapsed = now - self._begun
-            self._line.draw(describe(position, self.total, elapsed, self._memory(), self._from))
+        begun_at = self._from = position if self._from is None else self._from
+        self._paced.draw(lambda elapsed: describe(position, self.total, elapsed, self._memory(), begun_at))
 
     def clear(self) -> None:
         """Wipe the line, so that something else can be printed there."""
-        self._line.wipe()
-        self._drawn = -EVERY
+        self._paced.wipe()
 
 
 def describe(position: Seconds, total: Seconds | None, elapsed: Seconds, held: int, begun_at: Seconds = 0.0) -> str:

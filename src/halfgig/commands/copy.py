@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import time
+from functools import partial
 from typing import TYPE_CHECKING
 
-from halfgig.progress import EVERY, StatusLine, bar
+from halfgig.progress import Paced, bar
 from halfgig.retrieval.address import is_address, read_index_address
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from halfgig.operations.copying import Copied
     from halfgig.settings import Settings
@@ -24,11 +24,11 @@ def copy(old: str, new: str, settings: Settings) -> int:
     """Copy, and tell what came of it."""
     from halfgig.operations.copying import copy_index
 
-    progress = CopyProgress()
+    paced = Paced()
     try:
-        copied = copy_index(old, new, settings, progress.move)
+        copied = copy_index(old, new, settings, lambda far: paced.draw(partial(describe, far)))
     finally:
-        progress.clear()
+        paced.wipe()
     there = f"; {_sources(copied.known)} there already" if copied.known else ""
     fresh = copied.done - copied.known
     shown = read_index_address(new).shown
@@ -36,25 +36,6 @@ def copy(old: str, new: str, settings: Settings) -> int:
         f"Copied {_sources(fresh)} ({copied.passages} passage{'' if copied.passages == 1 else 's'}) to {shown}{there}."
     )
     return 0
-
-
-class CopyProgress:
-    """Draws how far a copy is, on standard error if it is a terminal, and not too often."""
-
-    def __init__(self, line: StatusLine | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._line, self._clock = line or StatusLine(), clock
-        self._begun, self._drawn = clock(), -EVERY
-
-    def move(self, far: Copied) -> None:
-        """The copy has come so far."""
-        elapsed = self._clock() - self._begun
-        if elapsed - self._drawn >= EVERY:
-            self._drawn = elapsed
-            self._line.draw(describe(far, elapsed))
-
-    def clear(self) -> None:
-        """Wipe the line."""
-        self._line.wipe()
 
 
 def describe(far: Copied, elapsed: float) -> str:

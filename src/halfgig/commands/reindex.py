@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import sys
-import time
 from typing import TYPE_CHECKING
 
 from halfgig.commands.models import PullProgress
 from halfgig.commands.standard import tell
-from halfgig.progress import EVERY, StatusLine, bar, minutes
+from halfgig.progress import Paced, bar, minutes
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
 
+    from halfgig.records import Seconds
     from halfgig.settings import Settings
 
 
@@ -31,11 +30,11 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     from halfgig.operations.embedders import agrees, model_name
     from halfgig.operations.renewal import renew
 
-    progress = Count()
+    paced = Paced()
     try:
-        done = renew(arguments.model, settings=settings, watch=progress, report=PullProgress(sys.stderr))
+        done = renew(arguments.model, settings=settings, watch=Count(paced), report=PullProgress(sys.stderr))
     finally:
-        progress.wipe()
+        paced.wipe()
     print(f"{done.passages} passages are embedded with {done.model}; {done.embedded} of them now.")
     if not agrees(done.model, model_name(settings)):
         tell(f"Set EMBEDDING_MODEL={arguments.model}, so that what is indexed from now on has the same model.")
@@ -45,21 +44,18 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
 class Count:
     """How many passages are done, on one line of a terminal, with the rate and the time left."""
 
-    def __init__(self, line: StatusLine | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._line, self._clock = line or StatusLine(), clock
-        self._begun: tuple[float, int] | None = None
-        self._drawn = -EVERY
+    def __init__(self, paced: Paced) -> None:
+        self._paced = paced
+        self._first: int | None = None
 
     def __call__(self, done: int, total: int) -> None:
         """So many passages of so many have a vector."""
-        now = self._clock()
-        since, first = self._begun = self._begun or (now, done)
-        if self._line.live and now - self._drawn >= EVERY:
-            self._drawn = now
-            rate = (done - first) / (now - since) if now > since else 0.0
-            left = f"  {rate:.0f} a second  {minutes((total - done) / rate)} left" if rate > 0 else ""
-            self._line.draw(f"{bar(done / total if total else 1.0)}  {done}/{total} passages{left}")
+        first = self._first = done if self._first is None else self._first
+        self._paced.draw(lambda elapsed: describe(done, total, elapsed, first))
 
-    def wipe(self) -> None:
-        """Wipe the line."""
-        self._line.wipe()
+
+def describe(done: int, total: int, elapsed: Seconds, first: int = 0) -> str:
+    """`[#####---------------]  25%  300/1200 passages  30 a second  00:30 left`; `first` were done at the beginning."""
+    rate = (done - first) / elapsed if elapsed > 0 else 0.0
+    left = f"  {rate:.0f} a second  {minutes((total - done) / rate)} left" if rate > 0 else ""
+    return f"{bar(done / total if total else 1.0)}  {done}/{total} passages{left}"
