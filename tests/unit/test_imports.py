@@ -24,7 +24,7 @@ LAYERS = (
     {"operations"},
     {"pipelines"},
     {"media", "speech", "retrieval", "motion", "memory", "models", "store"},
-    {"settings"},
+    {"settings", "again"},
     {"records"},
     {"errors"},
 )

@@ -6,6 +6,7 @@ import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from halfgig import again
 from halfgig.errors import (
     BadRequest,
     Busy,
@@ -53,6 +54,7 @@ BY_STATUS: dict[int, type[HalfgigError]] = {
     507: StorageFull,
 }
 OF_JOBS = {**BY_STATUS, 422: SourceError, 503: ModelError, 413: TooLarge}  # where the work failed, not the request
+UNTOLD = 5.0  # seconds until a busy server is asked again that does not say when
 REMEDIES: dict[type[HalfgigError], str] = {
     Unauthorized: "Set HALFGIG_API_KEY to a key of that server.",
     NotFound: "Check that the address is that of a halfgig server.",
@@ -72,7 +74,8 @@ def answered_problem(status: int, body: bytes, *, location: str = "", retry_afte
         return BadRequest(f"The server sends on to {place}.", "Give the address that it has now.")
     error = problem_error(_members(body), _kind_of(status, BY_STATUS), status)
     if isinstance(error, Busy):
-        error.retry_after = _seconds(retry_after)
+        wait = again.retry_after(retry_after)
+        error.retry_after = UNTOLD if wait is None else wait
     return error
 
 
@@ -121,8 +124,3 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return ""
-
-
-def _seconds(text: str) -> float:
-    """The seconds of a Retry-After; 5 where it holds none that we read."""
-    return float(text) if text.isascii() and text.isdigit() and len(text) < 7 else 5.0

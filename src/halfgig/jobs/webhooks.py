@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from halfgig import __version__
+from halfgig.again import AGAIN
 from halfgig.errors import BadRequest
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ MOST_TRIES = 10
 FIRST_DELAY: Seconds = 5.0  # after the first try that failed; four times as long after each that follows
 LONGEST_DELAY: Seconds = 6 * 3600.0
 JITTER = 0.2  # share by which a delay varies, so that what failed together does not come back together
-WORTH_RETRYING = frozenset({408, 425, 429})  # of the 4xx; the others say that the request itself is unwanted
 ENCODED = "whsec_"  # what a secret begins with that is base64
 
 
@@ -35,8 +35,8 @@ def delay_after(tries: int, chance: float) -> Seconds:
 
 
 def is_final(status: int) -> bool:
-    """Whether this answer means that no further try can help."""
-    return 400 <= status < 500 and status not in WORTH_RETRYING
+    """Whether this answer means that no further try can help: of the 4xx most say that the request is unwanted."""
+    return 400 <= status < 500 and status not in AGAIN
 
 
 def body_of(delivery: Delivery) -> bytes:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import TYPE_CHECKING, Any, cast
 
+from halfgig.again import AGAIN, retry_after
 from halfgig.errors import MIB, SourceError, Unreachable
 from halfgig.media.connection import BrokenOff, reason
 from halfgig.media.watch import unwatched
@@ -29,7 +30,6 @@ READING_PAUSES = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0)
 MAX_WAIT = 30.0  # seconds that a server may ask us to wait
 SLOWEST, GRACE = 500, 60.0  # bytes a second, and seconds of waiting after which a server must have kept to it
 PARTIAL, OK, NOTHING_THERE = 206, 200, 416
-TRY_AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 
 
 class Refused(SourceError):
@@ -68,7 +68,7 @@ class RemoteFacts:
 
 def check_status(answer: HTTPResponse, title: str) -> None:
     """That the answer holds bytes of a file as it is. Errors: BrokenOff for what may pass, Refused, SourceError."""
-    if answer.status in TRY_AGAIN:
+    if answer.status in AGAIN:
         raise BrokenOff(f"its server answers {answer.status} {answer.reason}", _wait(answer))
     if answer.status not in (OK, PARTIAL):
         raise Refused(title, answer.status, answer.reason)
@@ -77,9 +77,9 @@ def check_status(answer: HTTPResponse, title: str) -> None:
 
 
 def _wait(answer: HTTPResponse) -> Seconds | None:
-    """Seconds of a Retry-After, at most `MAX_WAIT`; dates are not read."""
-    text = answer.headers.get("Retry-After", "").strip()
-    return min(float(text), MAX_WAIT) if text.isdecimal() else None
+    """Seconds of a Retry-After, at most `MAX_WAIT`; None where there is none."""
+    wait = retry_after(answer.headers.get("Retry-After", ""))
+    return None if wait is None else min(wait, MAX_WAIT)
 
 
 def facts_told(answer: HTTPResponse, address: str, final: str) -> RemoteFacts:
@@ -300,7 +300,7 @@ class RemoteFile(RemoteStream):
         """Where the bytes of the answer end, which are of this file from `first` on. Errors: BrokenOff, SourceError."""
         if answer.status == NOTHING_THERE:
             raise self._changed()
-        if answer.status not in TRY_AGAIN | {OK, PARTIAL} and self._url != self.facts.address:
+        if answer.status not in AGAIN | {OK, PARTIAL} and self._url != self.facts.address:
             raise BrokenOff(f"its server answers {answer.status} {answer.reason}")  # a redirect that has expired
         check_status(answer, self._title)
         start, end, size = range_told(answer)

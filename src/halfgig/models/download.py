@@ -14,6 +14,7 @@ import urllib.request
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from halfgig.again import AGAIN
 from halfgig.errors import ModelError
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ READ_TIMEOUT = 30.0  # seconds without a byte
 ATTEMPTS = 4
 BACKOFF = 0.5  # seconds before the second attempt; doubles after each
 LARGEST_ANSWER = 32 << 20  # bytes of JSON that tell of files
-_TRY_AGAIN = (408, 416, 425, 429, 500, 502, 503, 504)
+_TRY_AGAIN = AGAIN | {http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE}
 
 
 class Unreachable(ModelError):

@@ -6,10 +6,10 @@ import http.client
 import json
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode, urlsplit
 
+from halfgig.again import AGAIN, retry_after
 from halfgig.errors import BadRequest, HalfgigError, ServerTrouble
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ ANSWER: Seconds = 30.0  # without a byte
 MOST_ANSWER: Bytes = 64 * 1024 * 1024
 MOST_TOLD = 300  # characters of an error that a service answers with
 BROKEN = (OSError, http.client.HTTPException)
-AGAIN = {408, 425, 429, 500, 502, 503, 504}  # statuses after which the same request may do
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ class Exchange:
             raise http.client.IncompleteRead(text, answer.length)
         if answer.will_close or not answer.isclosed():
             self.close()
-        return answer.status, _retry_after(answer.getheader("Retry-After", "")), text
+        return answer.status, retry_after(answer.getheader("Retry-After", "")) or 0.0, text
 
     def _connected(self) -> http.client.HTTPConnection:
         """The connection; a kept one that the service has closed meanwhile breaks, and is opened anew."""
@@ -146,16 +145,6 @@ def split_base(base: str, setting: str = "INDEX_URL") -> Any:
     if not sound:
         raise BadRequest(f"{setting} names no host.", "Set it as docs/search.md says; a key has a variable of its own.")
     return parts
-
-
-def _retry_after(told: str) -> Seconds:
-    """Seconds from now, by either form of the header: a number or a date; 0 where there is none."""
-    if not told or told.strip().isdecimal():
-        return float(told or 0)
-    try:
-        return max(0.0, parsedate_to_datetime(told).timestamp() - time.time())
-    except ValueError:
-        return 1.0
 
 
 def _said(text: bytes) -> str:

@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias, cast
 
+from halfgig.again import AGAIN
 from halfgig.errors import ServerRefuses, ServerTrouble
-from halfgig.retrieval.exchange import AGAIN
 
 if TYPE_CHECKING:
     from array import array

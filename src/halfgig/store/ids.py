@@ -1,4 +1,4 @@
-"""Ids of what is kept: 26 characters whose order is that of their making."""
+"""Ids of what is kept: 26 characters whose order is that of their making, as long as the clock does not go back."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DIGIT_BITS = 5
 
 
 class Numbers:
-    """Numbers that are new everywhere, and greater than those that were made before in the same millisecond."""
+    """Numbers that are new everywhere, and greater than those of earlier milliseconds and earlier ones of the same."""
 
     def __init__(self) -> None:
         self._lock, self._last = threading.Lock(), 0
@@ -33,7 +33,10 @@ _numbers = Numbers()
 
 
 def new_id(now: float) -> str:
-    """An id for what is made at `now`, unix seconds. Those of one process have the order of their making."""
+    """An id for what is made at `now`, unix seconds.
+
+    Those of one process have the order of their making, as long as the clock does not go back.
+    """
     number = _numbers.take(int(now * 1000))
     return "".join(ALPHABET[number >> shift & 31] for shift in range(25 * _DIGIT_BITS, -1, -_DIGIT_BITS))
 
