@@ -11,6 +11,7 @@ from halfgig.errors import (
     BadRequest,
     Busy,
     Conflict,
+    DatabaseAway,
     DoesNotFit,
     Forbidden,
     HalfgigError,
@@ -36,7 +37,19 @@ if TYPE_CHECKING:
 
 MOST_TEXT = 500  # characters of a detail or a remedy
 KINDS: tuple[type[HalfgigError], ...] = (
-    *(BadRequest, Busy, Conflict, DoesNotFit, Forbidden, LibraryError, Locked, MissingStream, ModelError, NotFound),
+    *(
+        BadRequest,
+        Busy,
+        Conflict,
+        DatabaseAway,
+        DoesNotFit,
+        Forbidden,
+        LibraryError,
+        Locked,
+        MissingStream,
+        ModelError,
+        NotFound,
+    ),
     *(ServerRefuses, SourceError, Stalled, StorageFull, TooLarge, Unauthorized, Unreachable, UnsupportedMedia),
 )
 NAMED = {slug(kind): kind for kind in KINDS}  # by the fragment of a problem's type
