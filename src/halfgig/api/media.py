@@ -24,7 +24,6 @@ router = APIRouter(tags=["library"])
 
 JPEG = "image/jpeg"
 MOST_SECONDS = 1e9
-KEPT = "private, max-age=86400"  # a browser's own cache may hold it for a day
 BINARY = {"schema": {"type": "string", "format": "binary"}}
 ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"video/mp4": BINARY, "audio/mpeg": BINARY, "application/octet-stream": BINARY}},
@@ -40,23 +39,22 @@ At = Annotated[float | None, Query(ge=0, le=MOST_SECONDS, description="a second:
     f"{ONE}/thumbnail",
     summary="A picture of a source",
     response_class=Response,
-    responses={200: {"content": {JPEG: BINARY}}, **problems(404)},
+    responses={200: {"content": {JPEG: BINARY}}, 304: {"description": "The client has it"}, **problems(404)},
 )
-async def show_thumbnail(source_id: SourceId, services: Given, at: At = None) -> Response:
+async def show_thumbnail(request: Request, source_id: SourceId, services: Given, at: At = None) -> Response:
     """A small JPEG that stands for the source, or with `at` one that shows it near that second."""
     await known_source(services, source_id)
-    jpeg = await run_in_threadpool(_read_still, Stills(services.settings.stills_dir), source_id, at)
-    if jpeg is None:
-        raise NotFound("There is no picture of this source.", "Sound has none; a job on a video takes some.")
-    return Response(jpeg, media_type=JPEG, headers={"Cache-Control": KEPT})
-
-
-def _read_still(stills: Stills, source_id: str, at: float | None) -> bytes | None:
-    path = stills.poster(source_id) if at is None else stills.near(source_id, at)
+    path = await run_in_threadpool(_still, Stills(services.settings.stills_dir), source_id, at)
     try:
-        return None if path is None else path.read_bytes()
-    except FileNotFoundError:  # it was taken away meanwhile
-        return None
+        if path is None:
+            raise FileNotFoundError
+        return await send_file(request, path)
+    except FileNotFoundError as error:  # or it was taken away meanwhile
+        raise NotFound("There is no picture of this source.", "Sound has none; a job on a video takes some.") from error
+
+
+def _still(stills: Stills, source_id: str, at: float | None) -> Path | None:
+    return stills.poster(source_id) if at is None else stills.near(source_id, at)
 
 
 @router.get(f"{ONE}/media", summary="The source itself", response_class=Response, responses=ANSWERS)
@@ -80,6 +78,6 @@ async def _send(request: Request, source_id: str, services: Given) -> Response:
     if path is None:
         raise NotFound("The source was not kept.", "Give it to a job again, with keep_source.")
     try:
-        return await send_file(request, path, f'"{source_id}"', {"Cache-Control": KEPT})
+        return await send_file(request, path, f'"{source_id}"')
     except FileNotFoundError as error:
         raise NotFound("The source is no longer here.", "Give it to a job again, with keep_source.") from error

@@ -73,8 +73,7 @@ async def show_poses(request: Request, source_id: SourceId, services: Given) -> 
     await known_source(services, source_id)
     path = services.settings.poses_dir / (source_id if is_content(source_id) else "none")
     try:
-        version = path.stat().st_mtime_ns
-        return await send_file(request, path, f'"{version:x}"', {"Cache-Control": "no-cache"})
+        return await send_file(request, path)
     except FileNotFoundError as error:
         raise NotFound(
             "No poses of this source are kept.", "Count it again by a job of kind reps with keep_source."

@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from halfgig.api.assets import Asset, Assets
 from halfgig.api.index import Index, shown_index
+from halfgig.api.sending import has_already
 from halfgig.errors import NotFound
 
 FILES = "/page"
@@ -75,12 +76,6 @@ def answer(request: Request, asset: Asset, headers: dict[str, str]) -> Response:
     if asset.packed and takes_gzip(request.headers.get("accept-encoding", "")):
         return Response(asset.body, headers={**told, "Content-Encoding": "gzip"}, media_type=asset.media_type)
     return Response(asset.plain(), headers=told, media_type=asset.media_type)
-
-
-def has_already(given: str, tag: str) -> bool:
-    """Does If-None-Match name the tag? Compared weakly, as that header wants it."""
-    opaque = tag.removeprefix("W/")
-    return any(one.strip().removeprefix("W/") in {opaque, "*"} for one in given.split(","))
 
 
 def takes_gzip(accept: str) -> bool:

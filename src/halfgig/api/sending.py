@@ -1,10 +1,11 @@
-"""Sending a file: whole or a range of it after RFC 9110, a block at a time, and what kind of media it is."""
+"""Sending a file: whole or a range of it after RFC 9110, a block at a time, or not at all to a client that has it."""
 
 from __future__ import annotations
 
 import os
 import re
 from dataclasses import dataclass
+from io import FileIO
 from typing import TYPE_CHECKING
 
 from fastapi.concurrency import run_in_threadpool
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 BLOCK = 128 * 1024  # bytes that are held of a file that is being sent
 HEAD = 64  # bytes that tell what kind of media it is
 UNKNOWN = "application/octet-stream"
+# A browser may keep it, but shows it to none whom the server would refuse, and nothing that was deleted or made anew.
+ASK_EACH_TIME = "private, no-cache"
 # What a client called its file is not believed: a page that is sent as one of ours could do what ours can.
 _SIGNS = (
     (re.compile(rb"....ftyp", re.DOTALL), "video/mp4"),
@@ -32,6 +35,7 @@ _SIGNS = (
     (re.compile(rb"RIFF....AVI ", re.DOTALL), "video/x-msvideo"),
     (re.compile(rb"fLaC"), "audio/flac"),
     (re.compile(rb"ID3|\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff]"), "audio/mpeg"),
+    (re.compile(rb"\xff\xd8\xff"), "image/jpeg"),
     (re.compile(rb"\xff[\xf0\xf1\xf8\xf9]"), "audio/aac"),
     (re.compile(rb"FLV\x01"), "video/x-flv"),
     (re.compile(rb"\x00\x00\x01\xba"), "video/mpeg"),
@@ -75,14 +79,42 @@ def media_type(head: bytes) -> str:
     return next((kind for sign, kind in _SIGNS if sign.match(head)), UNKNOWN)
 
 
-async def send_file(request: Request, path: Path, tag: str, headers: dict[str, str]) -> Response:
+async def send_file(request: Request, path: Path, tag: str = "") -> Response:
     """The file, or the range of it that is asked for; 304 where the client has it, 416 for a range past its end.
 
-    `tag` is a strong one of its content, quoted. Raises OSError where the file cannot be read.
+    `tag` is a strong one of its content, quoted; without one it is made of its length and the time of its last change.
+    Whatever takes the file's place meanwhile, all of the answer is of one. Raises OSError where it cannot be read.
     """
-    size, head = await run_in_threadpool(_look, path)
-    told = {**headers, "ETag": tag, "Accept-Ranges": "bytes"}
-    if tag in (one.strip() for one in request.headers.get("if-none-match", "").split(",")):
+    opened = await run_in_threadpool(_open, path)
+    answer = _answer(request, opened, tag or opened.version)
+    if not isinstance(answer, StreamingResponse):
+        opened.file.close()
+    return answer
+
+
+def has_already(given: str, tag: str) -> bool:
+    """Does If-None-Match name the tag? Compared weakly, as that header wants it."""
+    opaque = tag.removeprefix("W/")
+    return any(one.strip().removeprefix("W/") in {opaque, "*"} for one in given.split(","))
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    file: FileIO
+    size: Bytes
+    version: str
+    head: bytes
+
+
+def _open(path: Path) -> _Opened:
+    file = FileIO(path)
+    told = os.fstat(file.fileno())
+    return _Opened(file, told.st_size, f'"{told.st_mtime_ns:x}-{told.st_size:x}"', os.pread(file.fileno(), HEAD, 0))
+
+
+def _answer(request: Request, opened: _Opened, tag: str) -> Response:
+    size, told = opened.size, {"Cache-Control": ASK_EACH_TIME, "ETag": tag, "Accept-Ranges": "bytes"}
+    if has_already(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=told)
     try:
         span = _wanted(request, size, tag)
@@ -92,10 +124,10 @@ async def send_file(request: Request, path: Path, tag: str, headers: dict[str, s
     if span is not None:
         told["Content-Range"] = f"bytes {span.first}-{span.end - 1}/{size}"
     status, span = (200, Span(0, size)) if span is None else (206, span)
-    told |= {"Content-Length": str(span.end - span.first), "Content-Type": media_type(head)}
+    told |= {"Content-Length": str(span.end - span.first), "Content-Type": media_type(opened.head)}
     if request.method == "HEAD":
         return Response(status_code=status, headers=told)
-    return StreamingResponse(_blocks(path, span), status, told)
+    return StreamingResponse(_blocks(opened.file, span), status, told)
 
 
 def _wanted(request: Request, size: Bytes, tag: str) -> Span | None:
@@ -105,20 +137,12 @@ def _wanted(request: Request, size: Bytes, tag: str) -> Span | None:
     return read_range(request.headers.get("range", ""), size)
 
 
-def _look(path: Path) -> tuple[Bytes, bytes]:
-    with path.open("rb") as file:
-        return os.fstat(file.fileno()).st_size, file.read(HEAD)
-
-
-async def _blocks(path: Path, span: Span) -> AsyncIterator[bytes]:
-    file = await run_in_threadpool(os.open, path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
+async def _blocks(file: FileIO, span: Span) -> AsyncIterator[bytes]:
+    with file:
         at = span.first
         while at < span.end:
-            block = await run_in_threadpool(os.pread, file, min(BLOCK, span.end - at), at)
+            block = await run_in_threadpool(os.pread, file.fileno(), min(BLOCK, span.end - at), at)
             if not block:
                 return  # it was cut short: the connection ends before its length, and the client knows
             at += len(block)
             yield block
-    finally:
-        os.close(file)

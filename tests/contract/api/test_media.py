@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.contract.api.conftest import Idle
 
+from halfgig.api.sending import _answer
 from halfgig.errors import LibraryError
 from halfgig.jobs.attempt import Attempt
 from halfgig.operations.library import file_report
@@ -87,6 +88,9 @@ def test_a_picture_is_shown(site: Site, kept: str) -> None:
     Stills(site.services.settings.stills_dir).keep(ID, [(1.0, JPEG + b"1"), (5.0, JPEG + b"5")], JPEG)
     shown = site.get(f"/sources/{ID}/thumbnail")
     assert (shown.content, shown.headers["content-type"]) == (JPEG, "image/jpeg")
+    known = {"If-None-Match": shown.headers["etag"]}
+    assert site.get(f"/sources/{ID}/thumbnail", headers=known).status_code == 304
+    assert site.get(f"/sources/{ID}/thumbnail?at=5", headers=known).status_code == 200
     assert site.get(f"/sources/{ID}/thumbnail?at=4.2").content == JPEG + b"5"
     assert site.get(f"/sources/{ID}/thumbnail?at=-1").status_code == 422
     assert site.get(f"/sources/{'b' * 64}/thumbnail").status_code == 404
@@ -118,6 +122,37 @@ def test_a_range_of_another_content_is_not_mixed_in(site: Site, kept: str) -> No
     assert media(site, Range="bytes=1-2", If_Range='"other"').status_code == 200
     again = media(site, If_None_Match=f'"x", {tag}')
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_browser_asks_each_time_whether_it_may_show_what_it_keeps(site: Site, kept: str) -> None:
+    Stills(site.services.settings.stills_dir).keep(ID, [], JPEG)
+    site.services.settings.poses_dir.mkdir()
+    (site.services.settings.poses_dir / ID).write_bytes(b"HGP1")
+    for what in ("media", "thumbnail", "poses"):
+        told = site.get(f"/sources/{ID}/{what}")
+        assert told.headers["cache-control"] == "private, no-cache"
+        again = site.get(f"/sources/{ID}/{what}", headers={"If-None-Match": f"W/{told.headers['etag']}"})
+        assert (again.status_code, again.headers["cache-control"]) == (304, "private, no-cache")
+
+
+def test_what_takes_the_place_of_a_file_is_not_mixed_with_it(
+    site: Site, kept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = site.services.settings.poses_dir / ID
+    place.parent.mkdir()
+    place.write_bytes(b"HGP1 old")
+
+    def answer(*arguments: Any) -> Any:
+        draft = place.with_suffix(".new")
+        draft.write_bytes(b"HGP1 the new ones")
+        draft.replace(place)
+        return _answer(*arguments)
+
+    monkeypatch.setattr("halfgig.api.sending._answer", answer)
+    first = site.get(f"/sources/{ID}/poses")
+    assert first.content == b"HGP1 old"
+    second = site.get(f"/sources/{ID}/poses", headers={"If-None-Match": first.headers["etag"]})
+    assert second.content == b"HGP1 the new ones"
 
 
 def test_what_was_not_kept_is_told_so(site: Site, kept: str) -> None:

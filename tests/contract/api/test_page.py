@@ -11,7 +11,7 @@ import pytest
 from halfgig.api.app import PAGE
 from halfgig.api.assets import Assets
 from halfgig.api.auth import key_hash
-from halfgig.api.page import has_already, takes_gzip
+from halfgig.api.page import takes_gzip
 
 Site = Any
 
@@ -93,14 +93,6 @@ def test_all_of_it_is_small() -> None:
 )
 def test_gzip_is_sent_to_who_takes_it(accept: str, taken: bool) -> None:
     assert takes_gzip(accept) == taken
-
-
-def test_tags_are_compared_weakly() -> None:
-    assert has_already('"b", W/"a"', 'W/"a"')
-    assert has_already('"a"', 'W/"a"')
-    assert has_already("*", 'W/"a"')
-    assert not has_already("", 'W/"a"')
-    assert not has_already('"ab"', 'W/"a"')
 
 
 def test_gzip_is_the_same_each_time() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from halfgig.api.sending import Span, Unsatisfiable, media_type, read_range
+from halfgig.api.sending import Span, Unsatisfiable, has_already, media_type, read_range
 
 
 @pytest.mark.parametrize(
@@ -47,9 +47,18 @@ def test_a_range_past_the_end_cannot_be_had(text: str, size: int) -> None:
         (b"\xff\xfb\x90\x00", "audio/mpeg"),
         (b"\xff\xf1\x50\x80", "audio/aac"),
         (b"fLaC", "audio/flac"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg"),
         (b"<html><script>alert(1)</script>", "application/octet-stream"),
         (b"", "application/octet-stream"),
     ],
 )
 def test_the_bytes_tell_what_it_is(head: bytes, kind: str) -> None:
     assert media_type(head) == kind
+
+
+def test_tags_are_compared_weakly() -> None:
+    assert has_already('"b", W/"a"', 'W/"a"')
+    assert has_already('"a"', 'W/"a"')
+    assert has_already("*", 'W/"a"')
+    assert not has_already("", 'W/"a"')
+    assert not has_already('"ab"', 'W/"a"')
