@@ -5,12 +5,12 @@ A token names the key that it was given for, so that it ends when that key is no
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import hmac
 import os
 import secrets
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from halfgig.api.auth import key_hash
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 LIFE: Seconds = 7 * 86_400.0  # after which the key must be given again
 SECRET = 32  # bytes
+PRIVATE = 0o600  # of files: for the server's user alone
 NAMED = 16  # digits of a key's hash that name it
 _PURPOSE = b"halfgig session 1:"
 
@@ -53,40 +54,21 @@ class Sessions:
 def server_secret(path: Path) -> bytes:
     """The secret that signs tokens, made when it is first wanted; only the server's user may read it. Raises OSError.
 
-    One that is damaged is made anew, and every session ends.
+    One that is damaged is made anew, and every session ends. Those who want it at once wait for each other.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    secret = _read(path)
-    if secret is None:
-        _make(path)
-        secret = _read(path)
-    if secret is None:
-        raise OSError(f"{path.name} cannot be made")
-    return secret
+    with open(path, "r+b", buffering=0, opener=_open_private) as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.fchmod(file.fileno(), PRIVATE)
+        secret = file.read(SECRET + 1)
+        if len(secret) == SECRET:
+            return secret
+        secret = secrets.token_bytes(SECRET)
+        os.truncate(file.fileno(), 0)
+        os.pwrite(file.fileno(), secret, 0)
+        os.fsync(file.fileno())
+        return secret
 
 
-def _read(path: Path) -> bytes | None:
-    try:
-        with path.open("rb") as file:
-            os.fchmod(file.fileno(), 0o600)
-            secret = file.read(SECRET + 1)
-    except FileNotFoundError:
-        return None
-    if len(secret) != SECRET:
-        path.unlink(missing_ok=True)
-        return None
-    return secret
-
-
-def _make(path: Path) -> None:
-    """Write a fresh secret that appears whole; one that another process was quicker to make stays."""
-    draft = path.with_name(f"{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
-    handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        os.write(handle, secrets.token_bytes(SECRET))
-        os.fsync(handle)
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        os.close(handle)
-        draft.unlink()
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_CREAT, PRIVATE)

@@ -68,14 +68,29 @@ def test_the_secret_is_made_once_and_for_its_user_alone(tmp_path: Path) -> None:
     assert [one.name for one in path.parent.iterdir()] == ["session.key"]
 
 
-def test_a_damaged_secret_is_made_anew(tmp_path: Path) -> None:
+@pytest.mark.parametrize("damaged", [b"", b"short", b"l" * (SECRET + 1)])
+def test_a_damaged_secret_is_made_anew(tmp_path: Path, damaged: bytes) -> None:
     path = tmp_path / "session.key"
-    path.write_bytes(b"short")
-    assert len(server_secret(path)) == SECRET
-    assert server_secret(path) == path.read_bytes()
+    path.write_bytes(damaged)
+    secret = server_secret(path)
+    assert len(secret) == SECRET
+    assert secret == path.read_bytes() == server_secret(path)
+    assert secret not in {damaged, damaged[:SECRET]}
 
 
-def test_who_begins_at_once_has_one_secret(tmp_path: Path) -> None:
+@pytest.mark.parametrize("before", [None, b"short"])
+def test_who_begins_at_once_has_one_secret(tmp_path: Path, before: bytes | None) -> None:
+    path = tmp_path / "session.key"
+    if before:
+        path.write_bytes(before)
     with ThreadPoolExecutor(8) as threads:
-        secrets = set(threads.map(lambda _: server_secret(tmp_path / "session.key"), range(16)))
-    assert len(secrets) == 1
+        secrets = set(threads.map(lambda _: server_secret(path), range(16)))
+    assert secrets == {path.read_bytes()}
+
+
+def test_a_file_system_without_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr("os.link", refuse)
+    assert len(server_secret(tmp_path / "session.key")) == SECRET
