@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
-from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
 from halfgig.api.library import ONE, SourceId, known_source
 from halfgig.api.media import BINARY
-from halfgig.api.results import MEDIA_TYPES, MOTION, Accept, Form, chosen, csv_lines, gathered, named
+from halfgig.api.results import MOTION, Accept, Form, chosen, named, told_report
 from halfgig.api.schema import described, problems
 from halfgig.api.sending import UNKNOWN, send_file
 from halfgig.api.services import Given
 from halfgig.errors import NotFound
-from halfgig.motion.table import arranged
 from halfgig.store.reports import Reports
 from halfgig.store.stills import is_content
 
@@ -56,10 +54,7 @@ async def show_reps(
     report = await services.shelf().ask(ask)
     if report is None:
         raise NotFound("Nothing was counted in this source.", "POST /jobs with kind reps counts what is done in it.")
-    headers = named(source.title, source.id, form)
-    if form is Form.JSON:
-        return JSONResponse(arranged(report), headers=headers)
-    return StreamingResponse(gathered(csv_lines(report)), media_type=MEDIA_TYPES[form], headers=headers)
+    return told_report(report, form, named(source.title, source.id, form))
 
 
 @router.get(f"{ONE}/poses", summary="The poses of a source", response_class=Response, responses=POSES)

@@ -19,7 +19,7 @@ from halfgig.api.jobs import JobId, known_job
 from halfgig.api.problems import PAGE, plain_problem, problem_response
 from halfgig.api.schema import problems
 from halfgig.api.services import Given, Services
-from halfgig.api.views import BULKY
+from halfgig.api.views import BULKY, UNSPOKEN
 from halfgig.errors import NotFound, UnsupportedMedia
 from halfgig.jobs.job import Job, State
 from halfgig.motion.table import arranged, csv_rows
@@ -61,7 +61,7 @@ MEDIA_TYPES = {
 ASKED_BY = {kind.partition(";")[0]: form for form, kind in reversed(MEDIA_TYPES.items())}
 SPEECH = tuple(form for form in Form if form not in {Form.CSV, Form.MD})
 MOTION = (Form.JSON, Form.CSV)
-UNSPOKEN = {"reps": MOTION, "reindex": (Form.JSON,)}  # kinds of jobs without a transcript, and their forms
+FORMS = {"reps": MOTION, "reindex": (Form.JSON,)}  # of what jobs of these kinds have made; all others', SPEECH
 ANSWERS: dict[str, Any] = {
     kind.partition(";")[0]: {"schema": {"type": "string"}}
     for kind in MEDIA_TYPES.values()
@@ -85,7 +85,7 @@ async def show_result(
     409 with the state while the job has not succeeded.
     """
     job = await known_job(services, job_id)
-    form = chosen(format, accept, UNSPOKEN.get(job.kind, SPEECH))
+    form = chosen(format, accept, FORMS.get(job.kind, SPEECH))
     if job.state is not State.SUCCEEDED:
         return _unfinished(request, job)
     return await _told(services, job, form) if job.kind in UNSPOKEN else _transcript(services, job, form)
@@ -149,15 +149,18 @@ def _unfinished(request: Request, job: Job) -> Response:
 
 async def _told(services: Services, job: Job, form: Form) -> Response:
     whole = await services.ask(lambda queue: queue.get(job.id))
-    result = (whole and whole.result) or {}
+    return told_report((whole and whole.result) or {}, form, _named(job, form))
+
+
+def told_report(report: dict[str, Any], form: Form, headers: dict[str, str]) -> Response:
+    """A report as JSON, or as its table."""
     if form is Form.JSON:
-        return JSONResponse(arranged(result), headers=_named(job, form))
-    return StreamingResponse(gathered(csv_lines(result)), media_type=MEDIA_TYPES[form], headers=_named(job, form))
+        return JSONResponse(arranged(report), headers=headers)
+    return StreamingResponse(gathered(_csv_lines(report)), media_type=MEDIA_TYPES[form], headers=headers)
 
 
-def csv_lines(result: dict[str, Any]) -> Iterator[str]:
-    """The table of a report, a line at a time."""
-    for row in csv_rows(result):
+def _csv_lines(report: dict[str, Any]) -> Iterator[str]:
+    for row in csv_rows(report):
         line = io.StringIO()
         csv.writer(line).writerow(row)
         yield line.getvalue()

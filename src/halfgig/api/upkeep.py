@@ -7,7 +7,7 @@ import logging
 import shutil
 from contextlib import asynccontextmanager, suppress
 from functools import partial
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from fastapi.concurrency import run_in_threadpool
 
@@ -26,7 +26,7 @@ from halfgig.store.sqlite import Library
 from halfgig.store.stills import is_content
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 
     from halfgig.api.services import Services, Supervision
     from halfgig.jobs.job import Job
@@ -68,27 +68,31 @@ async def delivering(services: Services) -> AsyncIterator[None]:
     """Send what callback addresses are owed, until the block ends; the rest is sent after the next start."""
     send = partial(post, connect_guarded(AllowList.parse(services.settings.allowed_hosts)))
     courier = Courier(services.ask, send, read_secret(services.settings.webhook_secret))
-    sending = asyncio.create_task(courier.run(services.stopping, partial(services.bell.wait, QUEUE)), name="courier")
-    sending.add_done_callback(tell_crash)
+    async with _beside(courier.run(services.stopping, partial(services.bell.wait, QUEUE)), "courier") as task:
+        try:
+            yield
+        finally:
+            services.stop()
+            await asyncio.wait([task], timeout=LAST_DELIVERIES)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[Any, Any, None], name: str) -> AsyncIterator[asyncio.Task[None]]:
+    """Work as a task, which is cancelled when the block ends."""
+    task = asyncio.create_task(work, name=name)
+    task.add_done_callback(tell_crash)
     try:
-        yield
+        yield task
     finally:
-        services.stop()
-        await asyncio.wait([sending], timeout=LAST_DELIVERIES)
-        sending.cancel()
-        await asyncio.wait([sending])
+        task.cancel()
+        await asyncio.wait([task])
 
 
 @asynccontextmanager
 async def sampling(services: Services) -> AsyncIterator[None]:
     """Note what is held, at once and every few seconds, until the block ends."""
-    sampler = asyncio.create_task(_sample(services), name="memory sampler")
-    sampler.add_done_callback(tell_crash)
-    try:
+    async with _beside(_sample(services), "memory sampler"):
         yield
-    finally:
-        sampler.cancel()
-        await asyncio.wait([sampler])
 
 
 async def _sample(services: Services) -> None:
@@ -100,13 +104,8 @@ async def _sample(services: Services) -> None:
 @asynccontextmanager
 async def cleaning(services: Services) -> AsyncIterator[None]:
     """Delete uploads that are past their time, and what ended jobs have left, at once and now and then."""
-    sweeper = asyncio.create_task(_sweep(services), name="sweeper")
-    sweeper.add_done_callback(tell_crash)
-    try:
+    async with _beside(_sweep(services), "sweeper"):
         yield
-    finally:
-        sweeper.cancel()
-        await asyncio.wait([sweeper])
 
 
 async def _sweep(services: Services) -> None:

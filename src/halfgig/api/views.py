@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from halfgig.jobs.job import Job
 
 BULKY = frozenset({"reps", "attempts", "text", "words"})  # of a result; /result has them
+UNSPOKEN = frozenset({"reps", "reindex"})  # kinds of jobs without a transcript
 
 
 class _Open(BaseModel):
@@ -111,7 +112,7 @@ def links(job: Job) -> dict[str, str]:
     """The addresses of what belongs to a job."""
     own = f"/jobs/{job.id}"
     told = {"self": own, "events": f"{own}/events", "result": f"{own}/result"}
-    return told if job.kind in {"reps", "reindex"} else {**told, "transcript": f"{own}/transcript"}
+    return told if job.kind in UNSPOKEN else {**told, "transcript": f"{own}/transcript"}
 
 
 def shown_source(source: dict[str, Any]) -> dict[str, Any]:
