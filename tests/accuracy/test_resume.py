@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
+from functools import partial
 from importlib.resources import as_file, files
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
 
@@ -43,36 +46,50 @@ def test_a_transcript_is_the_same_from_whichever_seam_it_goes_on(model_store: Pa
     assert stretches(settings, seam=whole[-1].seam) == []
 
 
-def counting(clip: Path, settings: Settings) -> Counting:
-    return prepare_count(clip, exercise="squat", settings=settings)
+Seen: TypeAlias = "list[tuple[PoseAt, Region | None]]"
 
 
-def test_a_count_is_the_same_from_whichever_pose_it_goes_on(model_store: Path, tmp_path: Path) -> None:
-    settings = replace(ONE_THREAD, data_dir=model_store.parent)
-    script = steady("squat", 3)
-    clip = tmp_path / "squats.mp4"
-    encode(render(script), clip, script.fps)
-    models = PoseModels(settings, ignore)
-    seen: list[tuple[PoseAt, Region | None]] = []
-    first = counting(clip, settings)
+@pytest.fixture(scope="module")
+def models(model_store: Path) -> PoseModels:
+    return PoseModels(replace(ONE_THREAD, data_dir=model_store.parent), ignore)
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four squats, the last two in another shot, which is darker."""
+    script = steady("squat", 2, 1.8, fps=10)
+    dark = (replace(frame, pixels=frame.pixels // 3) for frame in render(script))
+    path: Path = tmp_path_factory.mktemp("squats") / "squats.mp4"
+    encode(chain(render(script), dark), path, script.fps)
+    return path
+
+
+@pytest.mark.parametrize(("exercise", "shares"), [("squat", (0.3, 0.99)), ("auto", (0.9,))])
+def test_a_count_is_the_same_from_whichever_pose_it_goes_on(
+    model_store: Path, models: PoseModels, clip: Path, exercise: str, shares: tuple[float, ...]
+) -> None:
+    counting = partial(
+        prepare_count, clip, exercise=exercise, settings=replace(ONE_THREAD, data_dir=model_store.parent)
+    )
+    seen: Seen = []
+    first = counting()
     first.models = models
     first.keep = lambda moment, region: seen.append((moment, region))
     whole = first.run()
-    assert whole.count == 3
-    for cut in (1, len(seen) // 3, len(seen) - 1):
-        again, reps = gone_on(clip, settings, models, seen[:cut])
+    assert (whole.exercise, whole.count) == ("squat", 4)
+    assert [moment.cut for moment, _ in seen].count(True) == 1
+    shot = next(number for number, (moment, _) in enumerate(seen) if moment.cut)
+    for cut in (shot, *(math.ceil(share * len(seen)) for share in shares)):
+        again, reps = gone_on(counting(), models, seen[:cut])
         assert as_json(again) == as_json(whole)
         assert again.reps == whole.reps
-        assert reps == len(whole.reps) + len(whole.attempts)
+        assert reps == (0 if exercise == "auto" else len(whole.reps) + len(whole.attempts))
 
 
-def gone_on(
-    clip: Path, settings: Settings, models: PoseModels, seen: list[tuple[PoseAt, Region | None]]
-) -> tuple[Report, int]:
+def gone_on(later: Counting, models: PoseModels, seen: Seen) -> tuple[Report, int]:
     """The report of a later run, and how many reps it told on its way."""
     told: list[object] = []
     region = seen[-1][1]
-    later = counting(clip, settings)
     later.models, later.watch_rep = models, told.append
     poses = unpack_poses(pack_poses([moment for moment, _ in seen]))
     later.past = Past(poses, len(seen), Region(**asdict(region)) if region else None)

@@ -11,6 +11,7 @@ from halfgig.motion.drawn_poses import Stretch
 from halfgig.motion.pose_batches import pack_poses, unpack_poses
 from halfgig.motion.regions import Region
 from halfgig.motion.report import as_json, rep_json
+from halfgig.operations import exercises
 from halfgig.operations.admission import speech_cost
 from halfgig.operations.captions import CAPTIONS, read_captions
 from halfgig.operations.counting import AUTO, Past, PoseModels, prepare_count
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from halfgig.jobs.attempt import Attempt
     from halfgig.jobs.job import Job
     from halfgig.jobs.telling import Telling
+    from halfgig.motion.forms import Exercise
     from halfgig.operations.transcription import Transcription
     from halfgig.records import Bytes, PoseAt, Rep, Report, Segment, Source
     from halfgig.settings import Settings
@@ -248,7 +250,7 @@ def _alive(work: Work) -> Iterator[Segment]:
 
 
 def do_reps(work: Work) -> None:
-    """A report of repetitions: a checkpoint after each batch of poses."""
+    """A report of repetitions: a checkpoint after each batch of poses, and what was taught when the first was made."""
     kept = work.attempt.checkpointed() or {"frames": 0, "region": None, "position": 0.0}
     work.telling.resume(kept["position"])
     keeper = PoseKeeper(work, kept["frames"])
@@ -258,6 +260,7 @@ def do_reps(work: Work) -> None:
         settings=work.settings,
         watch=work.telling.move,
         report=work.telling.beat,
+        taught=exercises.read(kept["taught"]) if "taught" in kept else None,
     )
     counting.models, counting.keep, counting.watch_rep = work.tools.poses, keeper.keep, keeper.hear
     region = Region(**kept["region"]) if kept["region"] else None
@@ -266,7 +269,7 @@ def do_reps(work: Work) -> None:
     work.attempt.describe(degraded=_said(counting.choice.reason))
     work.admitted(counting.choice.model, counting.choice.needs, counting.choice.peak)
     work.telling.enter("counting")
-    keeper.begin(kept.get("sizes", ()), frames_from(kept["frames"], counting))
+    keeper.begin(kept.get("sizes", ()), frames_from(kept["frames"], counting), counting.learned)
     report = counting.run()
     result = as_json(report)
     known = _stored(work, {"duration": counting.info.duration})
@@ -298,13 +301,15 @@ class PoseKeeper:
         self._work, self._frames = work, frames
         self.poses: list[PoseAt] = []  # that are in no batch yet
         self.stretches: list[Stretch] = []  # the sizes of all frames, since an attempt may look at smaller ones
+        self._taught: list[dict[str, Any]] = []
         self._reps: list[Rep] = []
         self._heard = 0
         self._told = work.attempt.count("rep")
 
-    def begin(self, before: Iterable[Sequence[int]], now: Stretch) -> None:
-        """Know the sizes of the frames of earlier attempts, and of those that come now."""
+    def begin(self, before: Iterable[Sequence[int]], now: Stretch, taught: Iterable[Exercise]) -> None:
+        """Know the sizes of the frames of earlier attempts, and of those that come now, and what was taught."""
         self.stretches = [*(Stretch(*size) for size in before if size[0] < now.first), now]
+        self._taught = exercises.written(taught)
 
     def keep(self, moment: PoseAt, region: Region | None) -> None:
         """One more pose, and the tracker's region behind it."""
@@ -330,7 +335,8 @@ class PoseKeeper:
         sizes = [list(astuple(stretch)) for stretch in self.stretches]
         tracked = asdict(region) if region else None
         state = {"frames": self._frames, "region": tracked, "position": position, "sizes": sizes}
-        self._work.attempt.checkpoint(state, reps=[rep_json(rep) for rep in self._reps], batch=pack_poses(self.poses))
+        reps, batch = [rep_json(rep) for rep in self._reps], pack_poses(self.poses)
+        self._work.attempt.checkpoint({**state, "taught": self._taught}, reps=reps, batch=batch)
         self.poses, self._reps = [], []
         self._work.telling.kept(position)
 

@@ -133,10 +133,14 @@ def prepare_count(
     settings: Settings | None = None,
     watch: Callable[[Seconds], None] = ignore,
     report: Listener = ignore,
+    taught: tuple[Exercise, ...] | None = None,
 ) -> Counting:
-    """Look into a source and check that counting fits, before any model is loaded. Errors as of `count_reps`."""
+    """Look into a source and check that counting fits, before any model is loaded. Errors as of `count_reps`.
+
+    `taught` are the exercises that a person taught; None takes those of the data folder.
+    """
     settings = settings or Settings.from_environment()
-    taught = learned(settings)
+    taught = learned(settings) if taught is None else taught
     wanted = None if exercise == AUTO else exercise_named(exercise, taught)
     source = open_source(given, settings)
     info = look_into(source, settings) or UNKNOWN

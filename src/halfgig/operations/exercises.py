@@ -13,7 +13,7 @@ from halfgig.motion.forms import Exercise, Trait
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from halfgig.motion.angles import AnglesAt
@@ -32,8 +32,7 @@ def exercises_path(settings: Settings) -> Path:
 def learned(settings: Settings) -> tuple[Exercise, ...]:
     """The exercises that were taught here. LibraryError where the file is damaged."""
     try:
-        rows = json.loads(exercises_path(settings).read_text(encoding="utf-8"))
-        return tuple(_restored(row) for row in rows)
+        return read(json.loads(exercises_path(settings).read_text(encoding="utf-8")))
     except FileNotFoundError:
         return ()
     except (OSError, ValueError, TypeError, KeyError) as error:
@@ -72,8 +71,18 @@ def keep(exercises: list[Exercise], settings: Settings) -> None:
 
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     with whole(exercises_path(settings)) as unfinished:
-        text = json.dumps([_plain(one) for one in exercises], indent=1)
+        text = json.dumps(written(exercises), indent=1)
         unfinished.write_text(text + "\n", encoding="utf-8")
+
+
+def written(exercises: Iterable[Exercise]) -> list[dict[str, Any]]:
+    """Exercises as JSON values."""
+    return [_plain(one) for one in exercises]
+
+
+def read(rows: Iterable[dict[str, Any]]) -> tuple[Exercise, ...]:
+    """The exercises of `written`."""
+    return tuple(_restored(row) for row in rows)
 
 
 def _signals(clip: str | os.PathLike[str], settings: Settings, watch: Callable[[float], None]) -> list[AnglesAt]:

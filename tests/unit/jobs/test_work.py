@@ -1,16 +1,23 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 from tests.fakes.faulty import serving
 from tests.fakes.qdrant import FakeQdrant
+from tests.unit.motion.conftest import true_pose
 
+from halfgig.demo.athlete import bodies, encode, render, steady
 from halfgig.errors import ServerRefuses
 from halfgig.jobs import work as work_module
 from halfgig.jobs.attempt import Attempt
 from halfgig.jobs.job import Failure, Reason
-from halfgig.jobs.work import Tools, Work, do_index, do_transcript, still_holds
+from halfgig.jobs.work import BATCH, Tools, Work, do_index, do_reps, do_transcript, still_holds
+from halfgig.media.source import open_source
+from halfgig.motion.exercises import exercise_named
+from halfgig.operations.exercises import keep
 from halfgig.operations.library import file_report
 from halfgig.records import Source, StoredSource
 from halfgig.settings import Settings
@@ -22,7 +29,10 @@ if TYPE_CHECKING:
 
     from tests.unit.jobs.conftest import Clock
 
+    from halfgig.demo.athlete import Script
     from halfgig.jobs.queue import JobQueue
+    from halfgig.motion.regions import Region
+    from halfgig.records import Pose
 
 
 COUNTED = {
@@ -79,6 +89,58 @@ def test_an_index_that_refuses_is_told_before_anything_is_heard(
         at = Work(attempt, Source("", "a"), "", "f", settings, silent, Tools(settings, silent.beat), silent.admitted)
         with pytest.raises(ServerRefuses, match="refuses the key"):
             do_index(at)
+
+
+class Drawn:
+    """Tools whose pose tracker sees the athlete as drawn, from a frame on."""
+
+    region: Region | None = None
+
+    def __init__(self, script: Script, first: int = 0) -> None:
+        self.poses = self
+        self._bodies = islice(bodies(script), first, None)
+
+    def tracker(self, _: str) -> Drawn:
+        return self
+
+    def track(self, _: object) -> Pose | None:
+        return true_pose(next(self._bodies)[1])
+
+
+class Cut(Silent):
+    """Ends an attempt behind its first checkpoint."""
+
+    def kept(self, _: float) -> None:
+        raise MemoryError
+
+
+@pytest.mark.parametrize("exercise", ["hip circle", "auto"])
+def test_a_count_goes_on_by_what_was_taught_when_it_began(tmp_path: Path, queue: JobQueue, exercise: str) -> None:
+    script = steady("deadlift", 4, fps=10, width=48, height=64)
+    encode(render(script), tmp_path / "clip.mp4", script.fps)
+    settings = Settings(data_dir=tmp_path)
+    keep([replace(exercise_named("deadlift"), name="hip circle", aliases=(), prior=2.0)], settings)
+
+    def count(attempt: Attempt, telling: Any, first: int = 0) -> dict[str, Any]:
+        source, tools = open_source(tmp_path / "clip.mp4", settings), cast("Any", Drawn(script, first))
+        do_reps(Work(attempt, source, "", "f", settings, telling, tools, telling.admitted))
+        done = queue.get(attempt.job.id)
+        assert done is not None
+        return done.result or {}
+
+    whole, broken = (_claimed(queue, exercise) for _ in range(2))
+    told = count(whole, Silent())
+    with pytest.raises(MemoryError):
+        count(broken, Cut())
+    keep([], settings)
+    assert (told["exercise"], told["count"]) == ("hip circle", 4)
+    assert count(broken, Silent(), BATCH) == told
+
+
+def _claimed(queue: JobQueue, exercise: str) -> Attempt:
+    held = queue.claim(queue.create("reps", {"upload": "u"}, {"exercise": exercise})[0].id, "me")
+    assert held is not None
+    return Attempt(queue, held)
 
 
 def test_what_was_removed_from_the_library_is_made_again(tmp_path: Path, begin: Callable[..., Attempt]) -> None:
