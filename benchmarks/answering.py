@@ -15,6 +15,8 @@ from pathlib import Path
 from statistics import median, quantiles
 from typing import TYPE_CHECKING, Any
 
+from halfgig.errors import MIB
+from halfgig.memory.meter import peak_rss
 from halfgig.records import Query
 from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.query import Meaning, search
@@ -93,8 +95,7 @@ def measure(library: Path, questions: Path, *, cold: bool) -> dict[str, Any]:
         told: dict[str, Any] = {way: timed(ask, len(asked)) for way, ask in ways.items()}
         told["found"] = [asking.meaning(number) for number in range(len(asked))]
     assert "numpy" not in sys.modules
-    status = Path("/proc/self/status").read_text().splitlines()
-    told["peak_mib"] = next(int(line.split()[1]) / 1024 for line in status if line.startswith("VmHWM"))
+    told["peak_mib"] = peak_rss() / MIB
     return told
 
 

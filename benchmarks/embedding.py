@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 import time
-from pathlib import Path
 
 import numpy as np
 
 from benchmarks.questions import MODEL
+from halfgig.errors import MIB
+from halfgig.memory.meter import peak_rss
 from halfgig.records import Passage
 from halfgig.retrieval.embedding import embed_passages
 from halfgig.retrieval.vectors import SentenceEmbedder
@@ -33,19 +34,12 @@ def measure(settings: Settings) -> dict[str, float]:
         "embedded_per_second": PASSAGES / took,
         "embedded_per_cpu_second": PASSAGES / worked,
         "question_ms": 1000 * (time.perf_counter() - begun),
-        "peak_mib": peak(),
+        "peak_mib": peak_rss() / MIB,
     }
 
 
 def _text(rng: np.random.Generator) -> str:
     return " ".join(f"word{rank}" for rank in np.minimum(rng.zipf(1.3, 80), 50_000))
-
-
-def peak() -> float:
-    """MiB that the process held at most; 0 where the system does not tell."""
-    status = Path("/proc/self/status")
-    lines = status.read_text().splitlines() if status.exists() else []
-    return next((int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM")), 0.0)
 
 
 if __name__ == "__main__":

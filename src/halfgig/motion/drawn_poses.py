@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from halfgig.motion.pose_batches import LANDMARKS
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from halfgig.records import PoseAt
 
-LANDMARKS = 33
 UNIT = 8192  # of a frame's side; a landmark may lie outside of the frame, up to three times as far
 _ROW = np.dtype([("time", "<u4"), ("places", "<i2", (LANDMARKS, 2)), ("visibility", "u1", (LANDMARKS,)), ("pad", "V3")])
 _HEAD = struct.Struct("<4sHHHHI")

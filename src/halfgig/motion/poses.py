@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from halfgig.motion.detector import PoseDetector, open_interpreter, run, sigmoid
+from halfgig.motion.pose_batches import LANDMARKS
 from halfgig.motion.regions import Region, around_body, cut_out, turn
 from halfgig.records import Frame, Pose, PoseAt
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from halfgig.records import Pixels
 
 SIDE = 256  # pixels, the landmark model's picture
-LANDMARKS = 33
 CENTER, RIM = 33, 34  # the two further points that place the next frame's region
 MIN_SCORE = 0.5  # of the pose flag; below it the person is lost
 HEAT_SIDE = 64  # cells of the heat map
