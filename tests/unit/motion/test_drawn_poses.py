@@ -6,7 +6,8 @@ import struct
 
 import numpy as np
 
-from halfgig.motion.drawn_poses import LANDMARKS, UNIT, Stretch, draw_poses
+from halfgig.motion.drawn_poses import UNIT, Stretch, draw_poses
+from halfgig.motion.pose_batches import LANDMARKS
 from halfgig.records import Pose, PoseAt
 
 HEAD, RECORD = 16, 172
