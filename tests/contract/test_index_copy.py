@@ -190,6 +190,24 @@ def test_what_changes_while_it_is_copied_is_not_brought_back(
         place.close()
 
 
+@EVERY
+def test_what_changes_where_it_is_copied_from_is_not_mixed(
+    settings: Settings, outside: Outside, kind: str, tmp_path: Path
+) -> None:
+    back = f"sqlite:{tmp_path / 'back.db'}"
+    with outside_of(outside, kind, settings) as there, open_library(settings.library_path) as other:
+        copy_index("sqlite:", there.index_url, there)
+
+        def meanwhile(far: Copied) -> None:
+            if (far.done, far.passages) == (1, 90):
+                heard_anew(other, TALKS[1])
+
+        with pytest.raises(Conflict, match=r"meanwhile.*again"):
+            copy_index(there.index_url, back, there, meanwhile)
+        with open_library(tmp_path / "back.db") as connection:
+            assert SqliteIndex(connection).sources() == [TALKS[0]]
+
+
 @pytest.mark.parametrize("kind", ["postgres", "qdrant"])
 def test_what_is_removed_while_it_is_embedded_stays_removed(settings: Settings, outside: Outside, kind: str) -> None:
     with outside_of(outside, kind, settings) as there, open_library(settings.library_path) as connection:

@@ -12,7 +12,6 @@ from halfgig.errors import BadRequest
 from halfgig.operations.fence import fence
 from halfgig.operations.indexes import place_at
 from halfgig.retrieval.address import SQLITE, read_index_address
-from halfgig.retrieval.index import accept
 from halfgig.store.home import open_store
 from halfgig.store.sqlite import Library
 
@@ -48,20 +47,25 @@ def copy_index(
     LibraryError, ServerTrouble.
     """
     with ExitStack() as opened:
-        _, old = _open(opened, read_index_address(given), settings)
+        from_library, old = _open(opened, read_index_address(given), settings)
         if old.model is None:
             raise BadRequest("Nothing is indexed there.", "Name the index that holds the vectors first.")
-        connection, new = _open(opened, _other(given, wanted, settings), settings, old.model)
+        to_library, new = _open(opened, _other(given, wanted, settings), settings, old.model)
         learnt = old.learnt()
         if learnt:
             new.learn(lambda: learnt)
-        return _copy(old, new, _fences(connection), watch)
+        return _copy(old, new, _fences(from_library, to_library), watch)
 
 
-def _fences(connection: apsw.Connection) -> Callable[[str], Confirm]:
-    """What makes the confirm for a source: only those that the library has now are to be there still."""
-    known = {source.id for source in Library(connection).sources()}
-    return lambda source_id: fence(connection, source_id) if source_id in known else accept
+def _fences(*connections: apsw.Connection) -> Callable[[str], Confirm]:
+    """What makes the confirm for a source: those that a library has now are to be there still, as they are then."""
+    known = [(connection, {source.id for source in Library(connection).sources()}) for connection in connections]
+
+    def confirm_of(source_id: str) -> Confirm:
+        fences = [fence(connection, source_id) for connection, there in known if source_id in there]
+        return lambda: [confirm() for confirm in fences]
+
+    return confirm_of
 
 
 def _copy(old: Index, new: Index, fences: Callable[[str], Confirm], watch: Callable[[Copied], object]) -> Copied:
