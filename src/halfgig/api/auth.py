@@ -29,6 +29,7 @@ SESSION = "/session"  # where a key is given; it looks at it itself
 COOKIE = "halfgig_session"  # holds the token of a session
 PAGE_SAYS = "halfgig-page"  # the header by which the page names itself
 HASHED = "sha256:"
+NAMED = 16  # digits of a key's hash that name it
 LEAST_KEY = 8  # characters: shorter ones are guessed
 UNGUESSABLE = 32  # characters of a key that is not guessed at any pace: 128 random bits in hex
 PREFIX = "hg_"
@@ -175,6 +176,17 @@ def refusal_of_page(scope: Scope) -> HalfgigError | None:
     else:
         own = headers.get("sec-fetch-site") == "same-origin" or headers.get(PAGE_SAYS) == "1"
     return None if own else Forbidden("A page of another origin may not do this.", "Use the page of this server.")
+
+
+def client_of(scope: Scope) -> str:
+    """The name of the key, or of the session's, that a request which has passed came with: the start of its hash.
+
+    Empty where it has none. It tells who shares the queue, and opens nothing.
+    """
+    headers = Headers(scope=scope)
+    if key := sent_key(headers):
+        return key_hash(key)[:NAMED]
+    return cookie_parser(headers.get("cookie", "")).get(COOKIE, "..").split(".")[1]
 
 
 def sent_key(headers: Headers) -> str:

@@ -11,6 +11,7 @@ from fastapi import APIRouter, Header, Path, Query, Response
 from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 
+from halfgig.api.auth import client_of
 from halfgig.api.forms import FormLimits, receive_form
 from halfgig.api.schema import problems
 from halfgig.api.services import Given, Services
@@ -177,7 +178,7 @@ async def _move(services: Services, job_id: str, move: Callable[[JobQueue], Job 
 
 
 async def _from_json(request: Request, services: Services, key: str | None) -> Job:
-    job, _ = await _accept(read_json(await request.body()), services, key)
+    job, _ = await _accept(read_json(await request.body()), request, services, key)
     return job
 
 
@@ -187,7 +188,8 @@ async def _from_form(request: Request, services: Services, key: str | None) -> J
     form = await receive_form(request, services.uploads, limits)
     is_new = False
     try:
-        job, is_new = await _accept(read_form(form.fields, form.upload.id if form.upload else None), services, key)
+        wish = read_form(form.fields, form.upload.id if form.upload else None)
+        job, is_new = await _accept(wish, request, services, key)
     finally:
         if form.upload and not is_new:
             await drop_upload(services, form.upload.id)
@@ -197,7 +199,7 @@ async def _from_form(request: Request, services: Services, key: str | None) -> J
 READERS = {JSON: _from_json, FORM: _from_form}
 
 
-async def _accept(wish: Wish, services: Services, key: str | None) -> tuple[Job, bool]:
+async def _accept(wish: Wish, request: Request, services: Services, key: str | None) -> tuple[Job, bool]:
     """The job that the wish makes, or the one that its key has made before, and whether it is new."""
     options = checked_options(wish, services.settings)
     if wish.callback_url is not None:
@@ -212,6 +214,7 @@ async def _accept(wish: Wish, services: Services, key: str | None) -> tuple[Job,
         idempotency_key=key,
         keep_source=wish.keep_source,
         callback_url=wish.callback_url,
+        client=client_of(request.scope) if services.settings.api_keys else "",
         max_queued=services.settings.max_queued_jobs,
     )
     job, is_new = await services.ask(create)

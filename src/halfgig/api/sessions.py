@@ -13,7 +13,7 @@ import secrets
 import time
 from typing import TYPE_CHECKING
 
-from halfgig.api.auth import key_hash
+from halfgig.api.auth import NAMED, key_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 LIFE: Seconds = 7 * 86_400.0  # after which the key must be given again
 SECRET = 32  # bytes
 PRIVATE = 0o600  # of files: for the server's user alone
-NAMED = 16  # digits of a key's hash that name it
 _PURPOSE = b"halfgig session 1:"
 
 

@@ -70,12 +70,12 @@ class Courier:
 
         Whatever befalls one delivery is raised when the others have been sent and recorded too.
         """
-        due = await self._ask(lambda queue: Deliveries(queue).due(self._clock(), AT_ONCE))
+        due = await self._ask(lambda queue: Deliveries(queue).claim(AT_ONCE))
         sent = await asyncio.gather(*(self._send(delivery) for delivery in due), return_exceptions=True)
         for error in filter(None, sent):
             raise error
-        following = await self._ask(lambda queue: Deliveries(queue).next_due())
-        return LONGEST_WAIT if following is None else min(max(following - self._clock(), 0.0), LONGEST_WAIT)
+        following = await self._ask(lambda queue: Deliveries(queue).wait())
+        return LONGEST_WAIT if following is None else min(max(following, 0.0), LONGEST_WAIT)
 
     async def _send(self, delivery: Delivery) -> None:
         trouble, final = await on_a_thread(lambda: self._try(delivery))
@@ -85,8 +85,8 @@ class Courier:
             log.info("webhook delivered", extra={"facts": facts})
             return
         final = final or delivery.tries + 1 >= MOST_TRIES
-        again = None if final else self._clock() + delay_after(delivery.tries + 1, self._chance())
-        await self._ask(lambda queue: Deliveries(queue).failed(delivery.id, trouble, again))
+        pause = None if final else delay_after(delivery.tries + 1, self._chance())
+        await self._ask(lambda queue: Deliveries(queue).failed(delivery.id, trouble, pause))
         event = "webhook given up" if final else "webhook failed"
         log.warning(event, extra={"facts": {**facts, "detail": trouble}})
 

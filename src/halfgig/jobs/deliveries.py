@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from halfgig.jobs.table import JobTable
     from halfgig.records import Seconds
 
-_DUE = """SELECT id, job_id, url, state, created_at, tries FROM deliveries
- WHERE due_at <= ? ORDER BY due_at, id LIMIT ?"""
+HOLD: Seconds = 60.0  # that a delivery is one server's to try: longer than a try takes, and over when a server dies
+_CLAIM = """WITH due AS MATERIALIZED (SELECT id FROM deliveries WHERE due_at <= :now ORDER BY due_at, id
+ LIMIT :limit {skip_held}) UPDATE deliveries SET due_at = :until WHERE id IN (SELECT id FROM due)
+ RETURNING id, job_id, url, state, created_at, tries"""
 _NEXT = "SELECT min(due_at) FROM deliveries WHERE due_at IS NOT NULL"
 _FAILED = "UPDATE deliveries SET tries = tries + 1, trouble = ?, due_at = ? WHERE id = ?"
 
@@ -33,22 +35,26 @@ class Deliveries:
     def __init__(self, table: JobTable) -> None:
         self._table = table
 
-    def due(self, now: Seconds, limit: int) -> list[Delivery]:
-        """Up to `limit` deliveries whose time has come, the earliest first."""
-        with self._table.guarded():
-            return [Delivery(*row) for row in self._table.execute(_DUE, (now, limit))]
+    def claim(self, limit: int) -> list[Delivery]:
+        """Up to `limit` deliveries whose time has come, the earliest first, to be tried by nobody else for `HOLD`."""
+        now = self._table.clock()
+        with self._table.transaction():
+            rows = self._table.execute(_CLAIM, {"now": now, "until": now + HOLD, "limit": limit}).fetchall()
+        return sorted((Delivery(*row) for row in rows), key=lambda delivery: (delivery.created_at, delivery.id))
 
-    def next_due(self) -> Seconds | None:
-        """Unix seconds of the earliest delivery; None where nothing is to be sent."""
+    def wait(self) -> Seconds | None:
+        """Seconds until the next delivery is due, at most 0 where one is; None where nothing is to be sent."""
         with self._table.guarded():
-            return cast("Seconds | None", self._table.execute(_NEXT).get)
+            due = cast("Seconds | None", self._table.execute(_NEXT).get)
+        return None if due is None else due - self._table.clock()
 
     def succeeded(self, delivery_id: str) -> None:
         """Forget a delivery that has arrived."""
         with self._table.transaction():
             self._table.execute("DELETE FROM deliveries WHERE id = ?", (delivery_id,))
 
-    def failed(self, delivery_id: str, trouble: str, again: Seconds | None) -> None:
-        """Note what became of a try, and when the next is due; None gives it up, and it stays until its job goes."""
+    def failed(self, delivery_id: str, trouble: str, pause: Seconds | None) -> None:
+        """Note what became of a try, and the pause until the next; None gives up, and it stays until its job goes."""
+        again = None if pause is None else self._table.clock() + pause
         with self._table.transaction():
             self._table.execute(_FAILED, (trouble, again, delivery_id))

@@ -73,7 +73,7 @@ class Job:
     `strikes` are failed attempts in a row without progress, `interruptions` those that were stopped from outside, and
     `waits` those for want of memory. `less` counts how often the work ran out of memory: the next attempt is given
     less. `needs` are the bytes below which a claim makes no sense. `failures` and `problem` are JSON values; `result`
-    is the summary of what was made. `client` tells whose key asked for it.
+    is the summary of what was made. `client` tells whose key asked for it; empty without keys.
     """
 
     id: str
@@ -107,7 +107,7 @@ class Job:
     request: str = ""
     keep_source: bool = False
     callback_url: str | None = None
-    client: str | None = None
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

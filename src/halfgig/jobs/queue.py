@@ -26,10 +26,21 @@ LEASE: Seconds = 60.0  # that a job stays its owner's without a sign of life
 _CLAIM = """UPDATE jobs SET state = 'running', owner = :owner, attempt = attempt + 1, lease_until = :until,
  started_at = coalesce(started_at, :now) WHERE id = :id AND state = 'queued' RETURNING attempt"""
 # No delay is longer than FARTHEST: a time beyond it was written by a clock that was set back since.
-_WAITING = f"""{SELECT} WHERE state = 'queued' AND (run_after <= :now OR run_after > :now + :farthest)
- ORDER BY priority, id LIMIT :limit"""
-_PLACES = """SELECT id FROM jobs WHERE state = 'queued'
- ORDER BY run_after > :now AND run_after <= :now + :farthest, priority, id"""
+_DUE = "(run_after <= :now OR run_after > :now + :farthest)"
+# Clients take turns: whoever has the fewest jobs running, then whoever has waited longest since the last was begun.
+_BUSY = "(SELECT count(*) FROM jobs WHERE state = 'running' AND client = {0})"
+_BEGUN = "(SELECT coalesce(max(started_at), 0) FROM jobs WHERE client = {0})"
+# Each client is found by a leap in the index, and the first of its jobs by another, however many wait behind it.
+_FOREMOST = f"""WITH RECURSIVE clients (name) AS (
+ SELECT min(client) FROM jobs WHERE state = 'queued' UNION ALL
+ SELECT (SELECT min(client) FROM jobs WHERE state = 'queued' AND client > name) FROM clients WHERE name IS NOT NULL),
+ heads (head, busy, begun) AS (SELECT (SELECT id FROM jobs WHERE state = 'queued' AND client = name AND {_DUE}
+ ORDER BY priority, id LIMIT 1), {_BUSY.format("name")}, {_BEGUN.format("name")} FROM clients WHERE name IS NOT NULL)
+ {SELECT} WHERE id = (SELECT id FROM jobs JOIN heads ON id = head ORDER BY priority, busy, begun, id LIMIT 1)"""  # noqa: S608
+_PLACES = f"""WITH turns (name, busy, begun) AS (SELECT client, {_BUSY.format("waiting.client")},
+ {_BEGUN.format("waiting.client")} FROM (SELECT DISTINCT client FROM jobs WHERE state = 'queued') AS waiting)
+ SELECT id FROM jobs JOIN turns ON client = name WHERE state = 'queued' ORDER BY NOT {_DUE}, priority,
+ busy + row_number() OVER (PARTITION BY client, {_DUE}, priority ORDER BY id), begun, id"""  # noqa: S608
 _BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
  peak = {greater}(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
 _PAGE = f"""{OUTLINE} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
@@ -80,6 +91,7 @@ class JobQueue(JobTable):
         keep_source: bool = False,
         callback_url: str | None = None,
         fingerprint: str | None = None,
+        client: str = "",
         max_queued: int | None = None,
     ) -> tuple[Job, bool]:
         """Accept a job, or give back the one that this key has made: (job, whether it is new).
@@ -103,6 +115,7 @@ class JobQueue(JobTable):
             keep_source=keep_source,
             callback_url=callback_url,
             fingerprint=fingerprint,
+            client=client,
         )
         with self.transaction():
             known = self.known(idempotency_key)
@@ -130,7 +143,8 @@ class JobQueue(JobTable):
             return {(kind, state): count for kind, state, count in self.execute(_COUNTS)}
 
     def places(self) -> dict[str, int]:
-        """The place of each queued job, from 0, in the order in which they are served; last those not due yet."""
+        """The place of each queued job, from 0, in the order in which they are served as things stand; last those not
+        due yet."""
         with self.guarded():
             rows = self.execute(_PLACES, {"now": self.clock(), "farthest": FARTHEST})
             return {str(job_id): place for place, (job_id,) in enumerate(rows)}
@@ -190,9 +204,9 @@ class JobQueue(JobTable):
 
     # --- for the supervisor
 
-    def waiting(self, limit: int = 1) -> list[Job]:
-        """The jobs that may be claimed now, the first to be served first."""
-        return self.many(_WAITING, {"now": self.clock(), "farthest": FARTHEST, "limit": limit})
+    def foremost(self) -> Job | None:
+        """The job that is to be served next; None where none may be claimed now."""
+        return self.one(_FOREMOST, {"now": self.clock(), "farthest": FARTHEST})
 
     def claim(self, job_id: str, owner: str, lease: Seconds = LEASE) -> Job | None:
         """Make a queued job this owner's, by one statement; None where another was first."""

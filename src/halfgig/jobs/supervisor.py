@@ -211,8 +211,8 @@ class Supervisor:
     async def _start_what_fits(self, stopping: asyncio.Event) -> None:
         """Serve the queue in its order: where the first does not fit, the ones behind it wait with it."""
         while not stopping.is_set() and self._staff.busy < self.most:
-            waiting = await self._ask(lambda queue: queue.waiting())
-            if not waiting or not await self._start(waiting[0]):
+            job = await self._ask(lambda queue: queue.foremost())
+            if job is None or not await self._start(job):
                 return
 
     async def _start(self, job: Job) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
-from halfgig.api.auth import COOKIE, MOST_TRIES, key_hash
+from halfgig.api.auth import COOKIE, MOST_TRIES, NAMED, key_hash
 from halfgig.api.server import Server
 
 if TYPE_CHECKING:
@@ -138,3 +138,26 @@ def test_what_is_no_key_is_refused_and_not_repeated(guarded: Site, body: dict[st
     answer = guarded.post("/session", json=body, headers=PAGE)
     assert answer.status_code == 422
     assert KEY not in answer.text
+
+
+def test_a_job_is_its_keys_whether_it_came_by_a_header_or_the_cookie(open_site: Any) -> None:
+    wish = {"kind": "transcript", "source": {"url": "https://example.org/a.mp4"}}
+
+    def clients(site: Site) -> list[str]:
+        return [job.client for job in site.queue(lambda queue: queue.page())]
+
+    with open_site(api_keys=f"{KEY},a-second-key") as site:
+        for key in (KEY, "a-second-key"):
+            assert site.post("/jobs", json=wish, headers={"X-API-Key": key}).status_code == 202
+        sign_in(site)
+        assert site.post("/jobs", json=wish, headers=PAGE).status_code == 202
+        cookie, second, first = clients(site)
+        assert cookie == first == key_hash(KEY)[:NAMED]
+        assert second not in ("", first)
+
+
+def test_without_keys_a_job_is_nobodys(site: Site) -> None:
+    site.post(
+        "/jobs", json={"kind": "transcript", "source": {"url": "https://example.org/a.mp4"}}, headers={"X-API-Key": KEY}
+    )
+    assert [job.client for job in site.queue(lambda queue: queue.page())] == [""]

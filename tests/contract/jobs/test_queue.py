@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig.errors import Busy, Conflict, LibraryError
+from halfgig.jobs.attempt import Attempt, Fenced
 from halfgig.jobs.job import MAX_STRIKES, Failure, Reason, State
 from halfgig.jobs.queue import LEASE, JobQueue
 from halfgig.store.sqlite import open_library
@@ -17,14 +21,32 @@ if TYPE_CHECKING:
 
     from tests.unit.jobs.conftest import Clock
 
-    from halfgig.jobs.attempt import Attempt
     from halfgig.store.database import Where
 
+PATIENCE = 60.0  # seconds; only a test that fails waits so long
+CLAIM = """
+import pathlib, sys
+from halfgig.jobs.queue import JobQueue
+where = sys.argv[1]
+with JobQueue(where if "://" in where else pathlib.Path(where)) as queue:
+    while (job := queue.foremost()) is not None:
+        if queue.claim(job.id, "a process") is not None:
+            print(job.id)
+"""
 CRASH = Failure(Reason.CRASHED, "It crashed.")
 
 
 def make(queue: JobQueue, **wanted: object) -> str:
     return queue.create("transcript", {"upload": "u"}, {}, **wanted)[0].id  # type: ignore[arg-type]
+
+
+def serve(queue: JobQueue, most: int = 1) -> list[str]:
+    """Claim what is to be served next, `most` times at most."""
+    served: list[str] = []
+    while len(served) < most and (job := queue.foremost()) is not None:
+        assert queue.claim(job.id, "me") is not None
+        served.append(job.id)
+    return served
 
 
 def test_a_job_is_there_after_a_restart(where: Where) -> None:
@@ -89,7 +111,8 @@ def test_jobs_are_served_by_priority_and_then_by_age(queue: JobQueue, clock: Clo
     for priority in (0, 0, -1):
         clock.now += 1
         made.append(make(queue, priority=priority))
-    assert [job.id for job in queue.waiting(5)] == [made[2], made[0], made[1]]
+    assert queue.places() == {made[2]: 0, made[0]: 1, made[1]: 2}
+    assert serve(queue, 3) == [made[2], made[0], made[1]]
 
 
 def test_pages_go_from_new_to_old(queue: JobQueue, clock: Clock) -> None:
@@ -104,21 +127,142 @@ def test_pages_go_from_new_to_old(queue: JobQueue, clock: Clock) -> None:
     assert len(queue.page(state="queued", kind="transcript")) == 5
 
 
+def side_by_side(where: Where, *works: Callable[[JobQueue], object]) -> None:
+    """Do all of it at once, each on a connection of its own."""
+    begin = threading.Barrier(len(works))
+
+    def do(work: Callable[[JobQueue], object]) -> None:
+        with JobQueue(where) as own:
+            begin.wait(PATIENCE)
+            work(own)
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        for done in [pool.submit(do, work) for work in works]:
+            done.result()
+
+
 def test_only_one_of_many_claims_a_job(queue: JobQueue, where: Where) -> None:
     job_id = make(queue)
-    won: list[str] = []
+    won: list[object] = []
+    side_by_side(where, *[lambda own: won.append(own.claim(job_id, "x"))] * 8)
+    assert len([job for job in won if job is not None]) == 1
 
-    def claim(name: str) -> None:
-        with JobQueue(where) as own:
-            if own.claim(job_id, name) is not None:
-                won.append(name)
 
-    threads = [threading.Thread(target=claim, args=(str(n),)) for n in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(won) == 1
+def test_processes_that_claim_side_by_side_share_the_jobs(queue: JobQueue, where: Where) -> None:
+    made = [make(queue) for _ in range(40)]
+    command = [sys.executable, "-c", CLAIM, str(where)]
+    children = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    claimed = [line for child in children for line in child.communicate(timeout=PATIENCE)[0].split()]
+    assert sorted(claimed) == sorted(made)
+    assert [child.returncode for child in children] == [0, 0]
+    assert queue.counts() == {("transcript", "running"): 40}
+
+
+def test_one_key_makes_one_job_however_many_bring_it_at_once(queue: JobQueue, where: Where) -> None:
+    made: list[tuple[str, bool]] = []
+
+    def bring(own: JobQueue) -> None:
+        job, fresh = own.create("transcript", {"upload": "u"}, {}, idempotency_key="k")
+        made.append((job.id, fresh))
+
+    side_by_side(where, *[bring] * 6)
+    assert len({job_id for job_id, _ in made}) == 1
+    assert sorted(fresh for _, fresh in made) == [False] * 5 + [True]
+    assert [event.id for event in queue.events(made[0][0])] == [1]
+
+
+def test_a_lease_that_ran_out_is_taken_by_one_of_those_who_see_it(
+    queue: JobQueue, where: Where, begin: Callable[[], Attempt]
+) -> None:
+    late = [begin().job.id for _ in range(3)]  # by a clock that is far behind
+    taken: list[str] = []
+    side_by_side(where, *[lambda own: taken.extend(job.id for job in own.release_expired())] * 4)
+    assert sorted(taken) == late
+    for job_id in late:
+        now = queue.get(job_id)
+        assert now is not None
+        assert (now.state, now.interruptions, len(now.failures)) == (State.QUEUED, 1, 1)
+        assert [event.id for event in queue.events(job_id)] == [1, 2, 3]
+
+
+def test_who_wakes_after_another_took_the_job_may_write_nothing(
+    queue: JobQueue, where: Where, begin: Callable[[], Attempt], clock: Clock
+) -> None:
+    paused = begin()
+    paused.checkpoint({"n": 1}, batch=b"mine")
+    clock.now += LEASE + 1
+    with JobQueue(where, clock) as elsewhere:
+        elsewhere.release_expired()
+        taken = elsewhere.claim(paused.job.id, "another")
+        assert taken is not None
+        before = elsewhere.events(taken.id)
+        writes: list[Callable[[], object]] = [
+            lambda: paused.checkpoint({"n": 2}, batch=b"late"),
+            lambda: paused.describe(notes=["late"]),
+            lambda: paused.start_over("f", "late"),
+            lambda: paused.adopt(taken),
+            lambda: paused.succeed({"late": True}),
+        ]
+        for write in writes:
+            with pytest.raises(Fenced):
+                write()
+        theirs = Attempt(elsewhere, taken)
+        assert (theirs.checkpointed(), list(theirs.batches())) == ({"n": 1}, [b"mine"])
+        assert (elsewhere.get(taken.id), elsewhere.events(taken.id)) == (taken, before)
+
+
+def test_a_job_that_runs_elsewhere_is_cancelled(queue: JobQueue, where: Where, begin: Callable[[], Attempt]) -> None:
+    attempt = begin()
+    with JobQueue(where) as elsewhere:
+        elsewhere.cancel(attempt.job.id)
+    assert not queue.beat(attempt.job.id, attempt.job.attempt, {}, 0)
+    with pytest.raises(Fenced):
+        attempt.checkpoint({"n": 1})
+
+
+def test_who_moves_a_job_at_once_moves_it_in_turn(queue: JobQueue, where: Where, begin: Callable[[], Attempt]) -> None:
+    """Events are numbered without a gap, and no write undoes another."""
+    attempt = begin()
+
+    def write(own: JobQueue) -> None:
+        mine = Attempt(own, attempt.job)
+        for number in range(5):
+            mine.checkpoint({"n": number}, batch=b"x")
+            mine.describe(notes=[f"{threading.get_ident()} {number}"])
+            own.note_timings(attempt.job.id, attempt.job.attempt, 1, {"work": 1.0})
+
+    side_by_side(where, write, write, write)
+    now = queue.get(attempt.job.id)
+    assert now is not None
+    assert (len(now.notes), now.timings, len(list(attempt.batches()))) == (15, {"work": 15.0}, 15)
+    assert [event.id for event in queue.events(attempt.job.id)] == list(range(1, 18))
+
+
+def test_clients_are_served_by_turns(queue: JobQueue, clock: Clock) -> None:
+    many = [make(queue, client="a") for _ in range(3)]
+    few = [make(queue, client="b") for _ in range(2)]
+    urgent = make(queue, client="a", priority=-1)
+    places = queue.places()
+    served = []
+    for _ in range(6):
+        clock.now += 1
+        (job_id,) = serve(queue)
+        served.append(job_id)
+        queue.cancel(job_id)
+    assert served == [urgent, few[0], many[0], few[1], many[1], many[2]]
+    assert sorted(places, key=places.__getitem__)[0] == urgent
+
+
+def test_whoever_has_less_at_work_is_served_first(queue: JobQueue, clock: Clock) -> None:
+    made = [make(queue, client="a") for _ in range(3)]
+    assert serve(queue, 2) == made[:2]
+    clock.now += 1
+    others = [make(queue, client="b") for _ in range(3)]
+    places = queue.places()
+    assert sorted(places, key=places.__getitem__)[:2] == others[:2]
+    clock.now += 1
+    assert serve(queue, 2) == others[:2]
+    assert serve(queue, 2) == [made[2], others[2]]
 
 
 def test_a_failed_attempt_comes_back_later_with_its_reason(
@@ -129,9 +273,9 @@ def test_a_failed_attempt_comes_back_later_with_its_reason(
     assert failed is not None
     assert failed.state is State.QUEUED
     assert failed.failures[0]["reason"] == "crashed"
-    assert queue.waiting() == []
+    assert queue.foremost() is None
     clock.now += 2.0
-    assert [waiting.id for waiting in queue.waiting()] == [job.id]
+    assert serve(queue) == [job.id]
 
 
 def test_a_job_that_keeps_crashing_is_given_up(queue: JobQueue, clock: Clock) -> None:
@@ -145,7 +289,7 @@ def test_a_job_that_keeps_crashing_is_given_up(queue: JobQueue, clock: Clock) ->
     assert given_up.state is State.FAILED
     assert given_up.problem is not None
     assert given_up.problem["detail"] == "It crashed. It was tried 5 times."
-    assert queue.waiting() == []
+    assert queue.foremost() is None
 
 
 def test_a_late_answer_of_an_older_attempt_changes_nothing(
@@ -256,10 +400,9 @@ def test_a_place_is_told_in_the_order_of_serving(queue: JobQueue, begin: Callabl
     queue.fail(failed, 1, CRASH)
     after = make(queue)
     assert queue.places() == {after: 0, failed: 1}
-    assert [job.id for job in queue.waiting(2)] == [after]
     clock.now += 10
     assert queue.places() == {failed: 0, after: 1}
-    assert [job.id for job in queue.waiting(2)] == [failed, after]
+    assert serve(queue, 2) == [failed, after]
 
 
 def test_the_states_of_a_job_are_told(queue: JobQueue, begin: Callable[[], Attempt]) -> None:
@@ -291,7 +434,7 @@ def test_the_library_is_no_queue(tmp_path: Path) -> None:
 def test_a_clock_that_is_set_back_stops_nothing(queue: JobQueue, clock: Clock) -> None:
     job_id = make(queue)
     clock.now -= 86_400
-    assert [job.id for job in queue.waiting()] == [job_id]
+    assert serve(queue) == [job_id]
 
 
 def test_a_note_is_told_once_and_only_of_what_has_not_ended(queue: JobQueue, begin: Callable[[], Attempt]) -> None:

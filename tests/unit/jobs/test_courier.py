@@ -125,7 +125,7 @@ class Post:
         """Leap; stop where nothing is to come."""
         self.pauses.append(pause)
         self.now += pause
-        if Deliveries(self.queue).next_due() is None:
+        if Deliveries(self.queue).wait() is None:
             self.stopping.set()
 
     def end_a_job(self, url: str) -> str:

@@ -32,10 +32,11 @@ CREATE TABLE jobs (
     request text NOT NULL, -- sha256 of all that was asked for: what a key must come back with
     keep_source integer NOT NULL,
     callback_url text,
-    client text -- whose key asked for it: a part of the key's hash; null where there are no keys
+    client text COLLATE "C" NOT NULL -- whose key asked for it: a part of the key's hash; empty where there are no keys
 );
 
-CREATE INDEX jobs_waiting ON jobs (priority, id) WHERE state = 'queued';
+CREATE INDEX jobs_waiting ON jobs (client, priority, id) WHERE state = 'queued';
+CREATE INDEX jobs_begun ON jobs (client, started_at);
 CREATE INDEX jobs_running ON jobs (lease_until) WHERE state = 'running';
 CREATE INDEX jobs_made ON jobs (fingerprint, kind);
 CREATE INDEX jobs_by_state ON jobs (state, id);

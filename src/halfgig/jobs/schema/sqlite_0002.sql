@@ -1,5 +1,8 @@
--- Whose key asked for a job: a part of the key's hash; null where there are no keys.
-ALTER TABLE jobs ADD COLUMN client TEXT;
+-- Whose key asked for a job: a part of the key's hash, empty where there are no keys. Clients are served by turns.
+ALTER TABLE jobs ADD COLUMN client TEXT NOT NULL DEFAULT '';
+DROP INDEX jobs_waiting;
+CREATE INDEX jobs_waiting ON jobs (client, priority, id) WHERE state = 'queued';
+CREATE INDEX jobs_begun ON jobs (client, started_at);
 
 -- What is to be sent to callback addresses. An earlier server has made the table beside the schema, so it may be there.
 CREATE TABLE IF NOT EXISTS deliveries (
