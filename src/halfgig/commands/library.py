@@ -36,8 +36,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     removal = actions.add_parser(
         "remove",
         help="forget a source, its transcript, its index, its pictures and poses",
-        description="Forget a source, its transcript, its index, its pictures and poses. An upload that a server was "
-        "told to keep of it stays until its job is deleted (halfgig jobs delete ID).",
+        description="Forget a source, its transcript, its index, its pictures and poses, and cancel a server's jobs on "
+        "it. An upload that a server was told to keep of it is deleted by that server once its time is over.",
     )
     removal.add_argument("source", help="its id or the beginning of it, its address, or its title")
     removal.set_defaults(run=run_remove)
@@ -85,10 +85,25 @@ def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
 
     with open_store(settings, create=False) as connection, open_place(settings) as place:
         source = find_source(arguments.source, Library(connection).sources())
+        kept = _let_go(settings, source.id)
         passages = forget(connection, source.id, place.open(connection)) or 0
     forget_files(settings, source.id)
     print(f"Removed {printable(source.title)} ({passages} passage{'' if passages == 1 else 's'}).")
+    if kept:
+        hours = settings.upload_expiry_seconds / 3600
+        print(f"What a server keeps of it as an upload is deleted by a server {hours:g} hours after it came.")
     return 0
+
+
+def _let_go(settings: Settings, source_id: str) -> bool:
+    """Cancel a server's jobs on the source, which would file it anew; whether an upload was kept that now is not."""
+    from halfgig.jobs.queue import JobQueue
+
+    path = settings.data_dir / "jobs.db"
+    if not path.exists():
+        return False
+    with JobQueue(path) as queue:
+        return bool(queue.let_go(source_id)[1])
 
 
 def run_check(_: argparse.Namespace, settings: Settings) -> int:

@@ -10,11 +10,14 @@ import pytest
 
 from halfgig.commands import library, search
 from halfgig.errors import BadRequest, LibraryError
+from halfgig.jobs.job import State
+from halfgig.jobs.queue import JobQueue
 from halfgig.records import Answer, Hit, Passage, StoredSource
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
 from halfgig.store.sqlite import Library, open_library
+from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,6 +177,22 @@ def test_removal_by_any_of_its_names(filled: Settings, name: str, capsys: pytest
     assert capsys.readouterr().out == "Removed Talk a (1 passage).\n"
     assert call(filled, "search", "cat", "--keyword-only", "--json") == 0
     assert [hit["title"] for hit in json.loads(capsys.readouterr().out)["hits"]] == ["Talk b"]
+
+
+def test_removal_lets_go_of_what_a_server_has_of_it(filled: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+    clock = [0.0]
+    uploads = UploadStore(filled.data_dir / "uploads", clock=lambda: clock[0], expiry=filled.upload_expiry_seconds)
+    kept, other = (uploads.create(length=0).id for _ in range(2))
+    with JobQueue(filled.data_dir / "jobs.db") as queue:
+        job, _ = queue.create("reps", {"upload": kept, "sha256": "a" * 64}, {}, keep_source=True)
+        queue.create("reps", {"upload": other, "sha256": "b" * 64}, {}, keep_source=True)
+        assert call(filled, "library", "remove", "aaaa") == 0
+        assert "is deleted by a server 24 hours after it came." in capsys.readouterr().out
+        done = queue.get(job.id)
+        assert done is not None
+        assert done.state is State.CANCELLED
+        clock[0] = filled.upload_expiry_seconds
+        assert uploads.expire(queue.uses) == [kept]
 
 
 @pytest.mark.parametrize("name", ["zzzz", "aaa", ""])
