@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing, nullcontext
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -244,6 +245,17 @@ class TestBrokenLines:
             with closing(place):
                 assert place.open(connection, MODEL).replace("talk", rows()) == 5
         assert slept == [2, 0]
+
+    @SERVICES
+    def test_a_service_that_is_slow_to_say_what_it_has_is_not_asked_for_minutes(
+        self, outside: Outside, kind: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        service, clock = getattr(outside, kind), count(0.0, 20.0)
+        monkeypatch.setitem(vars(ServiceIndex)["__init__"].__kwdefaults__, "clock", lambda: next(clock))
+        service.faults.extend([Fault(FOUND[kind], Answered(503, {"message": "slow"}))] * 30)
+        with outside.open(kind) as place:
+            assert place.open(connection, MODEL).replace("talk", rows()) == 5
+        assert len(service.faults) == 26  # two looks of two requests each
 
     @SERVICES
     def test_a_service_that_is_busy_while_it_is_looked_through_is_asked_again(

@@ -34,6 +34,7 @@ DEEPER = 4  # times as many are asked for where too few were of use,
 MOST = 1_000  # up to these
 FETCHED = 50  # vectors asked for at once
 PAUSES: tuple[Seconds, ...] = (0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4)  # while a service has not taken in what was put there
+LONGEST_LOOK: Seconds = 30.0  # for it, where each look takes long: a worker that is silent for minutes is ended
 NOT_YET = "What was indexed last is not found by meaning yet: {place} has not taken it in."
 
 
@@ -52,9 +53,10 @@ class ServiceIndex(WithTexts):
         model: EmbeddingModel | None = None,
         *,
         sleep: Callable[[Seconds], object] = time.sleep,
+        clock: Callable[[], Seconds] = time.monotonic,
     ) -> None:
         self._embedded_model = prepare(connection, None)
-        self._connection, self._service, self._sleep = connection, service, sleep
+        self._connection, self._service, self._sleep, self._clock = connection, service, sleep, clock
         self._ledger = Ledger(connection, service.place)
         self._texts = SqliteTexts(connection)
         if model is not None and self._ledger.model() != model:
@@ -95,11 +97,18 @@ class ServiceIndex(WithTexts):
         self._service.prepare(self.model)
         rows = (Placed(source_id, edition, passage, vector) for passage, vector in arrivals.rows())
         self._service.put(rows, self.model)
+        return self._finds(source_id, edition, arrivals.count)
+
+    def _finds(self, source_id: str, edition: str, passages: int) -> bool:
+        """Whether the service finds all of it within a while."""
+        until = self._clock() + LONGEST_LOOK
         for pause in (0.0, *PAUSES):
             self._sleep(pause)
             with suppress(ServerTrouble):  # all of it is there; whether it is found yet will be asked again
-                if self._service.has(source_id, edition, arrivals.count):
+                if self._service.has(source_id, edition, passages):
                     return True
+            if self._clock() > until:
+                break
         return False
 
     def _settle(self, source_id: str, edition: str, arrivals: Arrivals) -> None:
