@@ -70,6 +70,9 @@ class _Handler(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         size = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(size)
+        if len(raw) < size:  # whoever sent it died meanwhile
+            self.close_connection = True
+            return
         parts = urlsplit(self.path)
         body = json.loads(raw) if raw else None
         headers = {name.lower(): value for name, value in self.headers.items()}
