@@ -135,7 +135,7 @@ class Settings:
     log_format: str = _row("LOG_FORMAT", "auto", "name", "json or text; auto is text on a terminal, else json")
 
     disk_quota_mb: float | None = _row(
-        "DISK_QUOTA_MB", None, "MB", "what uploads and what is fetched may take together", least=0
+        "DISK_QUOTA_MB", None, "MB", "what uploads, drawings and what is fetched may take together", least=0
     )
     upload_expiry_seconds: float = _row(
         "UPLOAD_EXPIRY_SECONDS", 86_400, "seconds", "delete uploads that are broken off, or unused, after this", least=1
@@ -151,7 +151,7 @@ class Settings:
 
     @property
     def fetched_dir(self) -> Path:
-        """Folder of what is fetched from URLs, with a folder for each job while it runs."""
+        """Folder of what is fetched from URLs or drawn, with a folder for each job while it runs."""
         return self.data_dir / "fetched"
 
     embedder_idle_seconds: int = _row(
@@ -221,6 +221,11 @@ class Settings:
     def poses_dir(self) -> Path:
         """Folder of what was seen of people, a file for each source that is kept."""
         return self.data_dir / "poses"
+
+    @property
+    def drawings_dir(self) -> Path:
+        """Folder of kept counts and what was drawn of them, with a folder for each source."""
+        return self.data_dir / "drawings"
 
     @property
     def library_path(self) -> Path:

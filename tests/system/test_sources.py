@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -15,10 +16,14 @@ from typing import TYPE_CHECKING, Any
 import av
 import httpx
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from tests.waiting import PATIENCE, until
 
 from halfgig.demo.athlete import encode, render, steady
+from halfgig.motion.overlay import LEFT_SIDE, RIGHT_SIDE
+from halfgig.motion.plot import HEIGHT, REP, WIDTH
 from halfgig.records import Passage, Segment
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -29,6 +34,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ID = "a" * 64
+DRAWINGS = ("plot.png", "overlay.mp4", "landmarks.csv", "landmarks.parquet")
 MINILM = EmbeddingModel("all-MiniLM-L6-v2", 384)
 
 
@@ -131,8 +137,51 @@ def test_what_is_kept_of_a_counted_video(data: Path, tmp_path: Path) -> None:
         assert client.get(source["media"]).content == video.read_bytes()
         assert_is_a_picture(client.get(source["thumbnail"]).content)
         assert_follows_the_person(client.get(source["poses"]).content, job["progress"]["duration"])
+        drawn = {name: drawing(client, source["links"]["drawings"], name) for name in DRAWINGS}
+        assert_is_plotted(drawn["plot.png"])
+        assert_is_drawn_on(drawn["overlay.mp4"], job["progress"]["duration"])
+        rows = list(csv.DictReader(io.StringIO(drawn["landmarks.csv"].decode())))
+        assert len(rows) == job["result"]["frames_analyzed"]
+        assert_is_the_same_table(drawn["landmarks.parquet"], rows)
         assert client.delete(f"/sources/{source['id']}").status_code == 204
-        assert not list((data / "poses").iterdir()) + list((data / "thumbnails").iterdir())
+        left = [one for name in ("poses", "thumbnails", "drawings", "fetched") for one in (data / name).iterdir()]
+        assert left == []
+
+
+def drawing(client: httpx.Client, place: str, name: str) -> bytes:
+    """What a job of kind drawing makes: its result is the file, which is at its place, too."""
+    job = client.post(f"{place}/{name}").json()
+    assert ended(client, job["links"]["self"])["state"] == "succeeded"
+    made = client.get(f"{place}/{name}")
+    assert made.headers["content-disposition"] == f'attachment; filename="squats.{name}"'
+    assert client.get(job["links"]["result"]).content == made.content
+    return made.content
+
+
+def assert_is_plotted(png: bytes) -> None:
+    with Image.open(io.BytesIO(png)) as picture:
+        colours = {colour for _, colour in picture.convert("RGB").getcolors(1 << 20) or []}
+        assert (picture.format, picture.size) == ("PNG", (WIDTH, HEIGHT))
+    assert REP in colours
+
+
+def assert_is_drawn_on(mp4: bytes, duration: float) -> None:
+    """In the middle there is a skeleton in the colours of its two sides; the video is as long as it was."""
+    with av.open(io.BytesIO(mp4), "r") as container:
+        frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    assert abs(len(frames) / 25 - duration) < 0.5
+    picture = frames[len(frames) // 2].astype(int)
+    for colour in (LEFT_SIDE, RIGHT_SIDE):
+        near = np.abs(picture - np.array(colour)).max(axis=2) < 60
+        assert near.sum() > 50, colour
+
+
+def assert_is_the_same_table(parquet: bytes, rows: list[dict[str, str]]) -> None:
+    table = pq.read_table(io.BytesIO(parquet))
+    assert table.num_rows == len(rows)
+    for name in ("time", "score", "left_knee_x", "right_wrist_world_z"):
+        shown = [float(row[name]) if row[name] else None for row in rows]
+        assert table.column(name).to_pylist() == pytest.approx(shown, abs=0.06)
 
 
 def assert_is_a_picture(jpeg: bytes) -> None:

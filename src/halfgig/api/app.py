@@ -15,6 +15,7 @@ from starlette.middleware.cors import CORSMiddleware
 from halfgig import __version__
 from halfgig.api import (
     docs,
+    drawings,
     events,
     health,
     index,
@@ -51,6 +52,7 @@ from halfgig.media.addresses import AllowList
 from halfgig.memory.allocator import trim
 from halfgig.memory.meter import rss
 from halfgig.settings import Settings, listed
+from halfgig.store.room import held
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
@@ -93,7 +95,8 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     app.state.halfgig = services
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
-    for module in (index, jobs, results, events, health, library, transcripts, media, motion, plans, operations, docs):
+    everyday = (index, jobs, results, events, health, library, transcripts, media, motion, drawings, plans, operations)
+    for module in (*everyday, docs):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(session.router(gate, sessions))
@@ -168,6 +171,7 @@ def open_services(settings: Settings, tally: Tally) -> Services:
             None if quota is None else round(quota * MIB),
             limit=None if limit is None else round(limit * MIB),
             expiry=settings.upload_expiry_seconds,
+            others=partial(held, settings.drawings_dir),
         )
     return Services(settings, QueueThread(settings.data_dir / "jobs.db"), Bell(), store, tally=tally)
 

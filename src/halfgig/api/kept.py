@@ -31,6 +31,13 @@ async def kept_media(services: Services, source_ids: Sequence[str]) -> dict[str,
     return await run_in_threadpool(_places, services.uploads, kept)
 
 
+async def kept_uploads(services: Services, source_ids: Sequence[str]) -> dict[str, str]:
+    """The uploads of those sources that were kept and are still there."""
+    kept = await services.ask(lambda queue: queue.kept(source_ids))
+    there = await run_in_threadpool(_places, services.uploads, kept)
+    return {source_id: upload for source_id, upload in kept.items() if source_id in there}
+
+
 def _places(uploads: UploadStore, kept: Mapping[str, str]) -> dict[str, Path]:
     found = ((source_id, _place(uploads, upload)) for source_id, upload in kept.items())
     return {source_id: path for source_id, path in found if path is not None}

@@ -18,6 +18,7 @@ from halfgig.memory.limit import memory_limit
 from halfgig.memory.meter import tree_anonymous
 from halfgig.models.record import read_record
 from halfgig.store.room import free_space
+from halfgig.store.room import held as disk_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -51,6 +52,7 @@ class DiskView(BaseModel):
 
     uploads_bytes: int = Field(description="with what is declared and still to come")
     library_bytes: int
+    drawings_bytes: int = Field(description="kept counts, and what was drawn of them")
     free_bytes: int
 
 
@@ -103,6 +105,7 @@ def _look(services: Services, queue: dict[str, int], memory: list[tuple[float, i
         disk=DiskView(
             uploads_bytes=services.uploads.used,
             library_bytes=_size(settings.library_path),
+            drawings_bytes=disk_held(settings.drawings_dir),
             free_bytes=free_space(settings.data_dir),
         ),
         event_streams=services.streams,

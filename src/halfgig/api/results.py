@@ -8,22 +8,24 @@ import json
 import re
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import quote
 
 from fastapi import APIRouter, Header
 from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
+from halfgig.api.drawings import send_drawing
 from halfgig.api.jobs import JobId, known_job
 from halfgig.api.problems import PAGE, plain_problem, problem_response
 from halfgig.api.schema import problems
+from halfgig.api.sending import attachment
 from halfgig.api.services import Given, Services
 from halfgig.api.views import BULKY, UNSPOKEN
 from halfgig.errors import NotFound, UnsupportedMedia
-from halfgig.jobs.job import Job, State
+from halfgig.jobs.job import DRAWING, REINDEX, Job, State
 from halfgig.motion.table import arranged, csv_rows
 from halfgig.speech.captions import Facts, render
+from halfgig.store.drawings import Drawing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,7 +63,7 @@ MEDIA_TYPES = {
 ASKED_BY = {kind.partition(";")[0]: form for form, kind in reversed(MEDIA_TYPES.items())}
 SPEECH = tuple(form for form in Form if form not in {Form.CSV, Form.MD})
 MOTION = (Form.JSON, Form.CSV)
-FORMS = {"reps": MOTION, "reindex": (Form.JSON,)}  # of what jobs of these kinds have made; all others', SPEECH
+FORMS = {"reps": MOTION, REINDEX: (Form.JSON,)}  # of what jobs of these kinds have made; all others', SPEECH
 ANSWERS: dict[str, Any] = {
     kind.partition(";")[0]: {"schema": {"type": "string"}}
     for kind in MEDIA_TYPES.values()
@@ -81,13 +83,16 @@ async def show_result(
     request: Request, job_id: JobId, services: Given, format: Form | None = None, accept: Accept = "*/*"
 ) -> Response:
     """The transcript, or the report of repetitions, whole. Without `format`, the header Accept chooses; JSON is first.
+    Of a drawing it is the file, in its own form.
 
     409 with the state while the job has not succeeded.
     """
     job = await known_job(services, job_id)
-    form = chosen(format, accept, FORMS.get(job.kind, SPEECH))
+    form = Form.JSON if job.kind == DRAWING else chosen(format, accept, FORMS.get(job.kind, SPEECH))
     if job.state is not State.SUCCEEDED:
         return _unfinished(request, job)
+    if job.kind == DRAWING:
+        return await send_drawing(request, services, job.source["source"], Drawing(job.options["drawing"]))
     return await _told(services, job, form) if job.kind in UNSPOKEN else _transcript(services, job, form)
 
 
@@ -246,14 +251,7 @@ def gathered(pieces: Iterable[str], size: int = PIECE) -> Iterator[bytes]:
 
 def named(title: str, name_else: str, form: Form) -> dict[str, str]:
     """The header that names the file under which a browser keeps the result: the source's title, made safe."""
-    ending = "json" if form is Form.VERBOSE_JSON else str(form)
-    title = re.sub(r"\.\w{1,5}$", "", title)
-    name = re.sub(r"[^\w.-]+", "_", title).strip("._")[:80] or name_else
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or name_else
-    told = f'attachment; filename="{plain}.{ending}"'
-    if plain != name:
-        told += f"; filename*=UTF-8''{quote(name)}.{ending}"
-    return {"Content-Disposition": told}
+    return attachment(title, name_else, "json" if form is Form.VERBOSE_JSON else str(form))
 
 
 def _json(value: Any) -> str:

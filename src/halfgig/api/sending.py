@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from io import FileIO
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
@@ -79,14 +80,18 @@ def media_type(head: bytes) -> str:
     return next((kind for sign, kind in _SIGNS if sign.match(head)), UNKNOWN)
 
 
-async def send_file(request: Request, path: Path, tag: str = "") -> Response:
+async def send_file(
+    request: Request, path: Path, tag: str = "", headers: dict[str, str] | None = None, kind: str | None = None
+) -> Response:
     """The file, or the range of it that is asked for; 304 where the client has it, 416 for a range past its end.
 
     `tag` is a strong one of its content, quoted; without one it is made of its length and the time of its last change.
+    `headers` are sent besides; `kind` is its media type where that is known, else its first bytes tell.
     Whatever takes the file's place meanwhile, all of the answer is of one. Raises OSError where it cannot be read.
     """
     opened = await run_in_threadpool(_open, path)
-    answer = _answer(request, opened, tag or opened.version)
+    about = {**(headers or {}), "Content-Type": kind or media_type(opened.head)}
+    answer = _answer(request, opened, tag or opened.version, about)
     if not isinstance(answer, StreamingResponse):
         opened.file.close()
     return answer
@@ -112,7 +117,7 @@ def _open(path: Path) -> _Opened:
     return _Opened(file, told.st_size, f'"{told.st_mtime_ns:x}-{told.st_size:x}"', os.pread(file.fileno(), HEAD, 0))
 
 
-def _answer(request: Request, opened: _Opened, tag: str) -> Response:
+def _answer(request: Request, opened: _Opened, tag: str, about: dict[str, str]) -> Response:
     size, told = opened.size, {"Cache-Control": ASK_EACH_TIME, "ETag": tag, "Accept-Ranges": "bytes"}
     if has_already(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=told)
@@ -124,7 +129,7 @@ def _answer(request: Request, opened: _Opened, tag: str) -> Response:
     if span is not None:
         told["Content-Range"] = f"bytes {span.first}-{span.end - 1}/{size}"
     status, span = (200, Span(0, size)) if span is None else (206, span)
-    told |= {"Content-Length": str(span.end - span.first), "Content-Type": media_type(opened.head)}
+    told |= {"Content-Length": str(span.end - span.first), **about}
     if request.method == "HEAD":
         return Response(status_code=status, headers=told)
     return StreamingResponse(_blocks(opened.file, span), status, told)
@@ -135,6 +140,17 @@ def _wanted(request: Request, size: Bytes, tag: str) -> Span | None:
     if request.headers.get("if-range", tag) != tag:
         return None
     return read_range(request.headers.get("range", ""), size)
+
+
+def attachment(title: str, name_else: str, ending: str) -> dict[str, str]:
+    """The header that names the file under which a browser keeps what is sent: the source's title, made safe."""
+    title = re.sub(r"\.\w{1,5}$", "", title)
+    name = re.sub(r"[^\w.-]+", "_", title).strip("._")[:80] or name_else
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or name_else
+    told = f'attachment; filename="{plain}.{ending}"'
+    if plain != name:
+        told += f"; filename*=UTF-8''{quote(name)}.{ending}"
+    return {"Content-Disposition": told}
 
 
 async def _blocks(file: FileIO, span: Span) -> AsyncIterator[bytes]:

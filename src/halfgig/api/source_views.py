@@ -58,5 +58,5 @@ def source_view(entry: Entry, *, pictured: bool, kept: bool, posed: bool) -> Sou
         thumbnail=f"{here}/thumbnail" if pictured else None,
         media=f"{here}/media" if kept else None,
         poses=f"{here}/poses" if posed else None,
-        links={"self": here, "transcript": f"{here}/transcript", "reps": f"{here}/reps"},
+        links={name: f"{here}/{name}" for name in ("transcript", "reps", "drawings")} | {"self": here},
     )

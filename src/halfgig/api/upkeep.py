@@ -154,9 +154,10 @@ def remove_fetched(services: Services) -> list[str]:
 
 
 def remove_homeless(services: Services) -> list[str]:
-    """Remove pictures and poses of what neither the library nor a job knows, as of a failed job that was deleted."""
+    """Remove pictures, poses and drawings of what neither the library nor a job knows, as of a deleted failed job."""
     settings = services.settings
-    folders = [folder for folder in (settings.stills_dir, settings.poses_dir) if folder.exists()]
+    of_sources = (settings.stills_dir, settings.poses_dir, settings.drawings_dir)
+    folders = [folder for folder in of_sources if folder.exists()]
     there = {one.name for folder in folders for one in folder.iterdir() if is_content(one.name)}
     if not there:
         return []
@@ -193,8 +194,7 @@ async def see_to_end(services: Services, job: Job) -> None:
     What was fetched for it goes in any case: its worker may have been killed before it could see to that.
     """
     services.tally.ended(job.kind, sum(job.timings.values()), job.peak)
-    if "url" in job.source:
-        await run_in_threadpool(shutil.rmtree, services.settings.fetched_dir / job.id, ignore_errors=True)
+    await run_in_threadpool(shutil.rmtree, services.settings.fetched_dir / job.id, ignore_errors=True)
     if job.state is State.SUCCEEDED and "upload" in job.source:
         await drop_upload(services, job.source["upload"])
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from halfgig.jobs.job import DRAWING, REINDEX
 from halfgig.media.shown import kept_url
 
 if TYPE_CHECKING:
     from halfgig.jobs.job import Job
 
 BULKY = frozenset({"reps", "attempts", "text", "words"})  # of a result; /result has them
-UNSPOKEN = frozenset({"reps", "reindex"})  # kinds of jobs without a transcript
+UNSPOKEN = frozenset({"reps", REINDEX, DRAWING})  # kinds of jobs without a transcript
 
 
 class _Open(BaseModel):

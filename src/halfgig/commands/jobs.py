@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from halfgig.settings import Settings
 
 STATES = ("queued", "running", "succeeded", "failed", "cancelled")
-KINDS = ("transcript", "index", "reps", "reindex")
+KINDS = ("transcript", "index", "reps", "reindex", "drawing")
 RESULTS = (*FORMS, "csv")
 MOST_LISTED = 200
 

@@ -39,7 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     form.add_argument("--csv", action="store_true", help="print a row for each repetition")
     parser.add_argument("--plot", metavar="FILE.png", help="draw the angle over time, with repetitions and sets")
     parser.add_argument("--overlay", metavar="FILE.mp4", help="write the video with skeleton, angle and count")
-    parser.add_argument("--landmarks", metavar="FILE.csv", help="write every landmark of every moment as a table")
+    parser.add_argument("--landmarks", metavar="FILE", help="write every landmark of every moment, as .csv or .parquet")
     add_server(parser)
     parser.set_defaults(run=run)
 

@@ -6,10 +6,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from halfgig.errors import MIB
+from halfgig.jobs.job import DRAWING
 from halfgig.memory import budget
 from halfgig.models.whisper import choose_whisper, is_folder
-from halfgig.operations.admission import POSE_MODELS, speech_cost
+from halfgig.operations.admission import POSE_MODELS, SMALL, speech_cost
 from halfgig.operations.embedders import embedder_cost, model_name
+from halfgig.store.drawings import Drawing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -40,12 +42,16 @@ def candidates(job: Job, settings: Settings, learned: Learned, now: float, ever:
 
 def spare(job: Job) -> Bytes:
     """What a job may have beyond its best variant, where there is room, until its source has been looked into."""
-    return UPRIGHT_4K - FULL_HD if job.kind == "reps" and job.needs is None else 0
+    pictured = job.kind == "reps" or job.options.get("drawing") == Drawing.OVERLAY
+    return UPRIGHT_4K - FULL_HD if pictured and job.needs is None else 0
 
 
 def _variants(job: Job, settings: Settings) -> Iterator[Cost]:
     if job.kind == "reindex":
         yield embedder_cost(model_name(settings), settings)
+        return
+    if job.kind == DRAWING:
+        yield from _drawing(job)
         return
     if job.kind != "reps":
         embedder = embedder_cost(model_name(settings), settings).peak if job.kind == "index" else 0
@@ -57,6 +63,15 @@ def _variants(job: Job, settings: Settings) -> Iterator[Cost]:
         yield replace(cost, peak=cost.peak + FULL_HD)
     least = budget.cost("reps", POSE_MODELS[-1])
     yield replace(least, peak=least.peak + LOW)
+
+
+def _drawing(job: Job) -> Iterator[Cost]:
+    if job.options["drawing"] != Drawing.OVERLAY:
+        yield budget.cost("drawing", "table")
+        return
+    for variant, beside in (("overlay", FULL_HD), (f"overlay{SMALL}", LOW)):
+        cost = budget.cost("drawing", variant)
+        yield replace(cost, peak=cost.peak + beside)
 
 
 def _speech(options: Mapping[str, Any], settings: Settings) -> Iterator[Cost]:

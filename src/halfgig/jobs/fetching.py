@@ -1,4 +1,4 @@
-"""Fetching: hears how a job's URL is fetched, tells that it lives, and ends it where the disk has no room for more."""
+"""Fetching: hears how what a job fetches or draws grows, tells that it lives, and ends it where the disk is full."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes
     from halfgig.settings import Settings
 
-EVERY: Bytes = 8 * MIB  # fetched between two looks at the disk
+EVERY: Bytes = 8 * MIB  # that come between two looks at the disk
 
 
 class Fetching:
     """A `Watch` over what is stored for one job in `folder`; `beat` is called each time.
 
-    It raises StorageFull where less than `FLOOR` of the disk is free, or where uploads and all that is fetched come to
-    more than DISK_QUOTA_MB. `free` gives the free bytes.
+    It raises StorageFull where less than `FLOOR` of the disk is free, or where uploads, drawings and all that is
+    fetched come to more than DISK_QUOTA_MB. `free` gives the free bytes.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Fetching:
         free = self._free()
         if free < FLOOR:
             raise StorageFull(
-                f"There is no room to fetch it: the disk has {free // MIB} MB free, and {FLOOR // MIB} MB stay free.",
+                f"There is no room for it: the disk has {free // MIB} MB free, and {FLOOR // MIB} MB stay free.",
                 "Free some disk space, or set HALFGIG_DATA to a larger disk.",
             )
 
@@ -54,10 +54,11 @@ class Fetching:
         quota = self._settings.disk_quota_mb
         if quota is None:
             return
-        others = held(self._settings.uploads_dir) + held(self._settings.fetched_dir, but=self._folder)
+        folders = (self._settings.uploads_dir, self._settings.fetched_dir, self._settings.drawings_dir)
+        others = sum(held(folder, but=self._folder) for folder in folders)
         if others + got > quota * MIB:
             raise StorageFull(
-                f"There is no room to fetch more than {got // MIB} MB of it: uploads and what is fetched may take "
+                f"There is no room for more than {got // MIB} MB of it: uploads, drawings and what is fetched may take "
                 f"{quota:g} MB in all, and {others // MIB} MB are others'.",
                 "Delete uploads that are not needed, wait until jobs have ended, or raise DISK_QUOTA_MB.",
             )

@@ -11,7 +11,8 @@ from halfgig.errors import PROBLEMS, Conflict
 if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
 
-KINDS = ("transcript", "index", "reps", "reindex")  # the last is the server's own wish, after a change of text
+REINDEX, DRAWING = "reindex", "drawing"  # the server's own wish after a change of text; what is drawn of a count
+KINDS = ("transcript", "index", "reps", REINDEX, DRAWING)
 MAX_STRIKES = 5  # failed attempts in a row, without progress, after which a job is given up
 MAX_INTERRUPTIONS = 20  # in a row, without progress: then it is likely that the job itself brings the server down
 PATIENT = 3  # interruptions that are followed by another attempt at once; after more, others go first

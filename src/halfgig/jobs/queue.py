@@ -55,6 +55,7 @@ _MENTIONED = "SELECT fingerprint FROM jobs WHERE fingerprint IN ({each[?]})"
 # A job that has not begun has no fingerprint yet, but an upload has its sha256, which is the same.
 _WORKING_ON = f"""{SELECT} WHERE (fingerprint = :content OR {{inside[source.sha256]}} = :content)
  AND state IN ('queued', 'running') ORDER BY id {{lock}}"""
+_DRAWING = f"""{OUTLINE} WHERE kind = 'drawing' AND state IN ('queued', 'running') AND {{inside[source.source]}} = ?"""
 _LET_GO = """UPDATE jobs SET keep_source = 0 WHERE (fingerprint = :content OR {inside[source.sha256]} = :content)
  AND keep_source = 1 RETURNING {inside[source.upload]}"""
 _USES = """SELECT 1 FROM jobs WHERE {inside[source.upload]} = ? AND id != ?
@@ -177,6 +178,18 @@ class JobQueue(JobTable):
         if waiting is not None:
             return waiting
         return self.create("reindex", {"source": source_id, "title": title}, {}, fingerprint=source_id)[0]
+
+    def draw(self, source: Mapping[str, Any], drawing: str, *, max_queued: int | None = None) -> Job:
+        """The job that draws this of a source: one that has not ended will do. Busy as in `create`."""
+        options, content = {"drawing": drawing}, source["source"]
+        at_it = [job for job in self.many(_DRAWING, (content,)) if job.options == options]
+        if at_it:
+            return at_it[0]
+        return self.create("drawing", source, options, fingerprint=content, max_queued=max_queued)[0]
+
+    def drawing_now(self, source_id: str) -> dict[str, str]:
+        """The jobs that are drawing something of a source, by what that is."""
+        return {job.options["drawing"]: job.id for job in self.many(_DRAWING, (source_id,))}
 
     def kept(self, fingerprints: Iterable[str]) -> dict[str, str]:
         """The uploads that jobs were told to keep, by the fingerprint of their content; of several the newest."""

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes
 
 NOTE = "costs.json"
-BUDGET_KINDS = {"transcript": "transcribe", "index": "transcribe", "reps": "reps", "reindex": "search"}
+BUDGET_KINDS = {
+    "transcript": "transcribe",
+    "index": "transcribe",
+    "reps": "reps",
+    "reindex": "search",
+    "drawing": "drawing",
+}
 
 
 class Teaching:

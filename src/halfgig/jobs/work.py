@@ -6,6 +6,7 @@ from dataclasses import asdict, astuple, dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from halfgig.jobs.drawing import keep_count
 from halfgig.memory.allocator import trim
 from halfgig.motion.drawn_poses import Stretch
 from halfgig.motion.pose_batches import pack_poses, unpack_poses
@@ -23,6 +24,7 @@ from halfgig.operations.speech_models import SpeechModels
 from halfgig.operations.transcription import transcribe
 from halfgig.records import StoredSource
 from halfgig.speech.transcript import Seam
+from halfgig.store.drawings import Drawings
 from halfgig.store.home import is_there, open_store
 from halfgig.store.reports import Reports
 from halfgig.store.sqlite import Library
@@ -221,7 +223,8 @@ def still_holds(twin: Job, content: str, settings: Settings, *, keep: bool = Fal
     with open_store(settings) as connection:
         if twin.kind == "index":
             return Library(connection).shown(content) is not None
-        return Reports(connection).find(content) is not None and (settings.poses_dir / content).exists()
+        drawable = Drawings(settings.drawings_dir).version(content) is not None
+        return Reports(connection).find(content) is not None and (settings.poses_dir / content).exists() and drawable
 
 
 def _stored(work: Work, facts: Mapping[str, Any]) -> StoredSource:
@@ -274,10 +277,10 @@ def do_reps(work: Work) -> None:
     result = as_json(report)
     known = _stored(work, {"duration": counting.info.duration})
     tags, job = work.options.get("tags", ()), work.attempt.job
-    if job.keep_source:
-        poses = chain(_poses(work.attempt), keeper.poses)
-        keep_poses(work.fingerprint, poses, keeper.stretches, work.settings, f"{job.id}.{job.attempt}")
-    file_report(known, result, tags=tags, settings=work.settings, always=job.keep_source)
+    keep = job.keep_source or _is_kept(work)
+    if keep:
+        _keep(work, keeper, report)
+    file_report(known, result, tags=tags, settings=work.settings, always=keep)
     work.attempt.succeed(result, reps=keeper.rest(report))
 
 
@@ -287,6 +290,20 @@ def do_reindex(attempt: Attempt, settings: Settings, telling: Telling) -> None:
     source_id = attempt.job.source["source"]
     passages = reindex(source_id, settings, telling.beat)
     attempt.succeed({"source_id": source_id, "passages": passages})
+
+
+def _is_kept(work: Work) -> bool:
+    """Whether an earlier count of this content is kept: what is drawn of it must be of the newest."""
+    return Drawings(work.settings.drawings_dir).version(work.fingerprint) is not None
+
+
+def _keep(work: Work, keeper: PoseKeeper, report: Report) -> None:
+    """Keep the poses for the page, and all of the count for what may be drawn of it."""
+    settings, stretches, job = work.settings, keeper.stretches, work.attempt.job
+    poses = chain(_poses(work.attempt), keeper.poses)
+    keep_poses(work.fingerprint, poses, stretches, settings, f"{job.id}.{job.attempt}")
+    poses = chain(_poses(work.attempt), keeper.poses)
+    keep_count(work.attempt, work.fingerprint, report, poses, stretches, settings=settings, beat=work.telling.beat)
 
 
 def _poses(attempt: Attempt) -> Iterator[PoseAt]:

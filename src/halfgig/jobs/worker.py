@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ from halfgig.jobs.attempt import Attempt, Fenced
 from halfgig.jobs.child import become_child
 from halfgig.jobs.failures import of_error
 from halfgig.jobs.fetching import Fetching
-from halfgig.jobs.job import Reason
+from halfgig.jobs.job import DRAWING, REINDEX, Reason
 from halfgig.jobs.table import JobTable
 from halfgig.jobs.telling import Telling
 from halfgig.jobs.wire import LASTING, Order
@@ -80,8 +80,11 @@ class Worker:
 
         settings = replace(self._settings, memory_limit_mb=max(1, order.lease // MIB))
         settings = with_less(settings, order.less)
-        if attempt.job.kind == "reindex":
+        if attempt.job.kind == REINDEX:
             do_reindex(attempt, settings, self._telling)
+            return
+        if attempt.job.kind == DRAWING:
+            self._draw(attempt, settings)
             return
         self._telling.enter("fetching")
         with obtained(attempt.job, settings, self._telling.beat) as (source, captions):
@@ -94,6 +97,16 @@ class Worker:
             address = address_of(attempt.job, source)
             admitted = self._admitted
             do(Work(attempt, source, address, content, settings, self._telling, self._tools, admitted, captions))
+
+    def _draw(self, attempt: Attempt, settings: Settings) -> None:
+        """Only what is drawn on the video itself comes with one."""
+        from halfgig.jobs.drawing import do_drawing
+
+        with ExitStack() as stack:
+            source = None
+            if "upload" in attempt.job.source:
+                source, _ = stack.enter_context(obtained(attempt.job, settings, self._telling.beat))
+            do_drawing(attempt, source, settings, self._telling, self._admitted)
 
     def _was_done_before(self, attempt: Attempt, content: str) -> bool:
         """End the attempt with the result of a job that did the same; False where there is none that still holds."""

@@ -70,13 +70,16 @@ class Choice:
 TINY_WEIGHTS, BASE_WEIGHTS = 39_451_946, 75_104_236  # bytes of model.bin, int8
 
 # Best first within a kind: what stands lower needs less and is worth less. An index costs what its transcript does:
-# the recogniser is closed before the embedder is opened. Reps cost the decoder and the frames of the source besides.
+# the recogniser is closed before the embedder is opened. Reps and overlays cost the decoder and the frames besides.
 TABLE = (
     Cost("transcribe", "base", 264 * MIB, window=65 * MIB, mkl=40 * MIB),
     Cost("transcribe", "tiny.en", 195 * MIB, window=65 * MIB, mkl=30 * MIB),
     Cost("language", "base", 247 * MIB, window=65 * MIB, mkl=30 * MIB),
     Cost("reps", "full", 95 * MIB),
     Cost("reps", "lite", 86 * MIB),
+    Cost("drawing", "table", 66 * MIB),
+    Cost("drawing", "overlay", 56 * MIB),
+    Cost("drawing", "overlay, small frames", 38 * MIB),
     Cost("search", "minilm", 69 * MIB),
     Cost("question", "served", 20 * MIB),
 )

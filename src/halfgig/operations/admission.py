@@ -107,6 +107,25 @@ def reps_costs(settings: Settings, info: SourceInfo) -> Iterator[Cost]:
             yield replace(row, variant=row.variant + name, peak=row.peak + beside)
 
 
+def admit_overlay(settings: Settings, info: SourceInfo, left: Bytes | None = None) -> MotionChoice:
+    """The frames that fit beside this source's decoder where they are drawn on and written: small ones, if need be.
+
+    `model` is the name of the variant. Raises DoesNotFit where none does.
+    """
+    left = room(settings) if left is None else left
+    choice = budget.choose(list(overlay_costs(settings, info)), left)
+    width = SMALL_WIDTH if choice.variant.endswith(SMALL) else FRAME_WIDTH
+    return MotionChoice(choice.variant, width, choice.peak, choice.needs, choice.reason)
+
+
+def overlay_costs(settings: Settings, info: SourceInfo) -> Iterator[Cost]:
+    """What drawing on this source costs, with frames as they are counted in, then with small ones."""
+    stream = max(info.video, key=lambda stream: stream.width * stream.height)
+    for width, variant in ((FRAME_WIDTH, "overlay"), (SMALL_WIDTH, f"overlay{SMALL}")):
+        row = budget.cost("drawing", variant)
+        yield replace(row, peak=row.peak + _beside(stream, settings.video_resize_width or width))
+
+
 def log_memory(moment: str) -> None:
     """One log line that tells what is held at a key point of the work."""
     log.info("%s: %d MB resident, at most %d MB so far", moment, rss() // MIB, peak_rss() // MIB)

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, TypeAlias
 
 from halfgig.errors import BadRequest, StorageFull
 from halfgig.motion.curves import Curve
-from halfgig.motion.landmarks import HEADER, landmark_row
+from halfgig.motion.landmark_tables import check_table, write_table
 from halfgig.motion.pose_batches import POSE_BYTES, pack_poses, unpack_poses
 from halfgig.motion.report import as_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from halfgig.operations.counting import Counting
-    from halfgig.records import Frame, PoseAt, Report
+    from halfgig.records import Frame, PoseAt, Report, Seconds, Source
+    from halfgig.settings import Settings
+
+    Watch: TypeAlias = Callable[[Seconds], object]
 
 OVERLAY_RATE = 30.0  # frames a second at most, in the video that is drawn on
 PIECE = 50  # poses that are read at a time
-TABLES = (".csv",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Wanted:
 
     def check(self, *, again: bool) -> None:
         """BadRequest where a file cannot be made: of an unknown kind, or from a source that cannot be read `again`."""
-        if self.landmarks and self.landmarks.suffix.lower() not in TABLES:
-            raise BadRequest(f"Landmarks cannot be written as {self.landmarks.name}.", "Name a file that ends in .csv.")
+        if self.landmarks:
+            check_table(self.landmarks)
         if self.overlay and not again:
             raise BadRequest("A pipe cannot be drawn on: it is read only once.", "Give a path or a URL.")
 
@@ -52,62 +53,39 @@ class Drawings:
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
         self._curve = Curve() if wanted.plot else None
-        self._poses: IO[bytes] | None = TemporaryFile() if wanted.overlay else None  # noqa: SIM115
-        self._draft = draft(wanted.landmarks) if wanted.landmarks else None
-        self._table = self._draft.open("w", encoding="utf-8", newline="") if self._draft else None
-        self._writer = csv.writer(self._table, lineterminator="\n") if self._table else None
-        if self._writer:
-            self._writer.writerow(HEADER)
+        beside = wanted.overlay or wanted.landmarks
+        self._poses = _scratch(beside) if beside else None
 
     def hear(self, moment: PoseAt) -> None:
         """One more moment."""
         if self._curve:
             self._curve.add(moment)
-        if self._writer:
-            self._writer.writerow(landmark_row(moment))
         if self._poses:
             self._poses.write(pack_poses([moment]))
 
-    def finish(self, counting: Counting, report: Report, watch: Callable[[float], object] = lambda _: None) -> None:
+    def finish(self, counting: Counting, report: Report, watch: Watch = lambda _: None) -> None:
         """Make the files; each is whole, or as it was before. StorageFull where the disk does not take one."""
         try:
-            if self._table and self._draft and self._wanted.landmarks:
-                self._table.close()
-                self._draft.replace(self._wanted.landmarks)
-            if self._curve and self._wanted.plot:
-                self._plot(report, self._curve, self._wanted.plot)
-            if self._poses and self._wanted.overlay:
-                self._overlay(counting, report, self._wanted.overlay, watch)
+            if self._wanted.landmarks:
+                with whole(self._wanted.landmarks) as unfinished:
+                    write_table(self._kept(), unfinished)
+            if self._wanted.plot and self._curve:
+                with whole(self._wanted.plot) as unfinished:
+                    draw_curve(report, self._curve, unfinished)
+            if self._wanted.overlay:
+                with whole(self._wanted.overlay) as unfinished:
+                    poses, settings = self._kept(), counting.settings
+                    width = counting.choice.width
+                    draw_overlay(
+                        counting.source, poses, report, unfinished, width=width, settings=settings, watch=watch
+                    )
         except OSError as error:
             raise StorageFull(f"A drawing cannot be written: {error}.", "Make room, or name another place.") from error
 
     def close(self) -> None:
         """Leave nothing behind but what was finished."""
-        for file in (self._poses, self._table):
-            if file:
-                file.close()
-        if self._draft:
-            self._draft.unlink(missing_ok=True)
-
-    def _plot(self, report: Report, curve: Curve, path: Path) -> None:
-        from halfgig.motion.plot import draw_plot
-
-        with whole(path) as unfinished:
-            draw_plot(as_json(report), curve, unfinished)
-
-    def _overlay(self, counting: Counting, report: Report, path: Path, watch: Callable[[float], object]) -> None:
-        from halfgig.media.frames import decode_frames
-        from halfgig.media.writing import write_video
-        from halfgig.motion.overlay import overlay
-        from halfgig.records import DecodeLog
-
-        settings = replace(counting.settings, frame_skip_rate=None)
-        frames = decode_frames(
-            counting.source, rate=OVERLAY_RATE, width=counting.choice.width, log=DecodeLog(), settings=settings
-        )
-        with whole(path) as unfinished:
-            drawn = overlay(frames, self._kept(), report)
-            write_video((_told(frame, watch) for frame in drawn), unfinished, round(OVERLAY_RATE))
+        if self._poses:
+            self._poses.close()
 
     def _kept(self) -> Iterator[PoseAt]:
         """The poses again, some at a time."""
@@ -117,7 +95,56 @@ class Drawings:
             yield from unpack_poses(batch)
 
 
-def _told(frame: Frame, watch: Callable[[float], object]) -> Frame:
+def _scratch(path: Path) -> IO[bytes]:
+    """A file without a name beside `path`. BadRequest where none can be made there."""
+    try:
+        return TemporaryFile(dir=path.parent)
+    except OSError as error:
+        detail = f"Nothing can be written beside {path}: {error.strerror}."
+        raise BadRequest(detail, "Name a file in a folder that you may write to.") from error
+
+
+def draw_plot_of(report: Report, moments: Iterable[PoseAt], path: Path) -> None:
+    """Write the angle over time as a PNG."""
+    curve = Curve()
+    for moment in moments:
+        curve.add(moment)
+    draw_curve(report, curve, path)
+
+
+def draw_curve(report: Report, curve: Curve, path: Path) -> None:
+    """The same, from a curve that is known already."""
+    from halfgig.motion.plot import draw_plot
+
+    draw_plot(as_json(report), curve, path)
+
+
+def draw_overlay(
+    source: Source,
+    poses: Iterable[PoseAt],
+    report: Report,
+    path: Path,
+    *,
+    width: int,
+    settings: Settings,
+    watch: Watch,
+) -> None:
+    """Write the video, at most `width` pixels wide, drawn on; `poses` are in pixels of frames of that size.
+
+    `watch` hears the position in seconds. Errors: as of `decode_frames`, and OSError.
+    """
+    from halfgig.media.frames import decode_frames
+    from halfgig.media.writing import write_video
+    from halfgig.motion.overlay import overlay
+    from halfgig.records import DecodeLog
+
+    settings = replace(settings, frame_skip_rate=None)
+    frames = decode_frames(source, rate=OVERLAY_RATE, width=width, log=DecodeLog(), settings=settings)
+    drawn = overlay(frames, poses, report)
+    write_video((_told(frame, watch) for frame in drawn), path, round(OVERLAY_RATE))
+
+
+def _told(frame: Frame, watch: Watch) -> Frame:
     watch(frame.time)
     return frame
 

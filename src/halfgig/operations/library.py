@@ -9,6 +9,7 @@ from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.ledger import count_outside
 from halfgig.retrieval.reps import rep_events
 from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.store.drawings import Drawings
 from halfgig.store.home import open_store
 from halfgig.store.reports import Reports
 from halfgig.store.sqlite import Library
@@ -57,9 +58,10 @@ def entries(connection: apsw.Connection, sources: Sequence[StoredSource]) -> lis
 
 
 def forget_files(settings: Settings, source_id: str) -> None:
-    """Delete what is kept of a source beside the library: its stills and its poses."""
+    """Delete what is kept of a source beside the library: its stills, its poses, and what was drawn."""
     if is_content(source_id):
         Stills(settings.stills_dir).remove(source_id)
+        Drawings(settings.drawings_dir).remove(source_id)
         (settings.poses_dir / source_id).unlink(missing_ok=True)
 
 

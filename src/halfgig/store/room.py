@@ -35,11 +35,14 @@ class _Claim:
 class Room:
     """Who claims how many bytes. A claim is a promise: what is not written yet is kept free for it.
 
-    `quota` bounds all claims together; `floor` bytes of the disk stay free whatever comes. Safe for threads.
+    `quota` bounds all claims together with what `others` hold; `floor` bytes of the disk stay free whatever comes. Safe
+    for threads.
     """
 
-    def __init__(self, free: Callable[[], Bytes], quota: Bytes | None, floor: Bytes) -> None:
-        self._free, self._quota, self._floor = free, quota, floor
+    def __init__(
+        self, free: Callable[[], Bytes], quota: Bytes | None, floor: Bytes, others: Callable[[], Bytes] = lambda: 0
+    ) -> None:
+        self._free, self._quota, self._floor, self._others = free, quota, floor, others
         self._claims: dict[str, _Claim] = {}
         self._lock = threading.Lock()
 
@@ -93,12 +96,14 @@ class Room:
         self._claims[upload_id] = claim
 
     def _refuse_past_quota(self, more: Bytes) -> None:
-        used = self._used()
-        if self._quota is not None and used + more > self._quota:
+        if self._quota is None:
+            return
+        used = self._used() + self._others()
+        if used + more > self._quota:
             raise StorageFull(
-                f"There is no room for {_mb(more)} MB more: uploads may take {_mb(self._quota)} MB in all, "
-                f"and {_mb(used)} MB are taken.",
-                "Delete uploads that are not needed, wait until jobs have used them up, or raise DISK_QUOTA_MB.",
+                f"There is no room for {_mb(more)} MB more: uploads and drawings may take {_mb(self._quota)} MB in "
+                f"all, and {_mb(used)} MB are taken.",
+                "Delete uploads and drawings that are not needed, wait until jobs have ended, or raise DISK_QUOTA_MB.",
             )
 
     def _refuse_full_disk(self, more: Bytes) -> None:

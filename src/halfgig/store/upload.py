@@ -76,12 +76,12 @@ def write_upload(folder: Path, upload: Upload) -> None:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
         raise
-    sync_folder(folder)
+    sync(folder)
 
 
-def sync_folder(folder: Path) -> None:
-    """Put the folder's own entries on disk: names that were made, changed or taken away."""
-    handle = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """Put a file's bytes on disk, or a folder's own entries: names that were made, changed or taken away."""
+    handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)
     finally:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from halfgig.errors import MIB, BadRequest, Busy, Conflict, Locked, NotFound
 from halfgig.store.ids import is_id, new_id
 from halfgig.store.room import Room, free_space, telling_full_disk
-from halfgig.store.upload import DATA, INFO, Upload, clean_title, read_upload, sync_folder, write_upload
+from halfgig.store.upload import DATA, INFO, Upload, clean_title, read_upload, sync, write_upload
 from halfgig.store.writer import Books, UploadWriter, refuse_past_limit, take
 
 if TYPE_CHECKING:
@@ -32,7 +32,8 @@ class UploadStore:
     """The uploads of one server, under `folder`. Blocking: call it from a thread. Safe for threads.
 
     `quota` bounds the bytes of all uploads, those declared and still to come included; `limit` bounds each. What is
-    not touched for `expiry` seconds may be expired. `clock` gives unix seconds, `free` the bytes left on the disk.
+    not touched for `expiry` seconds may be expired. `clock` gives unix seconds, `free` the bytes left on the disk, and
+    `others` those of all else that counts against the quota.
     """
 
     def __init__(
@@ -45,11 +46,12 @@ class UploadStore:
         expiry: Seconds = DAY,
         floor: Bytes = FLOOR,
         free: Callable[[], Bytes] | None = None,
+        others: Callable[[], Bytes] = lambda: 0,
     ) -> None:
         self.limit = limit
         self._folder, self._clock, self._expiry = folder, clock, expiry
         folder.mkdir(parents=True, exist_ok=True)
-        self._room = Room(free or partial(free_space, folder), quota, floor)
+        self._room = Room(free or partial(free_space, folder), quota, floor, others)
         for upload in self.uploads():
             self._room.restore(upload.id, _claimed(upload), upload.offset)
 
@@ -187,7 +189,7 @@ class UploadStore:
             folder.mkdir()
             (folder / DATA).touch()
             write_upload(folder, upload)
-            sync_folder(self._folder)
+            sync(self._folder)
 
     def _keep(self, upload: Upload) -> Upload:
         """Record the upload, which lives on from now."""

@@ -203,7 +203,8 @@ def test_nothing_is_like_anything_before_there_is_a_library(site: Site) -> None:
 def test_a_source_is_shown(site: Site, rain: str) -> None:
     told = site.get(f"/sources/{rain}").json()
     here = f"/sources/{rain}"
-    assert told.pop("links") == {"self": here, "transcript": f"{here}/transcript", "reps": f"{here}/reps"}
+    parts = ("transcript", "reps", "drawings")
+    assert told.pop("links") == {"self": here, **{name: f"{here}/{name}" for name in parts}}
     assert told.pop("added_at").startswith("2026-01-01")
     assert told == {
         **{"id": rain, "title": "Rain.mp4", "address": "https://example.org/rain.mp4", "duration": 8.0},

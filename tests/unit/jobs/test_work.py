@@ -21,6 +21,7 @@ from halfgig.operations.exercises import keep
 from halfgig.operations.library import file_report
 from halfgig.records import Source, StoredSource
 from halfgig.settings import Settings
+from halfgig.store.drawings import Drawings
 from halfgig.store.sqlite import Library, open_library
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from halfgig.records import Pose
 
 
+CONTENT = "f" * 64
 COUNTED = {
     "exercise": "squat",
     "reps": [{"side": "both", "start": 1.0, "end": 2.0, "seconds": 1.0, "range": 90.0}],
@@ -146,23 +148,27 @@ def _claimed(queue: JobQueue, exercise: str) -> Attempt:
 def test_what_was_removed_from_the_library_is_made_again(tmp_path: Path, begin: Callable[..., Attempt]) -> None:
     settings = Settings(data_dir=tmp_path)
     twin = begin("index").succeed({})
-    assert not still_holds(twin, "f", settings)
+    assert not still_holds(twin, CONTENT, settings)
     with open_library(settings.library_path) as connection:
         library = Library(connection)
-        source = library.add_source("f", "", "a", "tiny.en")
-        assert not still_holds(twin, "f", settings)
+        source = library.add_source(CONTENT, "", "a", "tiny.en")
+        assert not still_holds(twin, CONTENT, settings)
         library.finish(library.close_transcript(source))
-        assert still_holds(twin, "f", settings)
-        library.remove_source("f")
-    assert not still_holds(twin, "f", settings)
+        assert still_holds(twin, CONTENT, settings)
+        library.remove_source(CONTENT)
+    assert not still_holds(twin, CONTENT, settings)
     counted = begin("reps").succeed({})
-    assert still_holds(counted, "f", settings)
-    assert not still_holds(counted, "f", settings, keep=True)
-    file_report(StoredSource("f", "", "a", 1.0, None, "", "", "unheard", 0), COUNTED, settings=settings)
-    assert not still_holds(counted, "f", settings, keep=True)
+    assert still_holds(counted, CONTENT, settings)
+    assert not still_holds(counted, CONTENT, settings, keep=True)
+    file_report(StoredSource(CONTENT, "", "a", 1.0, None, "", "", "unheard", 0), COUNTED, settings=settings)
+    assert not still_holds(counted, CONTENT, settings, keep=True)
     settings.poses_dir.mkdir()
-    (settings.poses_dir / "f").write_bytes(b"HGP1")
-    assert still_holds(counted, "f", settings, keep=True)
+    (settings.poses_dir / CONTENT).write_bytes(b"HGP1")
+    assert not still_holds(counted, CONTENT, settings, keep=True)
+    count = Drawings(settings.drawings_dir).count(CONTENT)
+    count.parent.mkdir(parents=True)
+    count.touch()
+    assert still_holds(counted, CONTENT, settings, keep=True)
 
 
 @pytest.mark.parametrize(

@@ -295,7 +295,7 @@ def test_the_quota_counts_what_is_declared(tmp_path: Path) -> None:
     store = UploadStore(tmp_path, 10 * MIB)
     first = store.create(length=6 * MIB)
     with pytest.raises(
-        StorageFull, match="no room for 5 MB more: uploads may take 10 MB in all, and 6 MB are taken"
+        StorageFull, match="no room for 5 MB more: uploads and drawings may take 10 MB in all, and 6 MB are taken"
     ) as told:
         store.create(length=5 * MIB)
     assert (told.value.status, "DISK_QUOTA_MB" in told.value.remedy) == (507, True)

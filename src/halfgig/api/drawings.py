@@ -1,0 +1,169 @@
+"""Routes of what is drawn of a count: a plot, the video drawn on, tables of landmarks; a job makes each when asked."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import APIRouter, Path
+from fastapi.concurrency import run_in_threadpool
+from pydantic import BaseModel, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from halfgig.api.kept import kept_uploads
+from halfgig.api.library import ONE, SourceId, known_source
+from halfgig.api.media import BINARY
+from halfgig.api.schema import described, problems
+from halfgig.api.sending import attachment, send_file
+from halfgig.api.services import Given, Services
+from halfgig.api.views import JobView, job_view
+from halfgig.errors import Conflict, NotFound
+from halfgig.jobs.bell import QUEUE
+from halfgig.motion.parquet import INSTALL, MISSING, parquet_is_here
+from halfgig.store.drawings import Drawing, Drawings
+
+if TYPE_CHECKING:
+    from halfgig.jobs.job import Job
+    from halfgig.jobs.queue import JobQueue
+    from halfgig.records import Bytes
+
+router = APIRouter(tags=["library"])
+
+MEDIA_TYPES = {
+    Drawing.PLOT: "image/png",
+    Drawing.OVERLAY: "video/mp4",
+    Drawing.LANDMARKS: "text/csv; charset=utf-8",
+    Drawing.TABLE: "application/vnd.apache.parquet",
+}
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"content": {kind.partition(";")[0]: BINARY for kind in MEDIA_TYPES.values()}},
+    206: {"description": "The range that was asked for", "content": {MEDIA_TYPES[Drawing.OVERLAY]: BINARY}},
+    304: {"description": "The client has it"},
+    **problems(404),
+    416: described(416),
+}
+AGAIN = "Count it again by a job of kind reps with keep_source."
+NO_POSES = "The poses of this source were not kept."
+NO_VIDEO = "The video itself was not kept, so there is nothing to draw on."
+Named = Annotated[Drawing, Path(description="its file")]
+
+
+class DrawingView(BaseModel):
+    """Something that may be drawn of a count."""
+
+    name: Drawing
+    address: str = Field(description="GET it where it is made; POST has it made")
+    bytes: int | None = Field(description="of the file; null where it is not made")
+    job: str | None = Field(description="the address of the job that makes it now")
+    obstacle: str | None = Field(description="why it cannot be made; null where it can")
+
+
+class DrawingList(BaseModel):
+    """All that may be drawn of a count."""
+
+    drawings: list[DrawingView]
+
+
+@router.get(f"{ONE}/drawings", summary="What is drawn of a source", response_model=DrawingList, responses=problems(404))
+async def list_drawings(source_id: SourceId, services: Given) -> Any:
+    """What is made, being made, and can be made of the newest count."""
+    await known_source(services, source_id)
+    jobs = await services.ask(lambda queue: queue.drawing_now(source_id))
+    sizes = await run_in_threadpool(_sizes, services, source_id)
+    views = [
+        DrawingView(
+            name=drawing,
+            address=address_of(source_id, drawing),
+            bytes=sizes[drawing],
+            job=f"/jobs/{jobs[drawing]}" if drawing in jobs else None,
+            obstacle=await _obstacle(services, source_id, drawing),
+        )
+        for drawing in Drawing
+    ]
+    return DrawingList(drawings=views)
+
+
+def _sizes(services: Services, source_id: str) -> dict[Drawing, Bytes | None]:
+    drawings = Drawings(services.settings.drawings_dir)
+    found = {drawing: drawings.find(source_id, drawing) for drawing in Drawing}
+    return {drawing: None if path is None else path.stat().st_size for drawing, path in found.items()}
+
+
+async def _obstacle(services: Services, source_id: str, drawing: Drawing) -> str | None:
+    """Why a drawing cannot be made, None where it can."""
+    if await run_in_threadpool(Drawings(services.settings.drawings_dir).version, source_id) is None:
+        return NO_POSES
+    if drawing is Drawing.TABLE and not parquet_is_here():
+        return MISSING
+    if drawing is Drawing.OVERLAY and not await kept_uploads(services, [source_id]):
+        return NO_VIDEO
+    return None
+
+
+@router.post(
+    f"{ONE}/drawings/{{drawing}}",
+    status_code=202,
+    summary="Have something drawn",
+    response_model=JobView,
+    responses=problems(404, 409),
+)
+async def make_drawing(source_id: SourceId, drawing: Named, services: Given, response: Response) -> Any:
+    """Queue a job of kind drawing, whose result is the file; one that has not ended will do. 409 where the poses, or
+    for an overlay the video, were not kept.
+    """
+    source = await known_source(services, source_id)
+    if (obstacle := await _obstacle(services, source_id, drawing)) is not None:
+        raise Conflict(obstacle, INSTALL if obstacle == MISSING else AGAIN)
+    wanted: dict[str, Any] = {"source": source_id, "title": source.title}
+    if drawing is Drawing.OVERLAY:
+        wanted["upload"] = (await kept_uploads(services, [source_id]))[source_id]
+    most = services.settings.max_queued_jobs
+    job = await services.ask(partial(_queue, source=wanted, drawing=drawing, most=most))
+    services.bell.ring(QUEUE)
+    response.headers["Location"] = f"/jobs/{job.id}"
+    places = await services.ask(lambda queue: queue.places())
+    return job_view(job, places.get(job.id))
+
+
+def _queue(queue: JobQueue, source: dict[str, Any], drawing: Drawing, most: int) -> Job:
+    return queue.draw(source, drawing, max_queued=most)
+
+
+@router.get(f"{ONE}/drawings/{{drawing}}", summary="A drawing", response_class=Response, responses=ANSWERS)
+async def show_drawing(request: Request, source_id: SourceId, drawing: Named, services: Given) -> Response:
+    """The file, or the range of it that is asked for. 404 where it has not been made of the newest count."""
+    return await send_drawing(request, services, source_id, drawing)
+
+
+@router.head(f"{ONE}/drawings/{{drawing}}", include_in_schema=False)
+async def tell_drawing(request: Request, source_id: SourceId, drawing: Named, services: Given) -> Response:
+    """The same without the bytes."""
+    return await send_drawing(request, services, source_id, drawing)
+
+
+@router.delete(f"{ONE}/drawings/{{drawing}}", status_code=204, summary="Delete a drawing", responses=problems(404))
+async def remove_drawing(source_id: SourceId, drawing: Named, services: Given) -> None:
+    """Delete the file; it can be made again."""
+    await known_source(services, source_id)
+    path = await run_in_threadpool(Drawings(services.settings.drawings_dir).find, source_id, drawing)
+    if path is not None:
+        await run_in_threadpool(path.unlink, missing_ok=True)
+
+
+async def send_drawing(request: Request, services: Services, source_id: str, drawing: Drawing) -> Response:
+    """A drawing of the newest count. Raises NotFound where it is not made."""
+    source = await known_source(services, source_id)
+    path = await run_in_threadpool(Drawings(services.settings.drawings_dir).find, source_id, drawing)
+    headers = attachment(source.title, source_id[:12], drawing)
+    try:
+        if path is not None:
+            return await send_file(request, path, headers=headers, kind=MEDIA_TYPES[drawing])
+    except FileNotFoundError:  # deleted meanwhile
+        pass
+    raise NotFound("This has not been drawn.", f"POST {address_of(source_id, drawing)} has it made.")
+
+
+def address_of(source_id: str, drawing: Drawing) -> str:
+    """Where a drawing is asked for."""
+    return f"/sources/{source_id}/drawings/{drawing}"
