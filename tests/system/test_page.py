@@ -117,6 +117,13 @@ def test_an_athlete_is_sent_counted_and_played_at_the_third_rep(
         with page.expect_download() as kept:
             page.get_by_role("button", name="Save as a picture").click()
         assert kept.value.path().read_bytes().startswith(b"\x89PNG")
+        page.get_by_role("button", name="Make Overlay").click()
+        made = page.get_by_role("link", name="Download Overlay")
+        made.wait_for()
+        with page.expect_download() as kept:
+            made.click()
+        assert kept.value.suggested_filename == "squats.overlay.mp4"
+        assert kept.value.path().read_bytes()[4:8] == b"ftyp"
         assert barriers(page, axe) == []
         page = seen.go("#/search?q=squat")
         page.locator(".hit-link", has_text="squats.mp4").first.wait_for()

@@ -136,13 +136,14 @@ export const text = {
 
   job: {
     title: (name) => name || "Work",
-    kinds: { transcript: "Transcript", search: "Search", index: "Speech", reps: "Repetitions", reindex: "Search index" },
+    kinds: { transcript: "Transcript", search: "Search", index: "Speech", reps: "Repetitions", reindex: "Search index", drawing: "Drawing" },
     states: {
       queued: "waiting", running: "at work", succeeded: "done", failed: "did not work", cancelled: "cancelled",
     },
     stages: {
       fetching: "Fetching", loading: "Loading the model", reading: "Reading", recognizing: "Recognising speech",
       embedding: "Making it searchable", indexing: "Making it searchable", counting: "Counting repetitions",
+      drawing: "Drawing",
     },
     progress: "Progress",
     of: (position, duration) => `${clock(position)} of ${clock(duration)}`,
@@ -234,6 +235,20 @@ export const text = {
     plot: "Save as a picture", csv: "CSV", json: "JSON",
   },
 
+  drawings: {
+    title: "Pictures and tables",
+    names: { "plot.png": "Plot", "overlay.mp4": "Overlay", "landmarks.csv": "Landmarks", "landmarks.parquet": "Landmarks" },
+    leads: {
+      "plot.png": "PNG: the angle over time, with repetitions and sets",
+      "overlay.mp4": "MP4: the video with skeleton, angle, count and phase",
+      "landmarks.csv": "CSV: every point of the body at every moment",
+      "landmarks.parquet": "Parquet: the same, for tables that are computed with",
+    },
+    make: "Make",
+    download: "Download",
+    making: (name) => `${name}, being made`,
+  },
+
   operations: {
     title: "Operations",
     memory: "Memory",
@@ -245,7 +260,7 @@ export const text = {
     process: "Process", kind: "Kind", holds: "Holds", job: "Job",
     queue: "Queue",
     disk: "Disk",
-    uploads: "Uploads", library: "Library", free: "Free",
+    uploads: "Uploads", library: "Library", drawings: "Counts and drawings", free: "Free",
     models: "Models",
     noModels: "No model is on the disk yet. The first job fetches what it needs.",
     about: "This server",

@@ -18,6 +18,8 @@ import { JobMemory } from "./job_memory.js";
 import { titleOf } from "./library_jobs.js";
 
 const LOOK = 3000; // milliseconds between two looks at the place in the queue
+const UNSPOKEN = ["reindex", "drawing"]; // kinds that find neither words nor repetitions
+const COUNTED = ["reps", "drawing"]; // kinds that lead to the repetitions
 
 export function JobView({ id }) {
   const { data: job, problem, again } = useAsked(`/jobs/${encodeURIComponent(id)}`, 0);
@@ -52,7 +54,7 @@ export function JobView({ id }) {
       <${Buttons} job=${job} act=${act} attempt=${attempt} />
       ${refused && html`<${Trouble} problem=${refused} />`}
       <div class="job-columns">
-        ${job.kind !== "reindex" && html`<${Found} job=${job} found=${found} />`}
+        ${!UNSPOKEN.includes(job.kind) && html`<${Found} job=${job} found=${found} />`}
         <div>
           ${!isFinal(job.state) && html`<${JobMemory} id=${id} />`}
           <${Failures} job=${job} />
@@ -109,8 +111,8 @@ function Buttons({ job, act, attempt }) {
     go(address([]));
   });
   return html`<div class="buttons">
-    ${job.state === "succeeded" && id && html`<a class="button main" href=${address(["videos", id, ...(job.kind === "reps" ? ["reps"] : [])])}>
-      ${job.kind === "reps" ? text.job.openReps : text.job.open}</a>`}
+    ${job.state === "succeeded" && id && html`<a class="button main" href=${address(["videos", id, ...(COUNTED.includes(job.kind) ? ["reps"] : [])])}>
+      ${COUNTED.includes(job.kind) ? text.job.openReps : text.job.open}</a>`}
     ${!isFinal(job.state) && html`<button type="button" onClick=${() => act("/cancel")}>${text.job.cancel}</button>`}
     ${["failed", "cancelled"].includes(job.state) && html`<button type="button" class="main" onClick=${() => act("/retry")}>${text.job.retry}</button>`}
     ${isFinal(job.state) && html`<${Sure} label=${text.job.forget} question=${text.video.sure} run=${forget} />`}

@@ -47,8 +47,8 @@ function Queue({ queue }) {
 }
 
 function Disk({ disk }) {
-  const rows = [[told.uploads, disk.uploads_bytes], [told.library, disk.library_bytes], [told.free, disk.free_bytes]];
-  const used = (disk.uploads_bytes ?? 0) + (disk.library_bytes ?? 0);
+  const rows = [[told.uploads, disk.uploads_bytes], [told.library, disk.library_bytes], [told.drawings, disk.drawings_bytes], [told.free, disk.free_bytes]];
+  const used = (disk.uploads_bytes ?? 0) + (disk.library_bytes ?? 0) + (disk.drawings_bytes ?? 0);
   const all = used + (disk.free_bytes ?? 0);
   return html`<section class="panel" aria-labelledby="disk"><h2 id="disk">${told.disk}</h2>
     ${all > 0 && html`<${Bar} fraction=${used / all} label=${told.disk} />`}

@@ -12,6 +12,7 @@ import { Poses } from "../poses.js";
 import { address } from "../router.js";
 import { text } from "../strings.js";
 import { Compared } from "./reps_compared.js";
+import { Drawings } from "./reps_drawings.js";
 import { RepTable, tempo } from "./reps_table.js";
 
 export function RepsView({ id, query }) {
@@ -67,6 +68,7 @@ function Report({ source, report, query }) {
     </div>
     ${counted && html`<${RepTable} report=${report} time=${time} seek=${source.media ? seek : null} />`}
     <${Compared} source=${source} report=${report} />
+    <${Drawings} source=${source} />
     ${!report.reps.length && html`<${Empty} icon="figure" title=${text.reps.none} />`}
   `;
 }
