@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path
@@ -11,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
+from halfgig.api.auth import client_of
 from halfgig.api.kept import kept_uploads
 from halfgig.api.library import ONE, SourceId, known_source
 from halfgig.api.media import BINARY
@@ -24,8 +24,6 @@ from halfgig.motion.parquet import INSTALL, MISSING, parquet_is_here
 from halfgig.store.drawings import Drawing, Drawings
 
 if TYPE_CHECKING:
-    from halfgig.jobs.job import Job
-    from halfgig.jobs.queue import JobQueue
     from halfgig.records import Bytes
 
 router = APIRouter(tags=["library"])
@@ -108,7 +106,9 @@ async def _obstacle(services: Services, source_id: str, drawing: Drawing) -> str
     response_model=JobView,
     responses=problems(404, 409),
 )
-async def make_drawing(source_id: SourceId, drawing: Named, services: Given, response: Response) -> Any:
+async def make_drawing(
+    request: Request, source_id: SourceId, drawing: Named, services: Given, response: Response
+) -> Any:
     """Queue a job of kind drawing, whose result is the file; one that has not ended will do. 409 where the poses, or
     for an overlay the video, were not kept.
     """
@@ -118,16 +118,13 @@ async def make_drawing(source_id: SourceId, drawing: Named, services: Given, res
     wanted: dict[str, Any] = {"source": source_id, "title": source.title}
     if drawing is Drawing.OVERLAY:
         wanted["upload"] = (await kept_uploads(services, [source_id]))[source_id]
+    client = client_of(request.scope) if services.settings.api_keys else ""
     most = services.settings.max_queued_jobs
-    job = await services.ask(partial(_queue, source=wanted, drawing=drawing, most=most))
+    job = await services.ask(lambda queue: queue.draw(wanted, drawing, client=client, max_queued=most))
     services.bell.ring(QUEUE)
     response.headers["Location"] = f"/jobs/{job.id}"
     places = await services.ask(lambda queue: queue.places())
     return job_view(job, places.get(job.id))
-
-
-def _queue(queue: JobQueue, source: dict[str, Any], drawing: Drawing, most: int) -> Job:
-    return queue.draw(source, drawing, max_queued=most)
 
 
 @router.get(f"{ONE}/drawings/{{drawing}}", summary="A drawing", response_class=Response, responses=ANSWERS)

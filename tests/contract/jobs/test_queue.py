@@ -395,6 +395,21 @@ def test_content_that_is_let_go_is_worked_on_no_more_and_kept_no_more(
     assert queue.events(running.job.id)[-1].data["state"] == "cancelled"
 
 
+def test_a_drawing_is_asked_for_once_at_a_time(queue: JobQueue) -> None:
+    source = {"source": "f", "title": "Squats"}
+    plot, overlay = queue.draw(source, "plot.png", client="a"), queue.draw({**source, "upload": "u"}, "overlay.mp4")
+    assert (plot.kind, plot.options, plot.fingerprint, plot.client) == ("drawing", {"drawing": "plot.png"}, "f", "a")
+    assert queue.draw(source, "plot.png").id == plot.id
+    assert queue.claim(plot.id, "me") is not None
+    assert queue.drawing_now("f") == {"plot.png": plot.id, "overlay.mp4": overlay.id}
+    assert queue.uses("u")
+    assert queue.drawing_now("g") == {}
+    queue.cancel(plot.id)
+    assert queue.draw(source, "plot.png").id != plot.id
+    with pytest.raises(Busy):
+        queue.draw(source, "landmarks.csv", max_queued=2)
+
+
 def test_a_place_is_told_in_the_order_of_serving(queue: JobQueue, begin: Callable[[], Attempt], clock: Clock) -> None:
     failed = begin().job.id
     queue.fail(failed, 1, CRASH)
