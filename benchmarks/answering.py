@@ -21,12 +21,14 @@ from halfgig.records import Query
 from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.query import Meaning, search
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    import apsw
+    from halfgig.store.sqlite_database import SqliteDatabase
+
 
 BEST = 10
 POOL = 50  # of the nearest, as many as a search asks for
@@ -35,7 +37,7 @@ POOL = 50  # of the nearest, as many as a search asks for
 class Asking:
     """Questions to one library; each opens the index anew, as a request does."""
 
-    def __init__(self, connection: apsw.Connection, asked: Sequence[dict[str, Any]]) -> None:
+    def __init__(self, connection: SqliteDatabase, asked: Sequence[dict[str, Any]]) -> None:
         self._connection, self._asked = connection, asked
 
     def both(self, number: int) -> object:

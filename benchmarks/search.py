@@ -29,7 +29,8 @@ from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -13,7 +13,8 @@ from halfgig.errors import BadRequest
 from halfgig.operations.captions import index_captions
 from halfgig.operations.searching import search
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -25,7 +25,8 @@ from halfgig.retrieval.query import KEYWORD_ONLY
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.vectors import SentenceEmbedder
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

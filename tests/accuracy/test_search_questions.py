@@ -16,7 +16,8 @@ from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.vectors import MINILM, SentenceEmbedder
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.fakes.databases import fresh_postgres
+from tests.fakes.databases import fresh_postgres, library_at
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from halfgig.store.database import Where
+    from halfgig.store.database import Database, Where
 
 
 @pytest.fixture
@@ -26,3 +27,10 @@ def where(request: pytest.FixtureRequest, tmp_path: Path) -> Where:
         return tmp_path / "ours.db"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+@pytest.fixture
+def store(where: Where) -> Iterator[Database]:
+    """The library's database."""
+    with library_at(where) as database:
+        yield database

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fakes.databases import fresh_postgres, library_at
 from tests.fakes.exact import ExactIndex
 
 from halfgig.errors import BadRequest
+from halfgig.operations.indexes import own_index
 from halfgig.records import Passage
 from halfgig.retrieval.index import EVERYWHERE, Bounds, EmbeddingModel, Index
 from halfgig.retrieval.sqlite import SqliteIndex
@@ -36,11 +38,16 @@ TALK = (
 )
 
 
-@pytest.fixture(params=["exact", "sqlite", "sqlite by signs", "postgres", "pinecone", "qdrant"])
+@pytest.fixture(params=["exact", "sqlite", "sqlite by signs", "postgres", "pinecone", "qdrant", "library postgres"])
 def index(request: pytest.FixtureRequest, tmp_path: Path, outside: Outside) -> Iterator[Index]:
     kind: str = request.param
     if kind == "exact":
         yield ExactIndex(MODEL)
+        return
+    if kind == "library postgres":
+        url = fresh_postgres(request.getfixturevalue("postgres"))
+        with library_at(url) as database:
+            yield own_index(database, MODEL)
         return
     with open_library(tmp_path / "library.db") as connection:
         if kind.startswith("sqlite"):

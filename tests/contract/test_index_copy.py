@@ -21,18 +21,19 @@ from halfgig.retrieval.query import Meaning, search
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
 from halfgig.store.edits import Edits
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    import apsw
     from tests.fakes.outside import Outside
 
     from halfgig.operations.copying import Copied
     from halfgig.retrieval.index import Index
+    from halfgig.store.sqlite_database import SqliteDatabase
 
 MODEL = EmbeddingModel("toy", 16)
 TALKS = ("a" * 64, "b" * 64, "c" * 64)
@@ -150,17 +151,17 @@ def test_what_a_service_has_lost_is_brought_back_once_that_is_known(
             assert list(check(connection, place.open(connection))) == []
 
 
-def removed(connection: apsw.Connection, source_id: str) -> None:
+def removed(connection: SqliteDatabase, source_id: str) -> None:
     forget(connection, source_id)
 
 
-def heard_anew(connection: apsw.Connection, source_id: str) -> None:
+def heard_anew(connection: SqliteDatabase, source_id: str) -> None:
     library = Library(connection)
     source = library.close_transcript(library.restart(source_id, "tiny.en"))
     SqliteIndex(connection, MODEL).replace(source_id, rows(9, 3), lambda: library.finish(source))
 
 
-def edited(connection: apsw.Connection, source_id: str) -> None:
+def edited(connection: SqliteDatabase, source_id: str) -> None:
     edits = Edits(connection)
     Library(connection).restore(Library(connection).sources()[1], [Segment(0, 1, " A rainbow.")])
     edits.change(source_id, 0, " Another.")
@@ -170,7 +171,7 @@ def edited(connection: apsw.Connection, source_id: str) -> None:
 @EVERY
 @pytest.mark.parametrize("change", [removed, heard_anew, edited])
 def test_what_changes_while_it_is_copied_is_not_brought_back(
-    settings: Settings, outside: Outside, kind: str, change: Callable[[apsw.Connection, str], None]
+    settings: Settings, outside: Outside, kind: str, change: Callable[[SqliteDatabase, str], None]
 ) -> None:
     with outside_of(outside, kind, settings) as there, open_library(settings.library_path) as other:
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from tests.fakes.contract import contract
 from tests.fakes.faulty import Answered, Fault, serving
+from tests.fakes.outside import TABLES
 from tests.fakes.pinecone import DATA
 
 from halfgig.errors import BadRequest, Locked, ServerRefuses, ServerTrouble
@@ -18,7 +19,7 @@ from halfgig.operations.indexes import index_place
 from halfgig.operations.library import forget
 from halfgig.records import Passage, Query
 from halfgig.retrieval import outside as outside_module
-from halfgig.retrieval import pinecone, postgres
+from halfgig.retrieval import pinecone, postgres, postgres_passages
 from halfgig.retrieval.exchange import Exchange
 from halfgig.retrieval.index import Bounds, EmbeddingModel
 from halfgig.retrieval.line import Line
@@ -27,19 +28,20 @@ from halfgig.retrieval.postgres import PostgresIndex
 from halfgig.retrieval.query import Meaning, search
 from halfgig.retrieval.words import parse_question
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import apsw
     from tests.fakes.outside import Outside
 
     from halfgig.operations.indexes import Place
     from halfgig.records import Vector
     from halfgig.retrieval.index import Index
     from halfgig.retrieval.line import Session
+    from halfgig.store.sqlite_database import SqliteDatabase
 
 DIM = 16
 MODEL = EmbeddingModel("toy", DIM)
@@ -62,7 +64,7 @@ def slept(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[apsw.Connection]:
+def connection(tmp_path: Path) -> Iterator[SqliteDatabase]:
     with open_library(tmp_path / "library.db") as connection:
         yield connection
 
@@ -81,7 +83,7 @@ def held(outside: Outside, kind: str) -> int:
 
 class TestRefusals:
     @SERVICES
-    def test_a_wrong_key(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+    def test_a_wrong_key(self, outside: Outside, kind: str, connection: SqliteDatabase) -> None:
         with outside.open(kind, **{f"{kind}_api_key": "wrong"}) as place:
             with pytest.raises(ServerRefuses, match=f"refuses the key.*{kind.upper()}_API_KEY") as told:
                 place.open(connection, MODEL).replace("talk", rows())
@@ -89,7 +91,7 @@ class TestRefusals:
             with pytest.raises(ServerRefuses, match="refuses the key"):
                 place.reach()
 
-    def test_a_name_that_postgres_does_not_know(self, postgres: str | None, connection: apsw.Connection) -> None:
+    def test_a_name_that_postgres_does_not_know(self, postgres: str | None, connection: SqliteDatabase) -> None:
         for old, new, told in (
             ("postgres:@", "nobody:secret@", "refuses the name or the password.*INDEX_URL"),
             ("@/postgres", "@/nothing", "has no such database.*Create it"),
@@ -98,7 +100,7 @@ class TestRefusals:
                 place.open(connection, MODEL)
             assert "secret" not in str(error.value)
 
-    def test_postgres_takes_no_more(self, outside: Outside, postgres: str | None, connection: apsw.Connection) -> None:
+    def test_postgres_takes_no_more(self, outside: Outside, postgres: str | None, connection: SqliteDatabase) -> None:
         with outside.open("postgres") as admin:
             admin._opened_line().run(lambda session: session.script(LIMITED))
         place = at(postgres, "postgres:@", "limited:@")
@@ -106,7 +108,7 @@ class TestRefusals:
             place.open(connection, MODEL)
 
     def test_an_index_that_pinecone_does_not_have(
-        self, outside: Outside, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, connection: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with serving(outside.pinecone) as address:
             outside.pinecone.host = address
@@ -120,7 +122,7 @@ class TestRefusals:
                     with pytest.raises(ServerRefuses, match=r"has no index others.*Create it"):
                         place.open(connection, MODEL).replace("talk", rows())
 
-    def test_a_collection_that_is_gone(self, outside: Outside, connection: apsw.Connection) -> None:
+    def test_a_collection_that_is_gone(self, outside: Outside, connection: SqliteDatabase) -> None:
         with outside.open("qdrant") as place:
             index = place.open(connection, MODEL)
             index.replace("talk", rows())
@@ -129,7 +131,7 @@ class TestRefusals:
                 index.nearest(rows()[0][1], 3)
 
     @SERVICES
-    def test_vectors_of_another_dim(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+    def test_vectors_of_another_dim(self, outside: Outside, kind: str, connection: SqliteDatabase) -> None:
         with outside.open(kind) as place:
             place.open(connection, MODEL).replace("talk", rows())
             place.open(connection).remove("talk")
@@ -139,7 +141,7 @@ class TestRefusals:
             assert place.open(connection).count() == 0
 
     @EVERY
-    def test_vectors_of_another_model(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+    def test_vectors_of_another_model(self, outside: Outside, kind: str, connection: SqliteDatabase) -> None:
         with outside.open(kind) as place:
             place.open(connection, MODEL).replace("talk", rows())
             with pytest.raises(BadRequest, match="made with toy"):
@@ -150,7 +152,7 @@ class TestRefusals:
 
     @SERVICES
     @pytest.mark.parametrize("status", [402, 429])
-    def test_a_quota(self, outside: Outside, kind: str, status: int, connection: apsw.Connection) -> None:
+    def test_a_quota(self, outside: Outside, kind: str, status: int, connection: SqliteDatabase) -> None:
         service = getattr(outside, kind)
         answer = Answered(status, {"code": 8, "message": "You have reached your limit"}, {"Retry-After": "3600"})
         with outside.open(kind) as place:
@@ -168,7 +170,7 @@ class TestRefusals:
         with pytest.raises(BadRequest, match="PINECONE_API_KEY"):
             index_place(Settings(index_url="pinecone://talks"))
 
-    def test_a_server_that_is_not_there(self, outside: Outside, connection: apsw.Connection) -> None:
+    def test_a_server_that_is_not_there(self, outside: Outside, connection: SqliteDatabase) -> None:
         for url in (
             "qdrant+http://127.0.0.1:9/talks",
             "postgresql://127.0.0.1:9/talks",
@@ -195,7 +197,7 @@ class TestBrokenLines:
     @SERVICES
     @pytest.mark.parametrize("done", [False, True])
     def test_an_upsert_that_is_cut_off_is_sent_again_and_counts_once(
-        self, outside: Outside, kind: str, done: bool, connection: apsw.Connection
+        self, outside: Outside, kind: str, done: bool, connection: SqliteDatabase
     ) -> None:
         service = getattr(outside, kind)
         service.faults.append(Fault(UPSERT[kind], None, done=done))
@@ -206,7 +208,7 @@ class TestBrokenLines:
             assert list(index.find_faults()) == []
 
     @SERVICES
-    def test_a_busy_service_is_asked_again(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+    def test_a_busy_service_is_asked_again(self, outside: Outside, kind: str, connection: SqliteDatabase) -> None:
         service = getattr(outside, kind)
         for status in (503, 429):
             service.faults.append(Fault(UPSERT[kind], Answered(status, {"message": "busy"}, {"Retry-After": "0"})))
@@ -217,7 +219,7 @@ class TestBrokenLines:
     @SERVICES
     @pytest.mark.parametrize("times", [3, 30])
     def test_a_service_that_is_busy_around_an_upsert_costs_no_embedding(
-        self, outside: Outside, kind: str, times: int, connection: apsw.Connection, slept: list[float]
+        self, outside: Outside, kind: str, times: int, connection: SqliteDatabase, slept: list[float]
     ) -> None:
         service = getattr(outside, kind)
         busy = Answered(429, {"message": "busy"}, {"Retry-After": "2"})
@@ -234,7 +236,7 @@ class TestBrokenLines:
             assert (index.notes(), len(index.nearest(rows()[0][1], 9))) == ([], 3)
 
     def test_pinecone_is_asked_again_where_an_index_is_served(
-        self, outside: Outside, connection: apsw.Connection, slept: list[float], monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, connection: SqliteDatabase, slept: list[float], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         busy = Answered(429, {"message": "busy"}, {"Retry-After": "2"})
         with serving(outside.pinecone) as address:
@@ -248,7 +250,7 @@ class TestBrokenLines:
 
     @SERVICES
     def test_a_service_that_is_slow_to_say_what_it_has_is_not_asked_for_minutes(
-        self, outside: Outside, kind: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, kind: str, connection: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         service, clock = getattr(outside, kind), count(0.0, 20.0)
         monkeypatch.setitem(vars(ServiceIndex)["__init__"].__kwdefaults__, "clock", lambda: next(clock))
@@ -259,7 +261,7 @@ class TestBrokenLines:
 
     @SERVICES
     def test_a_service_that_is_busy_while_it_is_looked_through_is_asked_again(
-        self, outside: Outside, kind: str, connection: apsw.Connection, slept: list[float]
+        self, outside: Outside, kind: str, connection: SqliteDatabase, slept: list[float]
     ) -> None:
         service = getattr(outside, kind)
         with outside.open(kind) as place:
@@ -272,7 +274,7 @@ class TestBrokenLines:
     @SERVICES
     @pytest.mark.parametrize("status", [408, 425])
     def test_what_comes_too_early_or_late_is_no_refusal(
-        self, outside: Outside, kind: str, status: int, connection: apsw.Connection
+        self, outside: Outside, kind: str, status: int, connection: SqliteDatabase
     ) -> None:
         service = getattr(outside, kind)
         service.faults.extend([Fault(UPSERT[kind], Answered(status, {"message": "later"}))] * 6)
@@ -282,7 +284,7 @@ class TestBrokenLines:
 
     @pytest.mark.parametrize("step", ["_bring", "_put_in_place"])
     def test_a_line_to_postgres_that_breaks_in_mid_work(
-        self, outside: Outside, step: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, step: str, connection: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """The server ends the connection after all was written and before it is committed."""
         work, broken = getattr(postgres, step), list[str]()
@@ -302,7 +304,7 @@ class TestBrokenLines:
             assert list(index.find_faults()) == []
 
     def test_a_line_to_postgres_does_not_wait_for_ever(
-        self, outside: Outside, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, connection: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What the other side is at is bounded by it, and whether it is there by the line."""
         limits = list[object]()
@@ -330,7 +332,7 @@ class TestBrokenLines:
 
     @EVERY
     def test_a_new_edition_that_does_not_come_to_be_leaves_nothing(
-        self, outside: Outside, kind: str, connection: apsw.Connection
+        self, outside: Outside, kind: str, connection: SqliteDatabase
     ) -> None:
         def refuse() -> None:
             raise PermissionError("taken over")
@@ -346,7 +348,7 @@ class TestBrokenLines:
             assert index.count() == 7
 
     def test_what_the_library_has_confirmed_is_put_in_place_by_the_next_who_comes(
-        self, outside: Outside, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, connection: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A process dies after the library's transaction and before that of Postgres."""
         with outside.open("postgres") as place:
@@ -361,7 +363,7 @@ class TestBrokenLines:
 
 
 class TestLateServices:
-    def test_what_is_put_there_is_waited_for(self, outside: Outside, connection: apsw.Connection) -> None:
+    def test_what_is_put_there_is_waited_for(self, outside: Outside, connection: SqliteDatabase) -> None:
         outside.pinecone.lag = 3
         with outside.open("pinecone") as place:
             index = place.open(connection, MODEL)
@@ -369,7 +371,7 @@ class TestLateServices:
             assert (index.notes(), len(index.nearest(rows()[0][1], 9))) == ([], 5)
 
     def test_what_is_not_found_yet_is_told_and_nothing_old_is_shown(
-        self, outside: Outside, connection: apsw.Connection
+        self, outside: Outside, connection: SqliteDatabase
     ) -> None:
         with outside.open("pinecone") as place:
             index = place.open(connection, MODEL)
@@ -385,7 +387,7 @@ class TestLateServices:
 
     @SERVICES
     def test_vectors_whose_passages_are_gone_are_not_shown_and_are_removed_later(
-        self, outside: Outside, kind: str, connection: apsw.Connection
+        self, outside: Outside, kind: str, connection: SqliteDatabase
     ) -> None:
         service = getattr(outside, kind)
         with outside.open(kind) as place:
@@ -405,7 +407,7 @@ class TestLateServices:
 
     @EVERY
     def test_what_another_library_has_put_there_is_found_out_and_removed(
-        self, outside: Outside, kind: str, connection: apsw.Connection, tmp_path: Path
+        self, outside: Outside, kind: str, connection: SqliteDatabase, tmp_path: Path
     ) -> None:
         with outside.open(kind) as place, open_library(tmp_path / "other.db") as other:
             place.open(other, MODEL).replace("theirs", rows(3, seed=1))
@@ -421,7 +423,7 @@ class TestStrangers:
 
     @SERVICES
     def test_what_is_theirs_is_passed_over_and_stays(
-        self, outside: Outside, kind: str, connection: apsw.Connection
+        self, outside: Outside, kind: str, connection: SqliteDatabase
     ) -> None:
         with outside.open(kind) as place:
             index = place.open(connection, MODEL)
@@ -436,7 +438,7 @@ class TestStrangers:
 
     @pytest.mark.parametrize(("size", "told"), [(DIM, ""), (8, r"of 8.* toy makes vectors of 16")])
     def test_a_collection_that_another_process_makes_first(
-        self, outside: Outside, connection: apsw.Connection, size: int, told: str
+        self, outside: Outside, connection: SqliteDatabase, size: int, told: str
     ) -> None:
         outside.qdrant.collections["talks"] = {"size": size, "distance": "Cosine", "points": {}, "indexes": {}}
         outside.qdrant.faults.append(Fault(FORM["qdrant"], Answered(404, {"status": {"error": "Not found"}})))
@@ -447,7 +449,7 @@ class TestStrangers:
         assert held(outside, "qdrant") == (0 if told else 5)
         assert any(one.method == "PUT" and one.path == FORM["qdrant"] for one in outside.qdrant.asked)
 
-    def test_a_collection_that_cannot_be_made(self, outside: Outside, connection: apsw.Connection) -> None:
+    def test_a_collection_that_cannot_be_made(self, outside: Outside, connection: SqliteDatabase) -> None:
         missing = Answered(404, {"status": {"error": "Not found"}})
         refused = Answered(403, {"status": {"error": "read only"}})
         outside.qdrant.faults.extend([Fault(FORM["qdrant"], one) for one in (missing, refused)])
@@ -488,7 +490,7 @@ class TestLosses:
 
     @EVERY
     def test_what_is_lost_is_forgotten_and_the_rest_stays(
-        self, outside: Outside, kind: str, connection: apsw.Connection
+        self, outside: Outside, kind: str, connection: SqliteDatabase
     ) -> None:
         with outside.open(kind) as place:
             index = place.open(connection, MODEL)
@@ -506,7 +508,7 @@ class TestLosses:
             assert (list(index.find_faults()), index.count()) == ([], 9)
 
     @EVERY
-    def test_a_place_that_was_made_anew(self, outside: Outside, kind: str, connection: apsw.Connection) -> None:
+    def test_a_place_that_was_made_anew(self, outside: Outside, kind: str, connection: SqliteDatabase) -> None:
         with outside.open(kind) as place:
             place.open(connection, MODEL).replace("talk", rows())
             lose_all(outside, kind, place)
@@ -516,7 +518,7 @@ class TestLosses:
             assert list(place.open(connection).find_faults()) == []
 
     def test_what_is_only_late_is_waited_for(
-        self, outside: Outside, connection: apsw.Connection, slept: list[float]
+        self, outside: Outside, connection: SqliteDatabase, slept: list[float]
     ) -> None:
         with outside.open("pinecone") as place:
             index = place.open(connection, MODEL)
@@ -549,13 +551,13 @@ def lose_all(outside: Outside, kind: str, place: Place) -> None:
     outside.pinecone.namespaces.clear()
     outside.qdrant.collections.clear()
     if kind == "postgres":
-        place._opened_line().run(lambda session: session.script(postgres._DROP))
+        place._opened_line().run(lambda session: session.script(f"DROP TABLE {', '.join(TABLES)}"))
 
 
 class TestVacuumBesideOthers:
     @EVERY
     def test_what_is_shown_while_it_looks_is_kept(
-        self, outside: Outside, kind: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, kind: str, connection: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with outside.open(kind) as place:
             index, other = place.open(connection, MODEL), place.open(connection, MODEL)
@@ -576,7 +578,7 @@ class TestVacuumBesideOthers:
 
     @EVERY
     def test_what_it_takes_from_another_is_not_shown(
-        self, outside: Outside, kind: str, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, kind: str, connection: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with outside.open(kind) as place:
             index, other = place.open(connection, MODEL), place.open(connection, MODEL)
@@ -594,7 +596,7 @@ class TestVacuumBesideOthers:
             assert (index.count("new"), list(index.find_faults())) == (0, [])
 
     def test_what_is_settling_is_kept(
-        self, outside: Outside, connection: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+        self, outside: Outside, connection: SqliteDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with outside.open("postgres") as place:
             index = place.open(connection, MODEL)
@@ -613,7 +615,7 @@ def outside_note(place: str) -> str:
 class TestSearch:
     @SERVICES
     def test_a_service_that_cannot_be_reached_leaves_keywords_and_a_note(
-        self, outside: Outside, kind: str, connection: apsw.Connection
+        self, outside: Outside, kind: str, connection: SqliteDatabase
     ) -> None:
         with outside.open(kind) as place:
             library = Library(connection)
@@ -626,7 +628,7 @@ class TestSearch:
         assert note.startswith("Searched by keyword only: ")
         assert "cannot be reached" in note
 
-    def test_a_postgres_that_cannot_be_reached_is_told(self, outside: Outside, connection: apsw.Connection) -> None:
+    def test_a_postgres_that_cannot_be_reached_is_told(self, outside: Outside, connection: SqliteDatabase) -> None:
         with outside.open("postgres") as place:
             library = Library(connection)
             indexed(library, place.open(connection, MODEL))
@@ -641,7 +643,7 @@ def indexed(library: Library, index: Index) -> None:
     index.replace("talk", rows(), lambda: library.finish(source))
 
 
-def test_batches_are_within_what_pinecone_takes(connection: apsw.Connection, outside: Outside) -> None:
+def test_batches_are_within_what_pinecone_takes(connection: SqliteDatabase, outside: Outside) -> None:
     outside.pinecone.dim = 384
     with outside.open("pinecone") as place:
         index = place.open(connection, EmbeddingModel("toy", 384))
@@ -661,7 +663,7 @@ def test_batches_are_within_what_pinecone_takes(connection: apsw.Connection, out
 
 @SERVICES
 def test_what_is_not_to_be_shown_is_passed_over_however_much_it_is(
-    outside: Outside, kind: str, connection: apsw.Connection, tmp_path: Path
+    outside: Outside, kind: str, connection: SqliteDatabase, tmp_path: Path
 ) -> None:
     """Another library has put many more vectors there, all nearer to what is asked."""
     asked = np.ones(DIM, np.float32)
@@ -674,9 +676,7 @@ def test_what_is_not_to_be_shown_is_passed_over_however_much_it_is(
 
 
 @EVERY
-def test_bounds_of_more_sources_than_a_service_is_told(
-    outside: Outside, kind: str, connection: apsw.Connection
-) -> None:
+def test_bounds_of_more_sources_than_a_service_is_told(outside: Outside, kind: str, connection: SqliteDatabase) -> None:
     with outside.open(kind) as place:
         index = place.open(connection, MODEL)
         index.replace("ours", rows())
@@ -686,7 +686,7 @@ def test_bounds_of_more_sources_than_a_service_is_told(
         assert {(one.source_id, one.passage.number) for one in found} == {("ours", n) for n in range(1, 5)}
 
 
-def test_every_request_to_pinecone_is_of_its_contract(connection: apsw.Connection, outside: Outside) -> None:
+def test_every_request_to_pinecone_is_of_its_contract(connection: SqliteDatabase, outside: Outside) -> None:
     held = contract(DATA)
     if held is None:
         pytest.skip("the contracts of ../shared are not here")
@@ -710,7 +710,7 @@ def test_every_request_to_pinecone_is_of_its_contract(connection: apsw.Connectio
     }
 
 
-def test_a_namespace_is_apart_from_others(connection: apsw.Connection, outside: Outside) -> None:
+def test_a_namespace_is_apart_from_others(connection: SqliteDatabase, outside: Outside) -> None:
     with serving(outside.pinecone) as address:
         places = [
             index_place(
@@ -727,7 +727,7 @@ def test_a_namespace_is_apart_from_others(connection: apsw.Connection, outside: 
             place.close()
 
 
-def test_pinecones_own_client_understands_the_same_server(outside: Outside, connection: apsw.Connection) -> None:
+def test_pinecones_own_client_understands_the_same_server(outside: Outside, connection: SqliteDatabase) -> None:
     sdk = pytest.importorskip("pinecone", reason="pinecone, the official client, is not installed")
     with (
         serving(outside.pinecone) as address,
@@ -751,9 +751,9 @@ def test_pinecones_own_client_understands_the_same_server(outside: Outside, conn
         place.close()
 
 
-def test_the_graph_is_asked_where_postgres_has_one(outside: Outside, connection: apsw.Connection) -> None:
+def test_the_graph_is_asked_where_postgres_has_one(outside: Outside, connection: SqliteDatabase) -> None:
     with outside.open("postgres", more="&options=-c%20enable_seqscan%3Doff") as place:
         place.open(connection, MODEL).replace("talk", rows(200))
         vector = f"[{','.join(['1'] * DIM)}]"
-        plan = place._opened_line().ask("EXPLAIN " + postgres._NEAREST.format(where=""), vector=vector, k=10)
+        plan = place._opened_line().ask("EXPLAIN " + postgres_passages._NEAREST.format(where=""), vector=vector, k=10)
         assert any("halfgig_passages_vector" in line for (line,) in plan)

@@ -2,7 +2,25 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import pytest
+
+from halfgig.store.library import DESIGN
+from halfgig.store.opening import open_database
+from halfgig.store.sqlite import open_library
+
+if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
+    from halfgig.store.database import Database, Where
+
+
+def library_at(where: Where) -> AbstractContextManager[Database]:
+    """The library's database there, made where it is not."""
+    return open_library(where) if isinstance(where, Path) else closing(open_database(where, DESIGN))
 
 
 def fresh_postgres(address: str | None) -> str:

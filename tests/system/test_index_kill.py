@@ -14,7 +14,8 @@ import pytest
 from halfgig.operations.indexes import open_place
 from halfgig.operations.upkeep import check
 from halfgig.retrieval.index import EmbeddingModel
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +39,8 @@ from halfgig.operations.library import forget
 from halfgig.records import Passage
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 settings, talks, version = Settings.from_environment(), sys.argv[2:], sys.argv[1]
 chance = random.Random(version)

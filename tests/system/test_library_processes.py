@@ -16,12 +16,14 @@ from halfgig.retrieval.index import Bounds, EmbeddingModel
 from halfgig.retrieval.query import search
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import apsw
+    from halfgig.store.sqlite_database import SqliteDatabase
+
 
 SEGMENTS, SENTENCE = 60, "The number {n} of talk {talk} is said aloud here, slowly and clearly, for everybody."
 TOY = EmbeddingModel("toy", 64)
@@ -37,7 +39,8 @@ from halfgig.retrieval.index import Bounds, EmbeddingModel
 from halfgig.retrieval.passages import make_passages
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.embedding import embed_passages
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 class Toy:
     model, dim = "toy", 64
@@ -91,7 +94,7 @@ def start_indexer(path: Path, talks: list[str]) -> subprocess.Popen[str]:
     )
 
 
-def check_whole(connection: apsw.Connection) -> int:
+def check_whole(connection: SqliteDatabase) -> int:
     """Every source that is shown is shown whole, nothing belongs to nobody; returns how many are shown."""
     assert list(check(connection)) == []
     library, index = Library(connection), SqliteIndex(connection, TOY)

@@ -13,7 +13,8 @@ from tests.waiting import PATIENCE
 
 from halfgig.jobs.queue import JobQueue
 from halfgig.memory.meter import rss
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 from halfgig.store.stills import Stills
 
 MIB = 1024 * 1024

@@ -14,7 +14,8 @@ from halfgig.jobs.job import Failure, Reason
 from halfgig.jobs.queue import JobQueue
 from halfgig.memory.meter import rss
 from halfgig.records import Segment
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,14 +15,14 @@ from halfgig.records import Passage
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.renewal import coming, progress
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    import apsw
-
     from halfgig.records import Vector
+    from halfgig.store.sqlite_database import SqliteDatabase
 
 PASSAGES, OLD, NEW = 200, 16, 24
 MOMENTS = (0, 5, 35, 115, 195)  # passages that are done before the kill
@@ -84,7 +84,7 @@ def run(path: Path, function: str = "", call: int = 0) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def finds(connection: apsw.Connection, number: int, dim: int) -> bool:
+def finds(connection: SqliteDatabase, number: int, dim: int) -> bool:
     return SqliteIndex(connection).nearest(vector(number, dim), 1)[0].passage.number == number
 
 

@@ -27,7 +27,8 @@ from halfgig.motion.plot import HEIGHT, REP, WIDTH
 from halfgig.records import Passage, Segment
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -226,7 +226,15 @@ def test_the_servers_modules_load_nothing_heavy(module: str) -> None:
 
 def test_a_search_loads_nothing_heavy(tmp_path: Path) -> None:
     """Indexing and asking with a vector that is given, and by keyword: SQLite does the arithmetic."""
-    imports = ("retrieval.index", "retrieval.events", "retrieval.query", "retrieval.sqlite", "store.sqlite", "records")
+    imports = (
+        "retrieval.index",
+        "retrieval.events",
+        "retrieval.query",
+        "retrieval.sqlite",
+        "store.sqlite",
+        "store.library",
+        "records",
+    )
     statements = "; ".join(
         [
             *(f"from halfgig.{module} import *" for module in imports),

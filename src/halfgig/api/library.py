@@ -15,17 +15,16 @@ from halfgig.api.services import Given, Services
 from halfgig.api.source_views import SourcePage, SourceView, source_view
 from halfgig.errors import NotFound
 from halfgig.operations.library import Entry, entries
+from halfgig.store.library import Library
 from halfgig.store.scope import MOST_TAG
-from halfgig.store.sqlite import Library
 from halfgig.store.stills import Stills, is_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import apsw
-
     from halfgig.records import StoredSource
     from halfgig.settings import Settings
+    from halfgig.store.database import Database
 
 router = APIRouter(tags=["library"])
 
@@ -53,7 +52,7 @@ async def list_sources(
     return SourcePage(sources=await shown(services, found), next=following)
 
 
-def _page(connection: apsw.Connection, limit: int, before: str | None, tag: str | None) -> list[Entry]:
+def _page(connection: Database, limit: int, before: str | None, tag: str | None) -> list[Entry]:
     return entries(connection, Library(connection).page(limit, before, tag))
 
 

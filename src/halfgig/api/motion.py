@@ -19,8 +19,7 @@ from halfgig.store.reports import Reports
 from halfgig.store.stills import is_content
 
 if TYPE_CHECKING:
-    import apsw
-
+    from halfgig.store.database import Database
 router = APIRouter(tags=["library"])
 
 TABLES: dict[str, Any] = {
@@ -48,7 +47,7 @@ async def show_reps(
     """The newest report of repetitions, as the result of its job has it."""
     form, source = chosen(format, accept, MOTION), await known_source(services, source_id)
 
-    def ask(connection: apsw.Connection) -> dict[str, Any] | None:
+    def ask(connection: Database) -> dict[str, Any] | None:
         return Reports(connection).find(source_id)
 
     report = await services.shelf().ask(ask)

@@ -30,14 +30,13 @@ from halfgig.jobs.bell import QUEUE
 from halfgig.operations.markdown import markdown
 from halfgig.speech.captions import Facts, render
 from halfgig.store.edits import Edits
-from halfgig.store.sqlite import Library
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import apsw
-
     from halfgig.records import Segment, StoredSource
+    from halfgig.store.database import Database
 
     Page = tuple[list[tuple[int, Segment]], dict[int, str]]
 
@@ -128,7 +127,7 @@ def pages(services: Services, source_id: str) -> Iterator[Page]:
         after = found[0][-1][0]
 
 
-def _page(connection: apsw.Connection, source_id: str, after: int) -> Page:
+def _page(connection: Database, source_id: str, after: int) -> Page:
     page = Library(connection).segment_page(source_id, after)
     return page, Edits(connection).originals(source_id, page[0][0], page[-1][0]) if page else {}
 

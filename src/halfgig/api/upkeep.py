@@ -22,7 +22,7 @@ from halfgig.media.addresses import AllowList
 from halfgig.operations.library import forget_files
 from halfgig.store.edits import Edits
 from halfgig.store.home import is_there, open_store
-from halfgig.store.sqlite import Library
+from halfgig.store.library import Library
 from halfgig.store.stills import is_content
 
 if TYPE_CHECKING:

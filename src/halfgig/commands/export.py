@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace, settings: Settings) -> int:
     """Write the transcript, as far as it is."""
     from halfgig.operations.captions import export
     from halfgig.store.home import open_store
-    from halfgig.store.sqlite import Library
+    from halfgig.store.library import Library
 
     ending = Path(arguments.output or "").suffix[1:].lower()
     form = arguments.format or (ending if ending in FORMS else "md")

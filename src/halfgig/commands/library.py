@@ -65,7 +65,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
     """Print every source, oldest first; none where nothing was indexed."""
     from halfgig.store.home import open_store
-    from halfgig.store.sqlite import Library
+    from halfgig.store.library import Library
 
     with open_store(settings) as connection:
         sources = Library(connection).sources()
@@ -81,7 +81,7 @@ def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
     from halfgig.operations.indexes import open_place
     from halfgig.operations.library import forget, forget_files
     from halfgig.store.home import open_store
-    from halfgig.store.sqlite import Library
+    from halfgig.store.library import Library
 
     with open_store(settings, create=False) as connection, open_place(settings) as place:
         source = find_source(arguments.source, Library(connection).sources())
@@ -135,8 +135,8 @@ def run_vacuum(_: argparse.Namespace, settings: Settings) -> int:
     from halfgig.store.home import open_store
 
     with open_store(settings, create=False) as connection, open_place(settings) as place:
-        before, after = vacuum(connection)
         removed = place.open(connection).tidy()
+        before, after = vacuum(connection)
     if removed:
         print(
             f"Removed {removed} edition{'' if removed == 1 else 's'} of sources that nothing shows from {place.shown}."
@@ -147,11 +147,12 @@ def run_vacuum(_: argparse.Namespace, settings: Settings) -> int:
 
 def run_backup(arguments: argparse.Namespace, settings: Settings) -> int:
     """Copy the library as it is now."""
+    from halfgig.operations.indexes import as_file
     from halfgig.store.backup import back_up
     from halfgig.store.home import open_store
 
     with open_store(settings, create=False) as connection:
-        back_up(connection, arguments.file)
+        back_up(as_file(connection), arguments.file)
     print(f"Copied to {printable(str(arguments.file))}.")
     return 0
 

@@ -8,33 +8,32 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, TypeVar
 
 from halfgig.errors import LibraryError
-from halfgig.store.home import open_store, speaking_plainly, which_store
+from halfgig.store.home import open_store, which_store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
-    import apsw
-
     from halfgig.settings import Settings
+    from halfgig.store.database import Database
 
 T = TypeVar("T")
 
 
 class LibraryThread:
-    """One connection on one thread. It is opened when something is asked, and again where the file is another one."""
+    """One connection on one thread, opened when something is asked, and again where the library is another one."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
         self._opened = ExitStack()
-        self._connection: apsw.Connection | None = None
+        self._connection: Database | None = None
         self._store: Hashable | None = None
 
-    async def ask(self, question: Callable[[apsw.Connection], T]) -> T | None:
-        """What the library answers; None where there is no library yet. SQLite's errors come as LibraryError."""
+    async def ask(self, question: Callable[[Database], T]) -> T | None:
+        """What the library answers; None where there is no library yet. Its errors come as LibraryError."""
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._ask, question)
 
-    def ask_now(self, question: Callable[[apsw.Connection], T]) -> T | None:
+    def ask_now(self, question: Callable[[Database], T]) -> T | None:
         """The same, for another thread than the event loop's: it waits."""
         return self._thread.submit(self._ask, question).result()
 
@@ -43,18 +42,18 @@ class LibraryThread:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
-    def _ask(self, question: Callable[[apsw.Connection], T]) -> T | None:
+    def _ask(self, question: Callable[[Database], T]) -> T | None:
         connection = self._open()
         if connection is None:
             return None
         try:
-            with speaking_plainly(self._settings):
+            with connection.guarded():
                 return question(connection)
-        except LibraryError:  # whatever was wrong with the file, begin afresh
+        except LibraryError:  # whatever was wrong with it, begin afresh
             self._close()
             raise
 
-    def _open(self) -> apsw.Connection | None:
+    def _open(self) -> Database | None:
         """The connection to the library that is there now."""
         store = which_store(self._settings)
         if store != self._store or store is None:

@@ -21,14 +21,13 @@ from halfgig.retrieval.words import parse_question
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import apsw
-
     from halfgig.jobs.remote import Lend
     from halfgig.operations.indexes import Place
     from halfgig.records import Query, Seconds
     from halfgig.retrieval.index import EmbeddingModel, Index
     from halfgig.retrieval.query import Meaning
     from halfgig.settings import Settings
+    from halfgig.store.database import Database
 
 T = TypeVar("T")
 
@@ -80,7 +79,7 @@ class Searcher:
             await thread.close()
         self._place.close()
 
-    async def _ask(self, question: Callable[[Index, apsw.Connection], T]) -> T | None:
+    async def _ask(self, question: Callable[[Index, Database], T]) -> T | None:
         """What the index answers; None where there is no library yet."""
         return await self._asking.ask(lambda connection: question(self._place.open(connection), connection))
 

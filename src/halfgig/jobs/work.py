@@ -26,8 +26,8 @@ from halfgig.records import StoredSource
 from halfgig.speech.transcript import Seam
 from halfgig.store.drawings import Drawings
 from halfgig.store.home import is_there, open_store
+from halfgig.store.library import Library
 from halfgig.store.reports import Reports
-from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

@@ -18,16 +18,15 @@ from halfgig.speech.captions import Facts, render
 from halfgig.speech.cues import read_cues
 from halfgig.speech.language import AUTO
 from halfgig.store.home import open_store
-from halfgig.store.sqlite import Library
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable, Iterator
 
-    import apsw
-
     from halfgig.models.pull import Listener
     from halfgig.records import Bytes, Segment, StoredSource
+    from halfgig.store.database import Database
 
 CAPTIONS = "captions"  # what the library calls the model of a transcript that was given
 MOST_CAPTIONS: Bytes = 32 * 1024 * 1024  # a hundred hours have 10
@@ -62,8 +61,7 @@ def index_captions(
         )
         source = library.restart(source_id, CAPTIONS, language)
         library.tag(source_id, tags)
-        for _ in library.append_segments(source, segments):
-            pass
+        library.take_segments(source, segments)
         source = library.close_transcript(source, language)
         passages = write_index(connection, library, source, settings, report)
         return Indexed(library.source(source_id) or source, passages, known=False)
@@ -92,7 +90,7 @@ def _decoded(raw: bytes) -> str:
         return raw.decode("cp1252", "replace")
 
 
-def export(connection: apsw.Connection, source: StoredSource, form: str) -> Iterator[str]:
+def export(connection: Database, source: StoredSource, form: str) -> Iterator[str]:
     """Yield the transcript of a source in `form`, one of FORMS: captions, text with links to its times, JSON lines."""
     if form not in FORMS:
         raise BadRequest(f"There is no form {form}.", f"The forms are {', '.join(FORMS)}.")

@@ -13,17 +13,16 @@ from halfgig.operations.fence import fence
 from halfgig.operations.indexes import place_at
 from halfgig.retrieval.address import SQLITE, read_index_address
 from halfgig.store.home import open_store
-from halfgig.store.sqlite import Library
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    import apsw
 
     from halfgig.records import Floats, Passage
     from halfgig.retrieval.address import IndexAddress
     from halfgig.retrieval.index import Confirm, EmbeddingModel, Index
     from halfgig.settings import Settings
+    from halfgig.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +56,7 @@ def copy_index(
         return _copy(old, new, _fences(from_library, to_library), watch)
 
 
-def _fences(*connections: apsw.Connection) -> Callable[[str], Confirm]:
+def _fences(*connections: Database) -> Callable[[str], Confirm]:
     """What makes the confirm for a source: those that a library has now are to be there still, as they are then."""
     known = [(connection, {source.id for source in Library(connection).sources()}) for connection in connections]
 
@@ -98,7 +97,7 @@ def _counted(
 
 def _open(
     opened: ExitStack, address: IndexAddress, settings: Settings, model: EmbeddingModel | None = None
-) -> tuple[apsw.Connection, Index]:
+) -> tuple[Database, Index]:
     """The index at an address and its library, until all is closed; without a model only where there is a library."""
     home = replace(settings, library=_file(address, settings))
     connection = opened.enter_context(open_store(home, create=model is not None))

@@ -16,23 +16,21 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from halfgig.errors import BadRequest
+from halfgig.operations.indexes import own_events, own_index
 from halfgig.records import Passage, Segment, StoredSource, Word
-from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.reps import Event
-from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.store.edits import Edit, Edits
+from halfgig.store.library import Library
 from halfgig.store.reports import Reports
-from halfgig.store.sqlite import Library
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    import apsw
-
     from halfgig.operations.indexes import Place
     from halfgig.records import Floats
     from halfgig.retrieval.index import Index
+    from halfgig.store.database import Database
 
 VERSION = 1
 _NUMBERS = (
@@ -43,14 +41,15 @@ _NUMBERS = (
 )  # of a segment, null where they are NaN
 
 
-def dump(connection: apsw.Connection, place: Place | None = None) -> Iterator[str]:
+def dump(connection: Database, place: Place | None = None) -> Iterator[str]:
     """Yield the lines, each with its end. What the library holds when it begins is read in one transaction.
 
     `place` is where the index is, which is the library's own unless it is told. One outside is asked without holding a
     transaction, so that what is indexed meanwhile may be in it or not.
     """
-    with nullcontext() if place and place.outside else connection:
-        index, library, events = _opened(connection, place), Library(connection), EventIndex(connection)
+    _opened(connection, place)  # makes what tables are missing, which a block that only reads cannot
+    with nullcontext() if place and place.outside else connection.reading():
+        index, library, events = _opened(connection, place), Library(connection), own_events(connection)
         model = asdict(index.model) if index.model else None
         yield _line("library", {"version": VERSION, "model": model, "learnt": index.learnt()})
         for source in library.sources():
@@ -63,7 +62,7 @@ def dump(connection: apsw.Connection, place: Place | None = None) -> Iterator[st
             yield from () if report is None else (_line("report", report),)
 
 
-def load(connection: apsw.Connection, lines: Iterable[str], place: Place | None = None) -> int:
+def load(connection: Database, lines: Iterable[str], place: Place | None = None) -> int:
     """Put what the lines tell in the place of what the library has of the same sources; returns how many they are.
 
     Each source is put in place in one transaction; other sources stay. BadRequest for lines that are none of `dump`'s,
@@ -81,16 +80,16 @@ def load(connection: apsw.Connection, lines: Iterable[str], place: Place | None 
     return sum(1 for _ in map(_Restoring(connection, index).put, _sources(told)))
 
 
-def _opened(connection: apsw.Connection, place: Place | None, model: EmbeddingModel | None = None) -> Index:
-    return SqliteIndex(connection, model) if place is None else place.open(connection, model)
+def _opened(connection: Database, place: Place | None, model: EmbeddingModel | None = None) -> Index:
+    return own_index(connection, model) if place is None else place.open(connection, model)
 
 
 class _Restoring:
     """Puts one source after another in place."""
 
-    def __init__(self, connection: apsw.Connection, index: Index) -> None:
+    def __init__(self, connection: Database, index: Index) -> None:
         self._connection, self._index = connection, index
-        self._library, self._events = Library(connection), EventIndex(connection)
+        self._library, self._events = Library(connection), own_events(connection)
 
     def put(self, parts: dict[str, list[Any]]) -> None:
         (source,) = parts["source"]

@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 from halfgig.errors import Conflict
 from halfgig.store.edits import Edits
-from halfgig.store.sqlite import Library
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
-    import apsw
-
     from halfgig.retrieval.index import Confirm
+    from halfgig.store.database import Database
 
 
-def fence(connection: apsw.Connection, source_id: str) -> Confirm:
+def fence(connection: Database, source_id: str) -> Confirm:
     """A confirm for `Index.replace`: Conflict unless the source is in the library as it is now.
 
     It has to be made before what is written is read. Conflict also where the source is not there now.
@@ -22,6 +21,7 @@ def fence(connection: apsw.Connection, source_id: str) -> Confirm:
     before = _state(connection, source_id)
 
     def confirm() -> None:
+        Library(connection).hold(source_id)
         if before is None or _state(connection, source_id) != before:
             raise Conflict("A source was removed or changed meanwhile.", "Run the same command again.")
 
@@ -30,7 +30,7 @@ def fence(connection: apsw.Connection, source_id: str) -> Confirm:
     return confirm
 
 
-def _state(connection: apsw.Connection, source_id: str) -> tuple[Any, ...] | None:
+def _state(connection: Database, source_id: str) -> tuple[Any, ...] | None:
     """What changes whenever the text of a source does; None where there is no such source."""
     source, edits = Library(connection).source(source_id), Edits(connection)
     if source is None:

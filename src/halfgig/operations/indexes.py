@@ -6,24 +6,56 @@ import logging
 from contextlib import closing, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from halfgig.errors import BadRequest
 from halfgig.retrieval.address import PINECONE, POSTGRES, SQLITE, IndexAddress, read_index_address
+from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import OtherModel
 from halfgig.retrieval.sqlite import SqliteIndex
+from halfgig.store.sqlite_database import SqliteDatabase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    import apsw
-
     from halfgig.retrieval.index import EmbeddingModel, Index
     from halfgig.retrieval.line import Line
+    from halfgig.retrieval.postgres_events import PostgresEvents
     from halfgig.retrieval.services import VectorService
     from halfgig.settings import Settings
+    from halfgig.store.database import Database
+    from halfgig.store.postgres_database import PostgresDatabase
 
 log = logging.getLogger("halfgig")
+
+
+def own_index(database: Database, model: EmbeddingModel | None = None) -> Index:
+    """The index in the library's own database. BadRequest where it is of another model."""
+    if isinstance(database, SqliteDatabase):
+        return SqliteIndex(database, model)
+    from halfgig.retrieval.postgres_library import LibraryIndex
+
+    return LibraryIndex(_postgres(database), model)
+
+
+def own_events(database: Database) -> EventIndex | PostgresEvents:
+    """The events in the library's own database."""
+    if isinstance(database, SqliteDatabase):
+        return EventIndex(database)
+    from halfgig.retrieval.postgres_events import PostgresEvents
+
+    return PostgresEvents(_postgres(database))
+
+
+def as_file(database: Database) -> SqliteDatabase:
+    """The library, where it is a file of SQLite's. BadRequest where it is in a Postgres."""
+    if not isinstance(database, SqliteDatabase):
+        raise BadRequest("The library is in a Postgres.", "Do it there, with that server's own tools.")
+    return database
+
+
+def _postgres(database: Database) -> PostgresDatabase:
+    return cast("PostgresDatabase", database)
 
 
 class Place:
@@ -36,27 +68,27 @@ class Place:
         self._line: Line | None = None
         self._service: VectorService | None = None
 
-    def open(self, connection: apsw.Connection, model: EmbeddingModel | None = None) -> Index:
+    def open(self, connection: Database, model: EmbeddingModel | None = None) -> Index:
         """The index, on a connection of the library. With a `model` it can be written to, and is made where it is not.
 
         Errors: BadRequest where it is of another model, LibraryError, ServerTrouble.
         """
         if self._address.kind == SQLITE:
-            return SqliteIndex(connection, model)
+            return own_index(connection, model)
         try:
             return self._open_outside(connection, model)
         except OtherModel as error:
             remedy = "Set EMBEDDING_MODEL to that one; or name another index in INDEX_URL, and run halfgig reindex."
             raise OtherModel(error.detail, remedy) from None
 
-    def _open_outside(self, connection: apsw.Connection, model: EmbeddingModel | None) -> Index:
+    def _open_outside(self, connection: Database, model: EmbeddingModel | None) -> Index:
         if self._address.kind == POSTGRES:
             from halfgig.retrieval.postgres import PostgresIndex
 
-            return PostgresIndex(connection, self._opened_line(), model)
+            return PostgresIndex(as_file(connection), self._opened_line(), model)
         from halfgig.retrieval.outside import ServiceIndex
 
-        return ServiceIndex(connection, self._opened_service(), model)
+        return ServiceIndex(as_file(connection), self._opened_service(), model)
 
     def reach(self) -> None:
         """Ask the index outside for something small. ServerTrouble where it cannot be reached, ServerRefuses."""

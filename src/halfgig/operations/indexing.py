@@ -18,18 +18,17 @@ from halfgig.operations.transcription import ignore, transcribe
 from halfgig.retrieval.index import EmbeddingModel, check_model
 from halfgig.settings import Settings
 from halfgig.store.home import open_store
-from halfgig.store.sqlite import Library
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
 
-    import apsw
-
     from halfgig.models.pull import Listener
     from halfgig.operations.transcription import Transcription
     from halfgig.records import Seconds, Segment, StoredSource
     from halfgig.retrieval.index import Index
+    from halfgig.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +103,7 @@ def file_transcript(
         if source.state == "ready":
             return Indexed(source, _count(connection, source.id, settings), known=True)
         source = library.restart(source.id, known.model, known.language)
-        for _ in library.append_segments(source, segments):
-            pass
+        library.take_segments(source, segments)
         source = library.close_transcript(source, known.language)
         passages = write_index(connection, library, source, settings, report)
         return Indexed(library.source(source.id) or source, passages, known=False)
@@ -132,7 +130,7 @@ def _write_transcript(
 
 
 def write_index(
-    connection: apsw.Connection, library: Library, source: StoredSource, settings: Settings, report: Listener
+    connection: Database, library: Library, source: StoredSource, settings: Settings, report: Listener
 ) -> int:
     """Passages and vectors, put in place in one transaction; returns how many."""
     with open_place(settings) as place:
@@ -144,7 +142,7 @@ def write_index(
             return index.replace(source.id, embedded, lambda: library.finish(source))
 
 
-def check_index(connection: apsw.Connection, settings: Settings) -> None:
+def check_index(connection: Database, settings: Settings) -> None:
     """See that the index will take what is to be heard, before an hour is spent on it.
 
     BadRequest where it is of another model than the settings mean, ServerRefuses where one outside takes nothing, as
@@ -164,6 +162,6 @@ def _check_embedder(index: Index, settings: Settings) -> None:
         check_model(EmbeddingModel(model_name(settings), index.model.dim), index.model)
 
 
-def _count(connection: apsw.Connection, source_id: str, settings: Settings) -> int:
+def _count(connection: Database, source_id: str, settings: Settings) -> int:
     with open_place(settings) as place:
         return place.open(connection).count(source_id)

@@ -5,39 +5,38 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from halfgig.retrieval.events import EventIndex
+from halfgig.operations.indexes import own_events, own_index
 from halfgig.retrieval.ledger import count_outside
 from halfgig.retrieval.reps import rep_events
-from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.store.drawings import Drawings
 from halfgig.store.home import open_store
+from halfgig.store.library import Library
 from halfgig.store.reports import Reports
-from halfgig.store.sqlite import Library
+from halfgig.store.sqlite_database import SqliteDatabase
 from halfgig.store.stills import Stills, is_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import apsw
-
     from halfgig.records import StoredSource
     from halfgig.retrieval.index import Index
     from halfgig.settings import Settings
+    from halfgig.store.database import Database
 
 
-def forget(connection: apsw.Connection, source_id: str, index: Index | None = None) -> int | None:
+def forget(connection: Database, source_id: str, index: Index | None = None) -> int | None:
     """Remove a source with all that belongs to it, in one transaction; how many passages it had, None if not known.
 
     `index` is the library's own unless it is told. What one outside holds is removed after the transaction.
     """
-    events, library = EventIndex(connection), Library(connection)
+    events, library = own_events(connection), Library(connection)
     known = library.source(source_id) is not None
 
     def forget_the_rest() -> None:
         events.remove(source_id)
         library.remove_source(source_id)
 
-    passages = (index or SqliteIndex(connection)).remove(source_id, forget_the_rest)
+    passages = (index or own_index(connection)).remove(source_id, forget_the_rest)
     return passages if known else None
 
 
@@ -50,11 +49,15 @@ class Entry:
     reps: dict[str, int]
 
 
-def entries(connection: apsw.Connection, sources: Sequence[StoredSource]) -> list[Entry]:
+def entries(connection: Database, sources: Sequence[StoredSource]) -> list[Entry]:
     """The sources, each with its figures."""
-    index, reps = SqliteIndex(connection), Reports(connection).counts(source.id for source in sources)
-    passages = {one.id: index.count(one.id) or count_outside(connection, one.id) for one in sources}
+    index, reps = own_index(connection), Reports(connection).counts(source.id for source in sources)
+    passages = {one.id: index.count(one.id) or _count_outside(connection, one.id) for one in sources}
     return [Entry(source, passages[source.id], reps.get(source.id, {})) for source in sources]
+
+
+def _count_outside(connection: Database, source_id: str) -> int:
+    return count_outside(connection, source_id) if isinstance(connection, SqliteDatabase) else 0
 
 
 def forget_files(settings: Settings, source_id: str) -> None:
@@ -80,10 +83,10 @@ def file_report(
     """
     events = list(rep_events(report))
     with open_store(settings) as connection:
-        index, library = EventIndex(connection), Library(connection)
+        index, library = own_events(connection), Library(connection)
         if not events and not always and library.source(known.id) is None:
             return 0
-        with connection:
+        with connection.transaction():
             library.note_source(known.id, known.address, known.title, known.duration)
             Reports(connection).put(known.id, report)
             library.tag(known.id, tags)

@@ -13,18 +13,17 @@ from halfgig.operations.indexes import open_place
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.store.edits import Edits, Overtaken
 from halfgig.store.home import open_store
-from halfgig.store.sqlite import Library
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-    import apsw
 
     from halfgig.models.pull import Listener
     from halfgig.records import Segment
     from halfgig.retrieval.embedding import Embedder
     from halfgig.retrieval.index import Embedded, Index
     from halfgig.settings import Settings
+    from halfgig.store.database import Database
 
 
 def reindex(source_id: str, settings: Settings, report: Listener) -> int:
@@ -53,7 +52,7 @@ def _embedder(model: EmbeddingModel | None, settings: Settings, report: Listener
 
 
 def _replace(
-    connection: apsw.Connection,
+    connection: Database,
     index: Index,
     source_id: str,
     changes: int,

@@ -11,22 +11,20 @@ from halfgig.memory import budget
 from halfgig.operations.admission import room
 from halfgig.operations.embedders import embedder_cost, ensure_model, model_name, open_embedder
 from halfgig.operations.fence import fence
-from halfgig.operations.indexes import open_place
+from halfgig.operations.indexes import as_file, open_place, own_index
 from halfgig.operations.library import entries
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.renewal import renew_index
-from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
 from halfgig.store.home import open_store
-from halfgig.store.sqlite import Library
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
-    import apsw
-
     from halfgig.models.pull import Listener
     from halfgig.operations.indexes import Place
     from halfgig.retrieval.embedding import Embedder
     from halfgig.retrieval.renewal import Watch
+    from halfgig.store.database import Database
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +57,13 @@ def renew(
         with closing(open_embedder(settings, report)) as embedder, open_place(settings) as place:
             if place.outside:
                 return _fill(connection, place, embedder, settings, watch)
-            made = renew_index(connection, embedder, settings.embedding_batch_size, watch)
-            index = SqliteIndex(connection, EmbeddingModel(embedder.model, embedder.dim))
+            made = renew_index(as_file(connection), embedder, settings.embedding_batch_size, watch)
+            index = own_index(connection, EmbeddingModel(embedder.model, embedder.dim))
             index.learn(embedder.words)
             return Renewed(embedder.model, made, index.count())
 
 
-def _fill(connection: apsw.Connection, place: Place, embedder: Embedder, settings: Settings, watch: Watch) -> Renewed:
+def _fill(connection: Database, place: Place, embedder: Embedder, settings: Settings, watch: Watch) -> Renewed:
     """Embed into an index outside what it has not yet, source by source."""
     index = place.open(connection, EmbeddingModel(embedder.model, embedder.dim))
     index.learn(embedder.words)

@@ -9,26 +9,23 @@ from typing import TYPE_CHECKING
 from halfgig.errors import BadRequest, ModelError, ServerTrouble
 from halfgig.operations.admission import room
 from halfgig.operations.embedders import embedder_cost, reopen_embedder
-from halfgig.operations.indexes import open_place
+from halfgig.operations.indexes import open_place, own_events
 from halfgig.records import Query, Scope
 from halfgig.retrieval import query
 from halfgig.retrieval.embedding import meaning_of
-from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import OtherModel
 from halfgig.retrieval.moments import MOTION
 from halfgig.retrieval.reading import read_question
 from halfgig.settings import Settings
 from halfgig.store.home import open_store
-from halfgig.store.sqlite import Library
-from halfgig.store.sqlite_database import reading
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
-    import apsw
-
     from halfgig.operations.indexes import Place
     from halfgig.records import Answer, Seconds
     from halfgig.retrieval.index import Index
     from halfgig.retrieval.query import Meaning
+    from halfgig.store.database import Database
 
 
 def search(
@@ -60,24 +57,24 @@ def find(asked: Query, settings: Settings) -> Answer:
             return _find(connection, place, asked, settings)
 
 
-def _find(connection: apsw.Connection, place: Place, asked: Query, settings: Settings) -> Answer:
+def _find(connection: Database, place: Place, asked: Query, settings: Settings) -> Answer:
     meaning, why = _find_meaning(asked, place.open(connection), settings)
     answer = find_hits(connection, place, asked, meaning)
     return replace(answer, notes=(*answer.notes, why)) if why else answer
 
 
-def find_hits(connection: apsw.Connection, place: Place, asked: Query, meaning: Meaning | None) -> Answer:
+def find_hits(connection: Database, place: Place, asked: Query, meaning: Meaning | None) -> Answer:
     """The answer, by keyword where there is no meaning. OtherModel where the index has another model than that of it.
 
     One state of the file is read: an index that is made anew meanwhile is not seen half. One outside is not made anew,
     and may write to its ledger.
     """
-    with nullcontext() if place.outside else reading(connection):
+    with nullcontext() if place.outside else connection.reading():
         index = place.open(connection)
-        return query.search(asked, index, meaning, Library(connection), EventIndex(connection))
+        return query.search(asked, index, meaning, Library(connection), own_events(connection))
 
 
-def find_alike(connection: apsw.Connection, place: Place, source: str, at: Seconds, asked: Query) -> Answer:
+def find_alike(connection: Database, place: Place, source: str, at: Seconds, asked: Query) -> Answer:
     """The moments that mean most nearly what is said at a second of a source (an id, an address or a title).
 
     No model is loaded. Errors: NotFound where nothing is said there.

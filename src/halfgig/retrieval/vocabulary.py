@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import apsw
 
 MOST_LETTERS = 30  # of a word that is remembered; longer ones are addresses and noise
-_NUMBERS = frozenset((*ORDINALS, *CARDINALS))  # the eleventh is not a slip for the seventh, where only ten are
+NUMBERS = frozenset((*ORDINALS, *CARDINALS))  # the eleventh is not a slip for the seventh, where only ten are
 _ADD = "INSERT OR IGNORE INTO vocabulary (word) VALUES (?)"
 _LAST = "SELECT coalesce(max(id), 0) FROM vocabulary"
 _ADD_TRIGRAMS = """INSERT INTO vocabulary_trigrams (rowid, word)
@@ -82,7 +82,7 @@ class SqliteVocabulary:
 
     def knows(self, word: str) -> bool:
         """Whether any text holds the word, in whatever form, or it was learnt."""
-        if word in _NUMBERS or self._connection.execute(_LEARNT, (word,)).get is not None:
+        if word in NUMBERS or self._connection.execute(_LEARNT, (word,)).get is not None:
             return True
         return self._is_held(word)
 

@@ -115,7 +115,8 @@ class Dialect:
     lock            ends a SELECT of rows that nobody else may change until the transaction ends
     skip_held       the same, leaving out rows that another holds
     greater         the function of the greatest of its arguments
-    each[:list]     a SELECT of each text in a list, which is given as JSON
+    each[:list]     a SELECT of each `value`, a text, in a list, which is given as JSON
+    gathered[a]     the list of column `a` of all rows, as JSON
     inside[a.b]     the text at `b` in the JSON of column `a`; NULL where there is none
     without[a.b.c]  the JSON of column `a` without its `b` and `c`
     """
@@ -124,6 +125,7 @@ class Dialect:
     skip_held: str
     greater: str
     each: Told
+    gathered: Told
     inside: Told
     without: Told
 
@@ -134,7 +136,7 @@ class Dialect:
 
 @lru_cache(256)
 def _spelt(dialect: Dialect, statement: str) -> str:
-    names = ("lock", "skip_held", "greater", "each", "inside", "without")
+    names = ("lock", "skip_held", "greater", "each", "gathered", "inside", "without")
     return statement.format_map({name: getattr(dialect, name) for name in names})
 
 
@@ -143,6 +145,7 @@ SQLITE = Dialect(
     skip_held="",
     greater="max",
     each=Told("SELECT value FROM json_each({0})"),
+    gathered=Told("json_group_array({0})"),
     inside=Told("({0} ->> {1})", "'{0}'"),
     without=Told("json_remove({0}, {1})", "'$.{0}'", ", "),
 )
@@ -152,7 +155,8 @@ POSTGRES = Dialect(
     lock="FOR UPDATE",
     skip_held="FOR UPDATE SKIP LOCKED",
     greater="greatest",
-    each=Told("SELECT jsonb_array_elements_text(CAST({0} AS jsonb))"),
+    each=Told("SELECT jsonb_array_elements_text(CAST({0} AS jsonb)) AS value"),
+    gathered=Told("coalesce(json_agg({0})::text, '[]')"),
     inside=Told(f"({_JSONB} ->> {{1}})", "'{0}'"),
     without=Told(f"({_JSONB} {{1}})::text", "- '{0}'", " "),
 )

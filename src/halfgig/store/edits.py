@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from halfgig.errors import Conflict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    import apsw
-
     from halfgig.records import Seconds
+    from halfgig.store.database import Database, Rows
 
-_READY = "SELECT state FROM sources WHERE id = ?"
+_READY = "SELECT state FROM sources WHERE id = ? {lock}"
 _SEGMENT = 'SELECT "start", text FROM segments WHERE source_id = ? AND number = ?'
 _ORIGINAL = 'SELECT original FROM edits WHERE source_id = ? AND "start" = ? AND text = ?'
 _CHANGE = "UPDATE segments SET text = :text, words = '[]', tokens = '[]' WHERE source_id = :id AND number = :number"
-_KEEP = 'INSERT OR REPLACE INTO edits (source_id, "start", original, text) VALUES (:id, :start, :original, :text)'
+_KEEP = 'INSERT INTO edits (source_id, "start", original, text) VALUES (:id, :start, :original, :text)'
 _DROP = 'DELETE FROM edits WHERE source_id = :id AND "start" = :start AND original = :original'
-_STALE = """INSERT INTO stale VALUES (?, 1) ON CONFLICT (source_id) DO UPDATE SET changes = changes + 1"""
+_STALE = """INSERT INTO stale VALUES (?, 1) ON CONFLICT (source_id) DO UPDATE SET changes = stale.changes + 1"""
 _ORIGINALS = """SELECT s.number, e.original FROM segments s JOIN edits e
  ON e.source_id = s.source_id AND e."start" = s."start" AND e.text = s.text
  WHERE s.source_id = ? AND s.number BETWEEN ? AND ?"""
@@ -43,10 +42,13 @@ class Edit:
 
 
 class Edits:
-    """The edits of the library, on a connection of `open_library`. Only a source that is ready can be changed."""
+    """The edits of the library, on a database of `open_store`. Only a source that is ready can be changed."""
 
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def _do(self, statement: str, values: Any = ()) -> Rows:
+        return self._database.execute(self._database.dialect.spell(statement), values)
 
     def change(self, source_id: str, number: int, text: str) -> bool | None:
         """Change the text of a segment, whose words lose their times; None where there is no such segment, False where
@@ -54,46 +56,50 @@ class Edits:
 
         Search finds the new text when the source has been indexed again: it is `stale` from now on.
         """
-        with self._connection:
-            row = self._connection.execute(_SEGMENT, (source_id, number)).fetchone()
+        with self._database.transaction():
+            state = self._do(_READY, (source_id,)).get
+            row = self._do(_SEGMENT, (source_id, number)).fetchone()
             if row is None:
                 return None
-            if self._connection.execute(_READY, (source_id,)).get != "ready":
+            if state != "ready":
                 raise Conflict("The source is being worked on.", "Wait until it is ready.")
             start, present = row
             if present == text:
                 return False
-            original = self._connection.execute(_ORIGINAL, (source_id, start, present)).get
+            original = self._do(_ORIGINAL, (source_id, start, present)).get
             values = {"id": source_id, "number": number, "start": start, "text": text}
             values["original"] = present if original is None else original
-            self._connection.execute(_DROP if values["original"] == text else _KEEP, values)
-            self._connection.execute(_CHANGE, values)
-            self._connection.execute(_STALE, (source_id,))
+            self._do(_DROP, values)
+            if values["original"] != text:
+                self._do(_KEEP, values)
+            self._do(_CHANGE, values)
+            self._do(_STALE, (source_id,))
         return True
 
     def originals(self, source_id: str, first: int, last: int) -> dict[int, str]:
         """What was recognised, of the segments from number `first` to `last` that were changed."""
-        rows = self._connection.execute(_ORIGINALS, (source_id, first, last))
+        rows = self._do(_ORIGINALS, (source_id, first, last))
         return {int(number): str(original) for number, original in rows}
 
     def unused(self, source_id: str) -> list[Edit]:
         """Edits for which no segment is as it was, since the source was recognised again. They are kept."""
-        return [Edit(*row) for row in self._connection.execute(_UNUSED, (source_id,))]
+        return [Edit(*row) for row in self._do(_UNUSED, (source_id,))]
 
     def all(self, source_id: str) -> list[Edit]:
         """Every edit of a source, in order of time."""
         statement = 'SELECT "start", original, text FROM edits WHERE source_id = ? ORDER BY 1, 2'
-        return [Edit(*row) for row in self._connection.execute(statement, (source_id,))]
+        return [Edit(*row) for row in self._do(statement, (source_id,))]
 
     def restore(self, source_id: str, edits: Iterable[Edit]) -> None:
         """Know of edits that the source's segments have already."""
         for edit in edits:
             values = {"id": source_id, "start": edit.start, "original": edit.original, "text": edit.text}
-            self._connection.execute(_KEEP, values)
+            self._do(_DROP, values)
+            self._do(_KEEP, values)
 
     def stale(self) -> dict[str, int]:
         """The sources whose index is older than their text, with how many changes have come."""
-        rows = self._connection.execute("SELECT source_id, changes FROM stale")
+        rows = self._do("SELECT source_id, changes FROM stale")
         return {str(source_id): int(changes) for source_id, changes in rows}
 
     def settle(self, source_id: str, changes: int) -> None:
@@ -101,6 +107,6 @@ class Edits:
 
         Raises Overtaken where more have come: then the index must stay as it was.
         """
-        self._connection.execute(_SETTLE, (source_id, changes))
-        if not self._connection.changes():
+        self._do(_SETTLE, (source_id, changes))
+        if not self._database.changes():
             raise Overtaken("The text has changed meanwhile.", "Index it again.")

@@ -6,15 +6,13 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest
-from halfgig.store.sqlite import DESIGN, open_library
-from halfgig.store.sqlite_database import translated
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator
 
-    import apsw
-
     from halfgig.settings import Settings
+    from halfgig.store.database import Database
 
 
 def which_store(settings: Settings) -> Hashable | None:
@@ -32,7 +30,7 @@ def is_there(settings: Settings) -> bool:
 
 
 @contextmanager
-def open_store(settings: Settings, *, create: bool = True) -> Iterator[apsw.Connection]:
+def open_store(settings: Settings, *, create: bool = True) -> Iterator[Database]:
     """The library's database, closed at the end of the block: `Library`, `Edits`, `Reports` and the indexes take it.
 
     BadRequest where there is none yet and `create` is false. Errors of the database inside the block leave it as
@@ -42,10 +40,3 @@ def open_store(settings: Settings, *, create: bool = True) -> Iterator[apsw.Conn
         raise BadRequest("Nothing is indexed yet.", "Index a video first: halfgig index VIDEO")
     with open_library(settings.library_path) as connection:
         yield connection
-
-
-@contextmanager
-def speaking_plainly(settings: Settings) -> Iterator[None]:
-    """The same for one that stays open: errors of the database inside the block leave it as LibraryError."""
-    with translated(settings.library_path, DESIGN):
-        yield

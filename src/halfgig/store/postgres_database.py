@@ -97,14 +97,14 @@ class PostgresDatabase:
 
     def executemany(self, statement: str, many: Iterable[Any], /) -> Found:
         """Run one statement with each of many values, in one transaction."""
-        with nullcontext() if self._within else self.transaction(), self._translated() as line:
+        with nullcontext() if self._within else self.transaction(), self.line() as line:
             cursor = line.cursor()
             cursor.executemany(_spelt(statement).encode(), [_given(values) for values in many])
             self._changed = max(cursor.rowcount, 0)
             return Found(cursor)
 
     def _run(self, statement: str, values: Any) -> Found:
-        with self._translated() as line:
+        with self.line() as line:
             if values is None:
                 cursor = line.execute(statement.encode())
             else:
@@ -127,7 +127,7 @@ class PostgresDatabase:
     def transaction(self) -> Iterator[None]:
         """A block that is written whole or not at all. DatabaseAway where it was not."""
         if self._within:
-            with self._translated() as line, line.transaction():
+            with self.line() as line, line.transaction():
                 yield
             return
         number = self._patiently(lambda: self._begin("BEGIN; SELECT txid_current()"))
@@ -153,7 +153,7 @@ class PostgresDatabase:
     lazily = guarded
 
     def _begin(self, statement: str) -> int | None:
-        with self._translated() as line:
+        with self.line() as line:
             cursor = line.execute(statement.encode())
             number = cursor.fetchone() if cursor.nextset() else None
         self._within = True
@@ -179,7 +179,7 @@ class PostgresDatabase:
 
     def _commit(self, number: int) -> None:
         try:
-            with self._translated() as line:
+            with self.line() as line:
                 self._within = False
                 line.execute("COMMIT")
         except DatabaseAway:
@@ -238,7 +238,7 @@ class PostgresDatabase:
         raise AssertionError("there is always another pause")
 
     @contextmanager
-    def _translated(self) -> Iterator[Connection]:
+    def line(self) -> Iterator[Connection]:
         """The line, for a block whose errors become ours."""
         import psycopg
 

@@ -14,7 +14,8 @@ from halfgig.errors import LibraryError
 from halfgig.jobs.attempt import Attempt
 from halfgig.operations.library import file_report
 from halfgig.records import StoredSource
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 from halfgig.store.stills import Stills
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from halfgig.retrieval.events import EventIndex
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.reps import Event
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,8 @@ from halfgig.jobs.searcher import open_searcher
 from halfgig.operations.indexes import index_place
 from halfgig.records import Passage, Query
 from halfgig.retrieval.index import EmbeddingModel
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,8 @@ import pytest
 from tests.contract.api.test_search import add
 
 from halfgig.store.edits import Edits
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from pathlib import Path

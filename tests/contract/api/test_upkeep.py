@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from halfgig.api.upkeep import remove_drafts, remove_fetched, remove_homeless, see_to_end
 from halfgig.jobs.attempt import Attempt
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 from halfgig.store.stills import Stills
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from halfgig.records import Answer, Hit, Passage, StoredSource
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:

@@ -10,16 +10,17 @@ import pytest
 from halfgig.errors import LibraryError
 from halfgig.jobs.library import LibraryThread
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    import apsw
+    from halfgig.store.database import Database
 
 
-def titles(connection: apsw.Connection) -> list[str]:
+def titles(connection: Database) -> list[str]:
     return [source.title for source in Library(connection).sources()]
 
 

@@ -22,7 +22,8 @@ from halfgig.operations.library import file_report
 from halfgig.records import Source, StoredSource
 from halfgig.settings import Settings
 from halfgig.store.drawings import Drawings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable

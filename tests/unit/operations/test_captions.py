@@ -12,13 +12,15 @@ from halfgig.operations.captions import FORMS, export, read_captions
 from halfgig.operations.markdown import MOST_WORDS, markdown
 from halfgig.records import Segment, StoredSource, Word
 from halfgig.speech.cues import read_cues
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import apsw
+    from halfgig.store.sqlite_database import SqliteDatabase
+
 
 ONE = "1\n00:00:01,000 --> 00:00:02,000\nÜber uns\n"
 TALK = StoredSource("a" * 64, "/talks/a (1).mp4", "Rain_or *shine*", 60.0, "en", "m", "", "ready", 1)
@@ -29,7 +31,7 @@ SEGMENTS = (
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[apsw.Connection]:
+def connection(tmp_path: Path) -> Iterator[SqliteDatabase]:
     with open_library(tmp_path / "library.db") as connection:
         Library(connection).restore(TALK, SEGMENTS)
         yield connection
@@ -58,7 +60,7 @@ def test_what_cannot_be_read_is_refused(tmp_path: Path) -> None:
         read_captions(tmp_path / "huge.srt")
 
 
-def test_the_forms_offered_are_those_that_there_are(connection: apsw.Connection) -> None:
+def test_the_forms_offered_are_those_that_there_are(connection: SqliteDatabase) -> None:
     assert OFFERED == FORMS
     for form in FORMS:
         assert "cat sat." in " ".join(
@@ -68,14 +70,14 @@ def test_the_forms_offered_are_those_that_there_are(connection: apsw.Connection)
         export(connection, TALK, "docx")
 
 
-def test_captions_come_back_as_they_went(connection: apsw.Connection) -> None:
+def test_captions_come_back_as_they_went(connection: SqliteDatabase) -> None:
     for form in ("srt", "vtt"):
         read = list(read_cues("".join(export(connection, TALK, form)).replace("<b>", "&lt;b&gt;")))
         assert [segment.start for segment in read] == [1.0, 61.0]
         assert read[0].text == " The <b> cat sat."
 
 
-def test_markdown_has_paragraphs_that_begin_with_a_link(connection: apsw.Connection) -> None:
+def test_markdown_has_paragraphs_that_begin_with_a_link(connection: SqliteDatabase) -> None:
     assert "".join(export(connection, TALK, "md")) == (
         "# Rain\\_or \\*shine\\*\n\n[00:01](<file:///talks/a%20%281%29.mp4#t=1>) The \\<b\\> cat sat. Then it left.\n"
     )
@@ -86,7 +88,7 @@ def test_markdown_has_paragraphs_that_begin_with_a_link(connection: apsw.Connect
     assert all(60 <= paragraph.count("word") <= MOST_WORDS + 30 for paragraph in paragraphs[:-1])
 
 
-def test_lines_of_json_have_words_where_there_are_any(connection: apsw.Connection) -> None:
+def test_lines_of_json_have_words_where_there_are_any(connection: SqliteDatabase) -> None:
     one, other = map(json.loads, "".join(export(connection, TALK, "jsonl")).splitlines())
     assert one["words"] == [{"start": 1.0, "end": 1.5, "word": "The"}]
     assert other.pop("link").endswith("#t=61")

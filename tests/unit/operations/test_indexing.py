@@ -7,7 +7,8 @@ from halfgig.operations.counting import file_counted
 from halfgig.operations.indexing import _write_transcript
 from halfgig.records import Segment, Source
 from halfgig.settings import Settings
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

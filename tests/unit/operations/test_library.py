@@ -20,14 +20,16 @@ from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.settings import Settings
 from halfgig.store.backup import back_up
 from halfgig.store.edits import Edits
+from halfgig.store.library import Library
 from halfgig.store.reports import Reports
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import apsw
+    from halfgig.store.sqlite_database import SqliteDatabase
+
 
 MODEL = EmbeddingModel("toy", 8)
 SQUATS = StoredSource("c" * 64, "/squats.mp4", "Squats", 9.5, None, "", "", "unheard", 0)
@@ -41,7 +43,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def connection(settings: Settings) -> Iterator[apsw.Connection]:
+def connection(settings: Settings) -> Iterator[SqliteDatabase]:
     file_report(SQUATS, REPORT, settings=settings, tags=["legs"])
     with open_library(settings.library_path) as connection:
         index, library = SqliteIndex(connection, MODEL), Library(connection)
@@ -62,11 +64,11 @@ def connection(settings: Settings) -> Iterator[apsw.Connection]:
         yield connection
 
 
-def faults(connection: apsw.Connection) -> list[str]:
+def faults(connection: SqliteDatabase) -> list[str]:
     return list(check(connection))
 
 
-def test_a_report_is_filed_in_the_place_of_the_last(connection: apsw.Connection, settings: Settings) -> None:
+def test_a_report_is_filed_in_the_place_of_the_last(connection: SqliteDatabase, settings: Settings) -> None:
     assert file_report(SQUATS, {**REPORT, "reps": [REP] * 3}, settings=settings) == 4
     assert EventIndex(connection).count(SQUATS.id) == 4
     source = Library(connection).source(SQUATS.id)
@@ -82,14 +84,14 @@ def test_a_source_in_which_nothing_is_done_is_not_filed(settings: Settings) -> N
         assert Library(connection).sources() == []
 
 
-def test_what_is_forgotten_leaves_nothing(connection: apsw.Connection) -> None:
+def test_what_is_forgotten_leaves_nothing(connection: SqliteDatabase) -> None:
     assert [forget(connection, letter * 64) for letter in "acx"] == [5, 0, None]
     assert [source.id[0] for source in Library(connection).sources()] == ["b", "d"]
     assert EventIndex(connection).count() == 0
     assert faults(connection) == []
 
 
-def test_a_whole_library_has_no_faults(connection: apsw.Connection) -> None:
+def test_a_whole_library_has_no_faults(connection: SqliteDatabase) -> None:
     assert faults(connection) == []
     vacuum(connection)
     assert faults(connection) == []
@@ -107,12 +109,12 @@ def test_a_whole_library_has_no_faults(connection: apsw.Connection) -> None:
         ("PRAGMA foreign_keys = OFF; DELETE FROM sources WHERE title = 'Squats'", "tags refers to no source"),
     ],
 )
-def test_what_does_not_agree_is_found(connection: apsw.Connection, harm: str, told: str) -> None:
+def test_what_does_not_agree_is_found(connection: SqliteDatabase, harm: str, told: str) -> None:
     connection.execute(harm)
     assert any(told in fault for fault in faults(connection))
 
 
-def test_a_vacuum_gives_room_back(connection: apsw.Connection, settings: Settings) -> None:
+def test_a_vacuum_gives_room_back(connection: SqliteDatabase, settings: Settings) -> None:
     index = SqliteIndex(connection, MODEL)
     rows = [(Passage(n, n, n + 1.0, f"word{'abcdefghij'[n % 10] * 9} " * 20), array("f", [n] * 8)) for n in range(3000)]
     index.replace("a" * 64, rows)
@@ -125,7 +127,7 @@ def test_a_vacuum_gives_room_back(connection: apsw.Connection, settings: Setting
     assert faults(connection) == []
 
 
-def test_a_backup_is_the_library_as_it_was(connection: apsw.Connection, settings: Settings, tmp_path: Path) -> None:
+def test_a_backup_is_the_library_as_it_was(connection: SqliteDatabase, settings: Settings, tmp_path: Path) -> None:
     target = tmp_path / "copy.db"
     with open_library(settings.library_path) as writer, writer:
         writer.execute("DELETE FROM passages")  # another writes, and has not ended
@@ -140,13 +142,13 @@ def test_a_backup_is_the_library_as_it_was(connection: apsw.Connection, settings
         back_up(connection, tmp_path / "nowhere" / "copy.db")
 
 
-def dump_of(connection: apsw.Connection, letter: str) -> list[str]:
+def dump_of(connection: SqliteDatabase, letter: str) -> list[str]:
     lines = list(dump(connection))
     first = next(n for n, line in enumerate(lines) if line.startswith('{"source"') and letter * 64 in line)
     return [lines[first], *itertools.takewhile(lambda line: not line.startswith('{"source"'), lines[first + 1 :])]
 
 
-def test_an_export_comes_back_as_it_was(connection: apsw.Connection, tmp_path: Path) -> None:
+def test_an_export_comes_back_as_it_was(connection: SqliteDatabase, tmp_path: Path) -> None:
     Edits(connection).change("a" * 64, 1, "彩虹!")
     exported = list(dump(connection))
     with open_library(tmp_path / "other.db") as other:
@@ -162,7 +164,7 @@ def test_an_export_comes_back_as_it_was(connection: apsw.Connection, tmp_path: P
         assert EventIndex(other).count() == 2
 
 
-def test_an_import_leaves_other_sources_alone(connection: apsw.Connection, tmp_path: Path) -> None:
+def test_an_import_leaves_other_sources_alone(connection: SqliteDatabase, tmp_path: Path) -> None:
     exported = list(dump(connection))
     only_a = [exported[0], *dump_of(connection, "a")]
     forget(connection, "a" * 64)
@@ -180,7 +182,7 @@ def test_what_is_no_export_is_refused(tmp_path: Path, lines: list[str]) -> None:
         load(other, lines)
 
 
-def test_an_export_that_is_cut_off_leaves_whole_sources(connection: apsw.Connection, tmp_path: Path) -> None:
+def test_an_export_that_is_cut_off_leaves_whole_sources(connection: SqliteDatabase, tmp_path: Path) -> None:
     exported = list(dump(connection))
     with open_library(tmp_path / "other.db") as other:
         with pytest.raises(BadRequest, match="none of it"):
@@ -188,7 +190,7 @@ def test_an_export_that_is_cut_off_leaves_whole_sources(connection: apsw.Connect
         assert faults(other) == []
 
 
-def test_vectors_of_another_model_are_refused(connection: apsw.Connection, tmp_path: Path) -> None:
+def test_vectors_of_another_model_are_refused(connection: SqliteDatabase, tmp_path: Path) -> None:
     with open_library(tmp_path / "other.db") as other:
         SqliteIndex(other, EmbeddingModel("other", 4)).replace("x", [(Passage(0, 0, 1, "x"), array("f", [1.0] * 4))])
         with pytest.raises(BadRequest, match="made with other"):

@@ -15,15 +15,15 @@ from halfgig.records import Passage
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.renewal import coming, progress, renew_index
 from halfgig.retrieval.sqlite import SqliteIndex
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
-    import apsw
-
     from halfgig.records import Vector
+    from halfgig.store.sqlite_database import SqliteDatabase
 
 OLD, SOURCES, EACH = 16, ("a", "b", "c"), 10
 
@@ -53,13 +53,13 @@ def text_of(source: str, number: int) -> str:
 
 
 @contextmanager
-def filled(path: Path, dim: int = OLD) -> Iterator[apsw.Connection]:
+def filled(path: Path, dim: int = OLD) -> Iterator[SqliteDatabase]:
     with open_library(path / "library.db") as connection:
         put(connection, *SOURCES, dim=dim)
         yield connection
 
 
-def put(connection: apsw.Connection, *sources: str, dim: int = OLD, each: int = EACH, first: int = 0) -> None:
+def put(connection: SqliteDatabase, *sources: str, dim: int = OLD, each: int = EACH, first: int = 0) -> None:
     library, index = Library(connection), SqliteIndex(connection, EmbeddingModel("old", dim))
     for source in sources:
         known = library.add_source(source, f"/{source}.mp4", source, "tiny.en")
@@ -71,11 +71,11 @@ def put(connection: apsw.Connection, *sources: str, dim: int = OLD, each: int = 
             library.finish(known)
 
 
-def nearest(connection: apsw.Connection, text: str, dim: int) -> list[str]:
+def nearest(connection: SqliteDatabase, text: str, dim: int) -> list[str]:
     return [found.passage.text for found in SqliteIndex(connection).nearest(vector(text, dim), 3)]
 
 
-def embedded(connection: apsw.Connection) -> dict[str, list[float]]:
+def embedded(connection: SqliteDatabase) -> dict[str, list[float]]:
     index = SqliteIndex(connection)
     return {passage.text: list(one) for source in "abcd" for passage, one in index.embedded(source)}
 

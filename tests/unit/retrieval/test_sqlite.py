@@ -10,15 +10,15 @@ from halfgig.records import Passage
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.sqlite import SqliteIndex
 from halfgig.retrieval.words import parse_question
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
+from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    import apsw
-
     from halfgig.records import Vector
+    from halfgig.store.sqlite_database import SqliteDatabase
 
 TOY = EmbeddingModel("toy", 4)
 
@@ -29,7 +29,7 @@ def path(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def connection(path: Path) -> Iterator[apsw.Connection]:
+def connection(path: Path) -> Iterator[SqliteDatabase]:
     with open_library(path) as connection:
         yield connection
 
@@ -38,7 +38,7 @@ def rows(count: int, dim: int = 4, text: str = "hello there") -> Iterator[tuple[
     return ((Passage(n, n, n + 1, f"{text} {n}"), np.ones(dim, np.float32)) for n in range(count))
 
 
-def test_a_model_is_recorded_and_known_to_the_next(connection: apsw.Connection, path: Path) -> None:
+def test_a_model_is_recorded_and_known_to_the_next(connection: SqliteDatabase, path: Path) -> None:
     SqliteIndex(connection, TOY).replace("a", rows(3))
     with open_library(path) as later:
         assert SqliteIndex(later).model == TOY
@@ -46,7 +46,7 @@ def test_a_model_is_recorded_and_known_to_the_next(connection: apsw.Connection, 
 
 
 @pytest.mark.parametrize("other", [EmbeddingModel("other", 4), EmbeddingModel("toy", 8)])
-def test_a_mix_of_models_is_refused_with_a_remedy(connection: apsw.Connection, other: EmbeddingModel) -> None:
+def test_a_mix_of_models_is_refused_with_a_remedy(connection: SqliteDatabase, other: EmbeddingModel) -> None:
     SqliteIndex(connection, TOY).replace("a", rows(3))
     with pytest.raises(BadRequest, match="made with toy") as refused:
         SqliteIndex(connection, other)
@@ -54,7 +54,7 @@ def test_a_mix_of_models_is_refused_with_a_remedy(connection: apsw.Connection, o
     assert SqliteIndex(connection).count() == 3
 
 
-def test_an_empty_index_may_change_its_model(connection: apsw.Connection) -> None:
+def test_an_empty_index_may_change_its_model(connection: SqliteDatabase) -> None:
     index = SqliteIndex(connection, TOY)
     index.replace("a", rows(3))
     index.remove("a")
@@ -62,7 +62,7 @@ def test_an_empty_index_may_change_its_model(connection: apsw.Connection) -> Non
     assert other.replace("a", rows(2, dim=8)) == 2
 
 
-def test_without_any_model_keywords_and_removal_work(connection: apsw.Connection) -> None:
+def test_without_any_model_keywords_and_removal_work(connection: SqliteDatabase) -> None:
     index = SqliteIndex(connection)
     assert index.model is None
     assert index.matching(parse_question("hello"), 5) == []
@@ -73,7 +73,7 @@ def test_without_any_model_keywords_and_removal_work(connection: apsw.Connection
     assert SqliteIndex(connection).remove("a") == 2
 
 
-def test_another_schema_is_refused(connection: apsw.Connection) -> None:
+def test_another_schema_is_refused(connection: SqliteDatabase) -> None:
     SqliteIndex(connection, TOY)
     connection.execute("UPDATE index_facts SET value = '99' WHERE name = 'schema'")
     for model in (None, TOY, EmbeddingModel("other", 8)):
@@ -81,7 +81,7 @@ def test_another_schema_is_refused(connection: apsw.Connection) -> None:
             SqliteIndex(connection, model)
 
 
-def test_nothing_is_left_of_removed_passages(connection: apsw.Connection) -> None:
+def test_nothing_is_left_of_removed_passages(connection: SqliteDatabase) -> None:
     index = SqliteIndex(connection, TOY)
     for _ in range(3):
         index.replace("a", rows(100))
@@ -93,7 +93,7 @@ def test_nothing_is_left_of_removed_passages(connection: apsw.Connection) -> Non
     connection.execute("INSERT INTO passage_words (passage_words) VALUES ('integrity-check')")
 
 
-def test_a_short_source_is_small_on_disk(connection: apsw.Connection) -> None:
+def test_a_short_source_is_small_on_disk(connection: SqliteDatabase) -> None:
     index = SqliteIndex(connection, EmbeddingModel("toy", 384))
     before = connection.pragma("page_count")
     for n in range(100):
@@ -101,7 +101,7 @@ def test_a_short_source_is_small_on_disk(connection: apsw.Connection) -> None:
     assert (connection.pragma("page_count") - before) * 4096 / 100 < 24_000
 
 
-def test_a_search_needs_no_write_lock(connection: apsw.Connection, path: Path) -> None:
+def test_a_search_needs_no_write_lock(connection: SqliteDatabase, path: Path) -> None:
     SqliteIndex(connection, TOY).replace("a", rows(5))
     with open_library(path) as writer, writer:
         writer.execute("DELETE FROM passages")
@@ -110,7 +110,7 @@ def test_a_search_needs_no_write_lock(connection: apsw.Connection, path: Path) -
         assert reader.count() == 5
 
 
-def test_embedding_holds_no_lock(connection: apsw.Connection, path: Path) -> None:
+def test_embedding_holds_no_lock(connection: SqliteDatabase, path: Path) -> None:
     index = SqliteIndex(connection, TOY)
 
     def slow() -> Iterator[tuple[Passage, Vector]]:
@@ -123,7 +123,7 @@ def test_embedding_holds_no_lock(connection: apsw.Connection, path: Path) -> Non
     assert index.count() == 8
 
 
-def test_a_source_that_is_removed_while_it_is_embedded_leaves_nothing(connection: apsw.Connection, path: Path) -> None:
+def test_a_source_that_is_removed_while_it_is_embedded_leaves_nothing(connection: SqliteDatabase, path: Path) -> None:
     index, library = SqliteIndex(connection, TOY), Library(connection)
     source = library.add_source("a", "/a.mp4", "A", "tiny.en")
 
@@ -152,7 +152,7 @@ def test_an_index_of_schema_1_gets_what_it_has_not(path: Path) -> None:
         assert len(index.nearest(np.ones(8, np.float32), 9)) == 3
 
 
-def test_words_are_learnt_once(connection: apsw.Connection) -> None:
+def test_words_are_learnt_once(connection: SqliteDatabase) -> None:
     index = SqliteIndex(connection, TOY)
     assert not index.knows("crustacean")
     index.learn(lambda: ["crustacean"])

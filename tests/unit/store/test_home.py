@@ -6,8 +6,8 @@ import pytest
 
 from halfgig.errors import BadRequest, LibraryError
 from halfgig.settings import Settings
-from halfgig.store.home import is_there, open_store, speaking_plainly, which_store
-from halfgig.store.sqlite import Library
+from halfgig.store.home import is_there, open_store, which_store
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +44,6 @@ def test_one_that_takes_the_place_of_another_is_not_the_same(settings: Settings,
 
 def test_errors_of_one_that_stays_open_are_told_plainly(settings: Settings) -> None:
     with open_store(settings) as database:
-        with pytest.raises(LibraryError, match=r"library.*no such table"), speaking_plainly(settings):
+        with pytest.raises(LibraryError, match=r"library.*no such table"), database.guarded():
             database.execute("SELECT * FROM absent")
         assert Library(database).sources() == []

@@ -4,7 +4,7 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
-from halfgig.store.sqlite import DESIGN
+from halfgig.store.library import DESIGN
 from halfgig.store.sqlite_database import connect, wait_for_others
 
 if TYPE_CHECKING:

@@ -27,18 +27,6 @@ CREATE TABLE halfgig_arrivals (
     text text NOT NULL,
     words tsvector NOT NULL,
     vector vector(:dim) NOT NULL,
+    at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (edition, number)
-);
-
--- Words as they are written, for beginnings and slips; `runs` are their runs of three letters, `place` as in SQLite.
-CREATE TABLE halfgig_words (
-    word text COLLATE "C" PRIMARY KEY,
-    runs text[] NOT NULL,
-    place integer
-);
-CREATE INDEX halfgig_words_runs ON halfgig_words USING gin (runs) WITH (fastupdate = off);
-
-CREATE TABLE halfgig_facts (
-    name text PRIMARY KEY,
-    value text NOT NULL
 );

@@ -9,13 +9,10 @@ import pytest
 from halfgig.errors import Conflict
 from halfgig.records import Segment, Word
 from halfgig.store.edits import Edit, Edits, Overtaken
-from halfgig.store.sqlite import Library, open_library
+from halfgig.store.library import Library
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
-
-    import apsw
+    from halfgig.store.database import Database
 
 ID = "a" * 64
 SPOKEN = (
@@ -25,10 +22,9 @@ SPOKEN = (
 
 
 @pytest.fixture
-def connection(tmp_path: Path) -> Iterator[apsw.Connection]:
-    with open_library(tmp_path / "library.db") as connection:
-        fill(Library(connection))
-        yield connection
+def connection(store: Database) -> Database:
+    fill(Library(store))
+    return store
 
 
 def fill(library: Library, *, ready: bool = True) -> None:
@@ -39,11 +35,11 @@ def fill(library: Library, *, ready: bool = True) -> None:
         library.finish(library.close_transcript(source))
 
 
-def texts(connection: apsw.Connection) -> list[str]:
+def texts(connection: Database) -> list[str]:
     return [segment.text for segment in Library(connection).segments(ID)]
 
 
-def test_a_segment_says_what_it_was_changed_to(connection: apsw.Connection) -> None:
+def test_a_segment_says_what_it_was_changed_to(connection: Database) -> None:
     edits = Edits(connection)
     assert edits.change(ID, 0, "Hello world.") is True
     assert texts(connection) == ["Hello world.", "Fine."]
@@ -53,7 +49,7 @@ def test_a_segment_says_what_it_was_changed_to(connection: apsw.Connection) -> N
     assert edits.stale() == {ID: 1}
 
 
-def test_the_original_stays_through_further_changes_and_can_come_back(connection: apsw.Connection) -> None:
+def test_the_original_stays_through_further_changes_and_can_come_back(connection: Database) -> None:
     edits = Edits(connection)
     edits.change(ID, 0, "Hello world.")
     edits.change(ID, 0, "Hello, world!")
@@ -65,13 +61,13 @@ def test_the_original_stays_through_further_changes_and_can_come_back(connection
     assert edits.stale() == {ID: 3}
 
 
-def test_there_is_no_such_segment(connection: apsw.Connection) -> None:
+def test_there_is_no_such_segment(connection: Database) -> None:
     assert Edits(connection).change(ID, 2, "x") is None
     assert Edits(connection).change("b" * 64, 0, "x") is None
     assert Edits(connection).stale() == {}
 
 
-def test_what_is_being_worked_on_cannot_be_changed(connection: apsw.Connection) -> None:
+def test_what_is_being_worked_on_cannot_be_changed(connection: Database) -> None:
     library = Library(connection)
     library.remove_source(ID)
     fill(library, ready=False)
@@ -80,7 +76,7 @@ def test_what_is_being_worked_on_cannot_be_changed(connection: apsw.Connection) 
     assert texts(connection)[0] == "Hello word."
 
 
-def test_an_edit_outlives_that_the_same_is_recognised_again(connection: apsw.Connection) -> None:
+def test_an_edit_outlives_that_the_same_is_recognised_again(connection: Database) -> None:
     Edits(connection).change(ID, 0, "Hello world.")
     library = Library(connection)
     source = library.restart(ID, "base")
@@ -91,7 +87,7 @@ def test_an_edit_outlives_that_the_same_is_recognised_again(connection: apsw.Con
     assert next(iter(library.segments(ID))).words == ()
 
 
-def test_an_edit_that_no_segment_takes_is_told(connection: apsw.Connection) -> None:
+def test_an_edit_that_no_segment_takes_is_told(connection: Database) -> None:
     Edits(connection).change(ID, 0, "Hello world.")
     library = Library(connection)
     source = library.restart(ID, "base")
@@ -101,7 +97,7 @@ def test_an_edit_that_no_segment_takes_is_told(connection: apsw.Connection) -> N
     assert Edits(connection).unused(ID) == [Edit(0.0, "Hello word.", "Hello world.")]
 
 
-def test_an_index_of_an_older_text_is_refused(connection: apsw.Connection) -> None:
+def test_an_index_of_an_older_text_is_refused(connection: Database) -> None:
     edits = Edits(connection)
     edits.change(ID, 0, "Hello world.")
     edits.change(ID, 1, "Very fine.")
@@ -113,7 +109,7 @@ def test_an_index_of_an_older_text_is_refused(connection: apsw.Connection) -> No
         edits.settle(ID, 2)
 
 
-def test_edits_go_with_their_source(connection: apsw.Connection) -> None:
+def test_edits_go_with_their_source(connection: Database) -> None:
     Edits(connection).change(ID, 0, "Hello world.")
     Library(connection).remove_source(ID)
     assert (Edits(connection).all(ID), Edits(connection).stale()) == ([], {})
