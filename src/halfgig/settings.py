@@ -160,6 +160,13 @@ class Settings:
     search_patience_seconds: int = _row(
         "SEARCH_PATIENCE_SECONDS", 10, "seconds", "that a search waits for its vector, then answers by keyword", least=1
     )
+    database_url: str = _row(
+        "DATABASE_URL",
+        "",
+        "address",
+        "postgresql://…: the jobs, in a database that several machines share; without it in a file",
+        secret=True,
+    )
     index_url: str = _row(
         "INDEX_URL",
         "",
@@ -206,6 +213,11 @@ class Settings:
     ytdlp_rate_limit_kb: float | None = _row(
         "YTDLP_RATE_LIMIT_KB", None, "KB a second", "read from YouTube and the like no faster", least=1
     )
+
+    @property
+    def jobs_at(self) -> Path | str:
+        """Where jobs are: the address of a Postgres, or a SQLite file."""
+        return self.database_url or self.data_dir / "jobs.db"
 
     @property
     def models_dir(self) -> Path:

@@ -229,7 +229,7 @@ def break_at_commit(line: PostgresDatabase, *, arrives: bool, monkeypatch: pytes
     """Have the line break while it commits, before or after the server has heard of it."""
     import psycopg
 
-    connection = line._line
+    connection = line._connection
     assert connection is not None
     execute = connection.execute
 

@@ -12,6 +12,7 @@ from halfgig.errors import DoesNotFit, SourceError
 from halfgig.jobs.attempt import Attempt, Fenced
 from halfgig.jobs.child import become_child
 from halfgig.jobs.failures import of_error
+from halfgig.jobs.queue import LEASE
 from halfgig.jobs.table import JobTable
 from halfgig.jobs.wire import LASTING
 from halfgig.settings import Settings
@@ -52,7 +53,7 @@ def act(attempt: Attempt, wire: Wire) -> None:
 
 
 def keep_on(attempt: Attempt, wire: Wire) -> None:
-    for position in range(600):
+    for position in range(attempt.job.options.get("count", 600)):
         attempt.checkpoint({"position": position})
         wire.send({"checkpoint": position})
         time.sleep(0.05)
@@ -87,7 +88,7 @@ def take(table: JobTable, wire: Wire, order: dict[str, Any]) -> bool:
 
 if __name__ == "__main__":
     ends = become_child(int(sys.argv[1]))
-    with JobTable(Settings.from_environment().data_dir / "jobs.db") as opened:
+    with JobTable(Settings.from_environment().jobs_at, patience=LEASE) as opened:
         for message in ends.messages():
             if not take(opened, ends, message):
                 break

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.fakes.databases import fresh_postgres, stopped
 
-from halfgig.errors import LibraryError
+from halfgig.errors import DatabaseAway, LibraryError
 from halfgig.jobs.bell import Bell
-from halfgig.jobs.job import Job, State
+from halfgig.jobs.job import Event, Job, State
+from halfgig.jobs.queue import JobQueue
 from halfgig.jobs.queue_thread import QueueThread
 from halfgig.jobs.supervisor import RESTARTED, STOPPED, Supervisor
 from halfgig.memory.governor import Governor, Lease, Standing
@@ -25,7 +27,6 @@ from halfgig.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from halfgig.jobs.queue import JobQueue
     from halfgig.memory.jail import Run
 
 WORKER = Path(__file__).with_name("fake_worker.py")
@@ -72,13 +73,18 @@ class House:
 
 @asynccontextmanager
 async def house(
-    folder: Path, settings: Settings = PLENTY, room: int = ROOM, embedder: int = 0, breaking: str = ""
+    folder: Path,
+    settings: Settings = PLENTY,
+    room: int = ROOM,
+    embedder: int = 0,
+    breaking: str = "",
+    home: str = "",
 ) -> AsyncIterator[House]:
     """`room` is what the governor may give in bytes, `embedder` what is lent of it to the embedder; `breaking` names a
     method of the queue that fails twice, as on a full disk.
     """
     settings = replace(settings, data_dir=folder)
-    queue, bell, ended, stopping = QueueThread(folder / "jobs.db"), Bell(), list[str](), asyncio.Event()
+    queue, bell, ended, stopping = QueueThread(settings.jobs_at), Bell(), list[str](), asyncio.Event()
     governor = Governor(lambda: [Standing(room, 0)], lambda _: 0, reserve=0)
 
     granted = governor.grant("search", embedder, embedder, 0.0) if embedder else None
@@ -94,7 +100,8 @@ async def house(
         return had
 
     ask = Breaking(queue, breaking, 2 if breaking else 0).ask
-    supervisor = Supervisor(settings, ask, bell, governor, command=command, ended=end, grace=0.5, relief=give_way)
+    own: dict[str, Any] = {"command": command, "ended": end, "grace": 0.5, "relief": give_way, "home": home}
+    supervisor = Supervisor(settings, ask, bell, governor, **own)
     task = asyncio.create_task(supervisor.run(stopping))
     try:
         yield House(queue, bell, supervisor, ended, lent)
@@ -434,6 +441,45 @@ def test_two_jobs_run_side_by_side_where_both_fit(tmp_path: Path) -> None:
             assert len(at.supervisor.children) == 2
 
     asyncio.run(story())
+
+
+def test_a_database_that_is_restarted_in_the_middle_of_a_job_loses_nothing(
+    tmp_path: Path, postgres: str | None
+) -> None:
+    shared = replace(PLENTY, database_url=fresh_postgres(postgres))
+
+    async def story() -> tuple[Job, list[Event]]:
+        async with house(tmp_path, shared, home="here") as at:
+            job_id = await at.add(always="checkpoints", count=40)
+            await at.until(job_id, lambda job: bool(job.progress))
+            with stopped(shared.database_url), pytest.raises(DatabaseAway, match="DATABASE_URL"):
+                await at.job(job_id)
+            done = await at.until(job_id)
+            return done, await at.queue.ask(lambda queue: queue.events(job_id))
+
+    done, events = asyncio.run(story())
+    assert done.state is State.SUCCEEDED
+    assert [event.data["state"] for event in events if event.type == "state"][-1] == "succeeded"
+    assert [event.id for event in events] == list(range(1, len(events) + 1))
+
+
+def test_machines_take_from_each_other_only_what_nobody_holds(tmp_path: Path, postgres: str | None) -> None:
+    """What another machine runs goes on there; what an earlier process with this home ran is queued at once."""
+    shared = replace(PLENTY, database_url=fresh_postgres(postgres))
+
+    async def story() -> tuple[Job, Job, Job]:
+        with JobQueue(shared.database_url) as queue:
+            ids = [queue.create("reps", {"url": "http://a/b"}, {}, place=place)[0].id for place in ("", "", "there")]
+            queue.claim(ids[0], "a machine:1:there:server")
+            queue.claim(ids[1], "this machine:1:here:server")
+        async with house(tmp_path, shared, home="here") as at:
+            taken = await at.until(ids[1])
+            return await at.job(ids[0]), taken, await at.job(ids[2])
+
+    theirs, taken, bound = asyncio.run(story())
+    assert (theirs.state, theirs.owner) == (State.RUNNING, "a machine:1:there:server")
+    assert (taken.state, [failure["detail"] for failure in taken.failures]) == (State.SUCCEEDED, [RESTARTED])
+    assert bound.state is State.QUEUED
 
 
 HUNGRY = """

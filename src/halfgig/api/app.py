@@ -43,9 +43,10 @@ from halfgig.api.schema import openapi
 from halfgig.api.services import Services
 from halfgig.api.sessions import Sessions, server_secret
 from halfgig.api.tally import Tally
-from halfgig.api.upkeep import cleaning, delivering, running, sampling
+from halfgig.api.upkeep import cleaning, delivering, hearing, running, sampling
 from halfgig.errors import MIB, LibraryError
 from halfgig.jobs.bell import Bell
+from halfgig.jobs.home import home_of
 from halfgig.jobs.queue_thread import QueueThread
 from halfgig.jobs.webhooks import read_secret
 from halfgig.media.addresses import AllowList
@@ -146,7 +147,13 @@ def cors(origins: tuple[str, ...]) -> Middleware:
 async def lifespan(_: FastAPI, *, services: Services, supervise: MakeSupervisor | None) -> AsyncIterator[None]:
     """Run the supervisor and the courier beside the routes; close everything at the end."""
     try:
-        async with delivering(services), running(services, supervise), cleaning(services), sampling(services):
+        async with (
+            hearing(services),
+            delivering(services),
+            running(services, supervise),
+            cleaning(services),
+            sampling(services),
+        ):
             trim()  # what the imports have left behind: a megabyte
             log.info("started", extra={"facts": {"memory_bytes": rss()}})
             yield
@@ -173,7 +180,8 @@ def open_services(settings: Settings, tally: Tally) -> Services:
             expiry=settings.upload_expiry_seconds,
             others=partial(held, settings.drawings_dir),
         )
-    return Services(settings, QueueThread(settings.data_dir / "jobs.db"), Bell(), store, tally=tally)
+        home = home_of(settings.data_dir) if settings.database_url else ""
+    return Services(settings, QueueThread(settings.jobs_at), Bell(), store, tally=tally, home=home)
 
 
 @contextmanager

@@ -104,23 +104,24 @@ async def watch(
     progress: dict[str, Any] = {}
     told = progressed = clock()
     yield "retry: 2000\n\n"
-    while not services.stopping.is_set():
-        job = await services.ask(lambda queue: queue.outline(job_id))
-        page = await services.ask(partial(_page, job_id=job_id, after=after))
-        for event in page:
-            yield numbered(event)
-            after, told = event.id, clock()
-        if len(page) == PAGE:
-            continue
-        if job is None or job.state.final:
-            return
-        if job.progress != progress and clock() - progressed >= pace.progress:
-            progress, progressed, told = job.progress, clock(), clock()
-            yield f"event: progress\ndata: {_json({'state': str(job.state), **progress})}\n\n"
-        if clock() - told >= pace.heartbeat:
-            told = clock()
-            yield ": still here\n\n"
-        await services.bell.wait(job_id, pace.look)
+    with services.bell.listening(job_id) as ear:  # before the first look, so that no news fall between
+        while not services.stopping.is_set():
+            job = await services.ask(lambda queue: queue.outline(job_id))
+            page = await services.ask(partial(_page, job_id=job_id, after=after))
+            for event in page:
+                yield numbered(event)
+                after, told = event.id, clock()
+            if len(page) == PAGE:
+                continue
+            if job is None or job.state.final:
+                return
+            if job.progress != progress and clock() - progressed >= pace.progress:
+                progress, progressed, told = job.progress, clock(), clock()
+                yield f"event: progress\ndata: {_json({'state': str(job.state), **progress})}\n\n"
+            if clock() - told >= pace.heartbeat:
+                told = clock()
+                yield ": still here\n\n"
+            await ear.wait(pace.look)
 
 
 def _page(queue: JobQueue, *, job_id: str, after: int) -> list[Event]:

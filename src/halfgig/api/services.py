@@ -73,6 +73,7 @@ class Services:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0  # of events, that are open
     history: History = field(default_factory=History)
+    home: str = ""  # of this server, where machines share a queue: uploads here are nowhere else
     started: float = field(default_factory=time.monotonic)
 
     async def ask(self, question: Callable[[JobQueue], Told]) -> Told:

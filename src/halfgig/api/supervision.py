@@ -38,6 +38,7 @@ def make_supervisor(services: Services) -> Supervisor:
         governor,
         relief=partial(take_back, services.searcher),
         ended=partial(see_to_end, services),
+        home=services.home,
     )
 
 

@@ -64,6 +64,18 @@ def tell_crash(task: asyncio.Task[None]) -> None:
 
 
 @asynccontextmanager
+async def hearing(services: Services) -> AsyncIterator[None]:
+    """Hear of what other machines do, where they share the queue, until the block ends."""
+    if not services.settings.database_url:
+        yield
+        return
+    from halfgig.jobs.listening import hearing_others
+
+    async with hearing_others(services.settings.database_url, services.bell):
+        yield
+
+
+@asynccontextmanager
 async def delivering(services: Services) -> AsyncIterator[None]:
     """Send what callback addresses are owed, until the block ends; the rest is sent after the next start."""
     send = partial(post, connect_guarded(AllowList.parse(services.settings.allowed_hosts)))

@@ -4,41 +4,69 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from halfgig.records import Seconds
 
 QUEUE = ""  # the name under which news of the whole queue are rung
 
 
-class Bell:
-    """Rings by name: a job's id, or QUEUE. A ring that nobody waits for is lost; who waits looks before and after."""
+class Ear:
+    """Hears every ring from when it was made; one that came since the last `wait` ends the next one at once."""
 
     def __init__(self) -> None:
-        self._waiting: defaultdict[str, set[asyncio.Future[None]]] = defaultdict(set)
+        self._rung = asyncio.Event()
+
+    def hear(self) -> None:
+        """It has been rung."""
+        self._rung.set()
+
+    async def wait(self, timeout: Seconds) -> bool:
+        """Wait for a ring; False where none came in time. Who looks after it returns misses nothing."""
+        try:
+            await asyncio.wait_for(self._rung.wait(), timeout)
+        except TimeoutError:
+            return False
+        self._rung.clear()
+        return True
+
+
+class Bell:
+    """Rings by name: a job's id, or QUEUE. A ring for which there is no ear is lost."""
+
+    def __init__(self) -> None:
+        self._ears: defaultdict[str, set[Ear]] = defaultdict(set)
 
     def ring(self, *names: str) -> None:
         """Wake all who wait for one of these names. Must be called in the event loop's thread."""
         for name in names:
-            for future in self._waiting.pop(name, ()):
-                if not future.done():
-                    future.set_result(None)
+            for ear in self._ears.get(name, ()):
+                ear.hear()
+
+    def ring_all(self) -> None:
+        """Wake everybody, as where news may have been missed."""
+        self.ring(*self._ears)
+
+    @contextmanager
+    def listening(self, name: str) -> Iterator[Ear]:
+        """An ear for this name, as long as the block lasts: who looks inside it, and then waits, misses nothing."""
+        ear = Ear()
+        self._ears[name].add(ear)
+        try:
+            yield ear
+        finally:
+            self._forget(name, ear)
 
     async def wait(self, name: str, timeout: Seconds) -> bool:
-        """Wait for a ring; False where none came in time."""
-        future = asyncio.get_running_loop().create_future()
-        self._waiting[name].add(future)
-        try:
-            await asyncio.wait_for(future, timeout)
-        except TimeoutError:
-            return False
-        finally:
-            self._forget(name, future)
-        return True
+        """Wait for a ring from now on; False where none came in time."""
+        with self.listening(name) as ear:
+            return await ear.wait(timeout)
 
-    def _forget(self, name: str, future: asyncio.Future[None]) -> None:
-        if name in self._waiting:
-            self._waiting[name].discard(future)
-            if not self._waiting[name]:
-                del self._waiting[name]
+    def _forget(self, name: str, ear: Ear) -> None:
+        self._ears[name].discard(ear)
+        if not self._ears[name]:
+            del self._ears[name]

@@ -74,7 +74,8 @@ class Job:
     `strikes` are failed attempts in a row without progress, `interruptions` those that were stopped from outside, and
     `waits` those for want of memory. `less` counts how often the work ran out of memory: the next attempt is given
     less. `needs` are the bytes below which a claim makes no sense. `failures` and `problem` are JSON values; `result`
-    is the summary of what was made. `client` tells whose key asked for it; empty without keys.
+    is the summary of what was made. `client` tells whose key asked for it, empty without
+    keys. `place` is the home of its source, which no other machine can read; empty where all can.
     """
 
     id: str
@@ -109,6 +110,7 @@ class Job:
     keep_source: bool = False
     callback_url: str | None = None
     client: str = ""
+    place: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ _FOREMOST = f"""WITH RECURSIVE clients (name) AS (
  SELECT min(client) FROM jobs WHERE state = 'queued' UNION ALL
  SELECT (SELECT min(client) FROM jobs WHERE state = 'queued' AND client > name) FROM clients WHERE name IS NOT NULL),
  heads (head, busy, begun) AS (SELECT (SELECT id FROM jobs WHERE state = 'queued' AND client = name AND {_DUE}
+ AND place IN ('', :home)
  ORDER BY priority, id LIMIT 1), {_BUSY.format("name")}, {_BEGUN.format("name")} FROM clients WHERE name IS NOT NULL)
  {SELECT} WHERE id = (SELECT id FROM jobs JOIN heads ON id = head ORDER BY priority, busy, begun, id LIMIT 1)"""  # noqa: S608
 _PLACES = f"""WITH turns (name, busy, begun) AS (SELECT client, {_BUSY.format("waiting.client")},
@@ -93,6 +94,7 @@ class JobQueue(JobTable):
         callback_url: str | None = None,
         fingerprint: str | None = None,
         client: str = "",
+        place: str = "",
         max_queued: int | None = None,
     ) -> tuple[Job, bool]:
         """Accept a job, or give back the one that this key has made: (job, whether it is new).
@@ -117,6 +119,7 @@ class JobQueue(JobTable):
             callback_url=callback_url,
             fingerprint=fingerprint,
             client=client,
+            place=place,
         )
         with self.transaction():
             known = self.known(idempotency_key)
@@ -217,9 +220,9 @@ class JobQueue(JobTable):
 
     # --- for the supervisor
 
-    def foremost(self) -> Job | None:
-        """The job that is to be served next; None where none may be claimed now."""
-        return self.one(_FOREMOST, {"now": self.clock(), "farthest": FARTHEST})
+    def foremost(self, home: str = "") -> Job | None:
+        """The job that is to be served next by a machine of this home; None where none may be claimed now."""
+        return self.one(_FOREMOST, {"now": self.clock(), "farthest": FARTHEST, "home": home})
 
     def claim(self, job_id: str, owner: str, lease: Seconds = LEASE) -> Job | None:
         """Make a queued job this owner's, by one statement; None where another was first."""

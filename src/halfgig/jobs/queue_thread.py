@@ -1,4 +1,4 @@
-"""The job queue on a thread of its own: SQLite waits for disks, and an event loop must not."""
+"""The job queue on a thread of its own: a database waits for disks and networks, and an event loop must not."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from halfgig.jobs.queue import JobQueue
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from halfgig.store.database import Where
 
 Told = TypeVar("Told")
 
@@ -18,10 +19,10 @@ Told = TypeVar("Told")
 class QueueThread:
     """A job queue, and the one thread on which it is asked."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, where: Where) -> None:
         self._thread = ThreadPoolExecutor(1, "job-queue")
         try:
-            self._queue = self._thread.submit(JobQueue, path).result()
+            self._queue = self._thread.submit(JobQueue, where).result()
         except BaseException:
             self._thread.shutdown()
             raise

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from halfgig.errors import MIB, DoesNotFit, HalfgigError
+from halfgig.errors import MIB, DatabaseAway, DoesNotFit, HalfgigError
 from halfgig.jobs.bell import QUEUE
 from halfgig.jobs.child import child_command
 from halfgig.jobs.demand import candidates, spare
@@ -22,6 +22,7 @@ from halfgig.jobs.failures import Death, of_death, of_error
 from halfgig.jobs.hunger import Hunger
 from halfgig.jobs.job import Failure, Reason, State
 from halfgig.jobs.process import Child, start_child
+from halfgig.jobs.queue import LEASE
 from halfgig.jobs.staff import Staff
 from halfgig.jobs.teaching import Teaching
 from halfgig.jobs.wire import LASTING, Order, read_failure
@@ -76,7 +77,9 @@ class Supervisor:
     """Runs the jobs of one queue, at most `most` at a time, in children that hold what `governor` grants them.
 
     `relief` is called where memory is wanted that something else could give back; `ended` hears each job that has
-    ended for good. `command` makes the command of a worker, for tests.
+    ended for good. `command` makes the command of a worker, for tests. Where machines share the queue, `home` tells
+    this one from others, and `part` the programs that use it: what others do is theirs, and what only they can read is
+    left to them.
     """
 
     def __init__(
@@ -90,11 +93,14 @@ class Supervisor:
         command: Callable[[str], list[str]] = worker_command,
         relief: Callable[[], Awaitable[object]] | None = None,
         ended: Callable[[Job], Awaitable[None]] = leave,
+        home: str = "",
+        part: str = "server",
         grace: Seconds = GRACE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
-        self.owner = f"{os.uname().nodename}:{os.getpid()}"
+        self._home, self._mark = home, f":{home}:{part}" if home else ""
+        self.owner = f"{os.uname().nodename}:{os.getpid()}{self._mark}"
         self.restarts: dict[str, int] = {}  # failed attempts by reason, since the start
         self.most = settings.workers or default_workers(settings)
         self._ask, self._bell, self._governor = ask, bell, governor
@@ -169,11 +175,15 @@ class Supervisor:
             log.exception("the supervisor met an unforeseen error")
 
     async def _take_over(self) -> None:
-        """Once: queue again what an earlier server was doing."""
+        """Once: queue again what an earlier server with this home was doing."""
         if not self._took_over:
-            for job in await self._ask(lambda queue: queue.release_all(RESTARTED)):
+            for job in await self._ask(lambda queue: queue.release_all(RESTARTED, self._is_ours)):
                 log.info("job %s goes on after a restart", job.id)
             self._took_over = True
+
+    def _is_ours(self, owner: str) -> bool:
+        """Whether this is an owner that ran in our place before us: as long as we run, it does not."""
+        return owner.endswith(self._mark)
 
     def _feel_pressure(self) -> None:
         now = pressure()
@@ -211,7 +221,7 @@ class Supervisor:
     async def _start_what_fits(self, stopping: asyncio.Event) -> None:
         """Serve the queue in its order: where the first does not fit, the ones behind it wait with it."""
         while not stopping.is_set() and self._staff.busy < self.most:
-            job = await self._ask(lambda queue: queue.foremost())
+            job = await self._ask(lambda queue: queue.foremost(self._home))
             if job is None or not await self._start(job):
                 return
 
@@ -365,7 +375,7 @@ class Supervisor:
 
     async def _settle(self, child: Child, job: Job) -> None:
         peak, stages = child.peak, {name: round(seconds, 3) for name, seconds in child.stages.items()}
-        await self._ask(lambda queue: queue.note_timings(job.id, job.attempt, peak, stages))
+        await self._surely(lambda queue: queue.note_timings(job.id, job.attempt, peak, stages))
 
     async def _bury(self, child: Child, job: Job, code: int, starved: bool | None) -> None:  # noqa: FBT001 - as Death has it
         """A child has died in the middle of a job: find out why, and queue the job again."""
@@ -383,7 +393,7 @@ class Supervisor:
     async def _fail(self, job: Job, failure: Failure) -> None:
         log.warning("job %s, attempt %d: %s", job.id, job.attempt, failure.detail)
         self.restarts[failure.reason] = self.restarts.get(failure.reason, 0) + 1
-        await self._ask(lambda queue: queue.fail(job.id, job.attempt, failure))
+        await self._surely(lambda queue: queue.fail(job.id, job.attempt, failure))
         await self._tell_end(job.id)
 
     def _placed(self, child: Child, job: Job, failure: Failure) -> Failure:
@@ -398,10 +408,19 @@ class Supervisor:
     async def _tell_end(self, job_id: str) -> None:
         """Ring for the job, and have its end seen to where it has come."""
         self._bell.ring(job_id, QUEUE)
-        job = await self._ask(lambda queue: queue.get(job_id))
+        job = await self._surely(lambda queue: queue.get(job_id))
         if job is not None and job.state.final:
             log.info("job %s %s after %d attempt(s), %d MB", job.id, job.state, job.attempt, (job.peak or 0) // MIB)
             await self._ended(job)
+
+    async def _surely(self, question: Callable[[JobQueue], T]) -> T:
+        """The answer, waited for while the database is away: what has happened is not forgotten for that."""
+        until = self._clock() + LEASE
+        while self._clock() < until and not self._stopping:
+            with suppress(DatabaseAway):
+                return await self._ask(question)
+            await asyncio.sleep(PAUSE)
+        return await self._ask(question)
 
     async def _sample(self) -> None:
         while True:

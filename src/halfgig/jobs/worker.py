@@ -17,6 +17,7 @@ from halfgig.jobs.child import become_child
 from halfgig.jobs.failures import of_error
 from halfgig.jobs.fetching import Fetching
 from halfgig.jobs.job import DRAWING, REINDEX, Reason
+from halfgig.jobs.queue import LEASE
 from halfgig.jobs.table import JobTable
 from halfgig.jobs.telling import Telling
 from halfgig.jobs.wire import LASTING, Order
@@ -188,7 +189,7 @@ def main() -> None:
     log_discreetly()
     try:
         settings = Settings.from_environment()
-        with JobTable(settings.data_dir / "jobs.db") as table:
+        with JobTable(settings.jobs_at, patience=LEASE) as table:
             worker = Worker(table, settings, wire)
             for message in wire.messages():
                 if not worker.take(Order(**message)):

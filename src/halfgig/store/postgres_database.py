@@ -60,21 +60,26 @@ class Found:
 
 
 class PostgresDatabase:
-    """The database at `url`. While it is away, what begins is tried again for `patience` seconds.
+    """The database at `url`, brought to the schema of `design` where there is one.
 
+    While it is away, what begins is tried again for `patience` seconds.
     What is written is written once: where the line breaks while it commits, the server is asked what became of it.
     """
 
     dialect = POSTGRES
 
     def __init__(
-        self, url: str, design: Design, patience: Seconds = 0.0, sleep: Callable[[Seconds], object] = time.sleep
+        self, url: str, design: Design | None, patience: Seconds = 0.0, sleep: Callable[[Seconds], object] = time.sleep
     ) -> None:
         self._url, self._shown = url, shown(url)
         self._patience, self._sleep = patience, sleep
-        self._line: Connection | None = None
+        self._connection: Connection | None = None
         self._within, self._changed = False, 0
         self._ahead, self._read_at = 0.0, float("-inf")  # the server's clock before our monotonic one, and since when
+        if design is not None:
+            self._bring_to(design)
+
+    def _bring_to(self, design: Design) -> None:
         try:
             migrate(self, design)
         except BaseException:
@@ -172,8 +177,8 @@ class PostgresDatabase:
 
         self._within = False
         with suppress(psycopg.Error):
-            assert self._line is not None
-            self._line.execute("ROLLBACK")
+            assert self._connection is not None
+            self._connection.execute("ROLLBACK")
             return
         self._hang_up()
 
@@ -239,30 +244,30 @@ class PostgresDatabase:
 
     @contextmanager
     def line(self) -> Iterator[Connection]:
-        """The line, for a block whose errors become ours."""
+        """psycopg's connection, for a block whose errors become ours; for what only Postgres can do, as COPY."""
         import psycopg
 
-        line = self._opened()
+        connection = self._opened()
         try:
-            yield line
+            yield connection
         except psycopg.Error as error:
             raise trouble(error, self._shown, broken=self._is_broken()) from None
 
     def _opened(self) -> Connection:
-        if self._line is None and not self._within:
-            self._line = connect(self._url)
+        if self._connection is None and not self._within:
+            self._connection = connect(self._url)
             self._read_clock()
-        if self._line is None:
+        if self._connection is None:
             raise DatabaseAway(f"{self._shown} cannot be reached.", "Try again when it can be.")
-        return self._line
+        return self._connection
 
     def _is_broken(self) -> bool:
-        return self._line is None or self._line.broken or self._line.closed
+        return self._connection is None or self._connection.broken or self._connection.closed
 
     def _hang_up(self) -> None:
-        if self._line is not None:
-            self._line.close()
-            self._line = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
 
 
 @lru_cache(512)

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from halfgig.errors import DatabaseAway, LibraryError
+from halfgig.errors import BadRequest, DatabaseAway, LibraryError
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     import psycopg
 
     Connection = psycopg.Connection[tuple[Any, ...]]
 
 SCHEMA = "halfgig"  # where our tables are, apart from those of others in the same database
+CHANNEL = "halfgig"  # on which events are told
 CONNECT = 5  # seconds
 # A machine that was paused in a transaction must not keep others from its job for long.
 _WISHES = f"""SET search_path = {SCHEMA}, public; SET statement_timeout = '30s'; SET lock_timeout = '10s';
  SET idle_in_transaction_session_timeout = '30s'; SET client_min_messages = warning"""
 # A machine that has gone without a word is noticed in half a minute, on either side.
-_KEEPALIVE: dict[str, Any] = {
+_MANNERS: dict[str, Any] = {
+    "prepare_threshold": None,
+    "connect_timeout": CONNECT,
+    "client_encoding": "utf8",
+    "application_name": "halfgig",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -53,7 +61,9 @@ def shown(url: str) -> str:
 
 
 def connect(url: str) -> Connection:
-    """A new connection that commits each statement by itself. Errors: as of `trouble`."""
+    """A new connection that commits each statement by itself. Errors: of `trouble`; BadRequest without psycopg."""
+    if find_spec("psycopg") is None:
+        raise BadRequest("A database in Postgres needs psycopg.", "Install it: pip install 'halfgig[postgres]'")
     import psycopg
 
     # Nothing is prepared on the server, so that a pooler may stand between, and values are quoted here, so that a
@@ -63,18 +73,35 @@ def connect(url: str) -> Connection:
             url,
             autocommit=True,
             cursor_factory=psycopg.ClientCursor,
-            prepare_threshold=None,
-            connect_timeout=CONNECT,
-            client_encoding="utf8",
-            application_name="halfgig",
-            **_KEEPALIVE,
+            **_MANNERS,
         )
         connection.execute(_WISHES)
-    except psycopg.ProgrammingError:  # of the address itself, and tells parts of it that may be secret
-        raise LibraryError("DATABASE_URL is no address of Postgres'.", "Give postgresql://USER@HOST/NAME.") from None
+    except psycopg.ProgrammingError:  # of the address itself
+        raise _no_address() from None
     except psycopg.Error as error:
         raise trouble(error, shown(url), broken=True) from None
     return connection
+
+
+async def listen(url: str) -> AsyncIterator[str]:
+    """What is told on our channel, as it is told; first an empty text, when the line stands. Errors: of `trouble`."""
+    import psycopg
+
+    try:
+        async with await psycopg.AsyncConnection.connect(url, autocommit=True, **_MANNERS) as connection:
+            await connection.execute(f"LISTEN {CHANNEL}".encode())
+            yield ""
+            async for told in connection.notifies():
+                yield told.payload
+    except psycopg.ProgrammingError:
+        raise _no_address() from None
+    except psycopg.Error as error:
+        raise trouble(error, shown(url), broken=True) from None
+
+
+def _no_address() -> LibraryError:
+    """An error that does not tell the address, for parts of it may be secret."""
+    return LibraryError("DATABASE_URL is no address of Postgres'.", "Give postgresql://USER@HOST/NAME.")
 
 
 def trouble(error: psycopg.Error, shown: str, *, broken: bool) -> LibraryError:

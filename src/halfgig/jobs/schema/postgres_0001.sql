@@ -32,7 +32,8 @@ CREATE TABLE jobs (
     request text NOT NULL, -- sha256 of all that was asked for: what a key must come back with
     keep_source integer NOT NULL,
     callback_url text,
-    client text COLLATE "C" NOT NULL -- whose key asked for it: a part of the key's hash; empty where there are no keys
+    client text COLLATE "C" NOT NULL, -- whose key asked for it: a part of the key's hash; empty where there are no keys
+    place text NOT NULL -- the folder that alone has its source; empty where any machine can have it
 );
 
 CREATE INDEX jobs_waiting ON jobs (client, priority, id) WHERE state = 'queued';

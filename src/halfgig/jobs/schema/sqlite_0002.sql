@@ -1,5 +1,7 @@
 -- Whose key asked for a job: a part of the key's hash, empty where there are no keys. Clients are served by turns.
 ALTER TABLE jobs ADD COLUMN client TEXT NOT NULL DEFAULT '';
+-- The folder that alone has its source; empty where any machine can have it.
+ALTER TABLE jobs ADD COLUMN place TEXT NOT NULL DEFAULT '';
 DROP INDEX jobs_waiting;
 CREATE INDEX jobs_waiting ON jobs (client, priority, id) WHERE state = 'queued';
 CREATE INDEX jobs_begun ON jobs (client, started_at);
