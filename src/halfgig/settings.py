@@ -164,7 +164,7 @@ class Settings:
         "DATABASE_URL",
         "",
         "address",
-        "postgresql://…: the jobs, in a database that several machines share; without it in a file",
+        "postgresql://…: jobs and the library, in a database that several machines share; without it in files",
         secret=True,
     )
     index_url: str = _row(

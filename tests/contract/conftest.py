@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from tests.fakes.databases import fresh_postgres, library_at
 
+from halfgig.settings import Settings
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from halfgig.store.database import Database, Where
 
@@ -34,3 +36,11 @@ def store(where: Where) -> Iterator[Database]:
     """The library's database."""
     with library_at(where) as database:
         yield database
+
+
+@pytest.fixture
+def home(where: Where, tmp_path: Path) -> Settings:
+    """Settings whose library is there."""
+    if isinstance(where, Path):
+        return Settings(data_dir=tmp_path, library=where)
+    return Settings(data_dir=tmp_path, database_url=where)

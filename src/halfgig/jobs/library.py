@@ -59,7 +59,7 @@ class LibraryThread:
         if store != self._store or store is None:
             self._close()
         if self._connection is None and store is not None:
-            self._connection = self._opened.enter_context(open_store(self._settings, create=False))
+            self._connection = self._opened.enter_context(open_store(self._settings, create=False, patience=0.0))
             self._store = store
         return self._connection
 

@@ -45,6 +45,10 @@ def copy_index(
     to copy, or the other index is of another model; Conflict where a source is removed or changed meanwhile;
     LibraryError, ServerTrouble.
     """
+    if settings.database_url:
+        raise BadRequest(
+            "The index is in the library's own Postgres.", "Leave out DATABASE_URL to copy between others."
+        )
     with ExitStack() as opened:
         from_library, old = _open(opened, read_index_address(given), settings)
         if old.model is None:

@@ -131,6 +131,11 @@ def _service(address: IndexAddress, settings: Settings) -> VectorService:
 def index_place(settings: Settings) -> Place:
     """The place that INDEX_URL names. BadRequest where it is none, or a file that is not the library."""
     address = read_index_address(settings.index_url)
+    if settings.database_url and (address.kind != SQLITE or address.name):
+        raise BadRequest(
+            "The library is in the database of DATABASE_URL, and its index with it.",
+            "Leave out INDEX_URL; or leave out DATABASE_URL, and have the library in a file.",
+        )
     if address.kind == SQLITE and address.name and Path(address.name).expanduser() != settings.library_path:
         raise BadRequest(
             "The embedded index is in the library's own file.",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from halfgig import pipelines
+from halfgig.errors import BadRequest
 from halfgig.memory import budget
 from halfgig.operations.admission import room
 from halfgig.operations.embedders import embedder_cost, ensure_model, model_name, open_embedder
@@ -52,6 +53,11 @@ def renew(
     """
     settings = settings or Settings.from_environment()
     settings = replace(settings, embedding_model=model or settings.embedding_model)
+    if settings.database_url:
+        raise BadRequest(
+            "An index in Postgres is not made anew in place.",
+            "Set EMBEDDING_MODEL back; or index the sources again, into another database.",
+        )
     with open_store(settings, create=False) as connection:
         _admit(settings, report)
         with closing(open_embedder(settings, report)) as embedder, open_place(settings) as place:

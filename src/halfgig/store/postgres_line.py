@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 SCHEMA = "halfgig"  # where our tables are, apart from those of others in the same database
 CHANNEL = "halfgig"  # on which events are told
 CONNECT = 5  # seconds
-# A machine that was paused in a transaction must not keep others from its job for long.
-_WISHES = f"""SET search_path = {SCHEMA}, public; SET statement_timeout = '30s'; SET lock_timeout = '10s';
+# A machine that was paused in a transaction must not keep others from its job for long. pgvector is in one of these.
+_WISHES = f"""SET search_path = {SCHEMA}, public, extensions; SET statement_timeout = '30s'; SET lock_timeout = '10s';
  SET idle_in_transaction_session_timeout = '30s'; SET client_min_messages = warning"""
 # A machine that has gone without a word is noticed in half a minute, on either side.
 _MANNERS: dict[str, Any] = {
@@ -36,12 +36,15 @@ _MANNERS: dict[str, Any] = {
 _NAME = "Correct the name or the password in DATABASE_URL."
 _GRANT = f"Grant the role the right to create the schema {SCHEMA} in this database."
 # By the beginning of SQLSTATE, where the server gives one; else by what it says while a connection is made.
+_PGVECTOR = "Install pgvector 0.8 or newer for this server."
 _REFUSED = {
     "28": ("refuses the name or the password", _NAME),
     "3D": ("has no such database", "Create it, or correct its name in DATABASE_URL."),
     "42501": ("refuses what halfgig needs", _GRANT),
     "42P01": ("lacks a table of halfgig's", "Run halfgig db upgrade."),
     "42703": ("lacks a column of halfgig's", "Run halfgig db upgrade."),
+    "0A000": ("lacks something that halfgig needs", _PGVECTOR),
+    "58P01": ("lacks something that halfgig needs", _PGVECTOR),
     "53100": ("has no disk left", "Give it more room."),
     "25006": ("takes no writes", "Name the primary server in DATABASE_URL, not a copy of it."),
 }
