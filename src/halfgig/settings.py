@@ -132,6 +132,12 @@ class Settings:
     )
     max_queued_jobs: int = _row("MAX_QUEUED_JOBS", 1000, "jobs", "refuse more jobs than this that wait", least=1)
     max_event_streams: int = _row("MAX_EVENT_STREAMS", 100, "streams", "who may watch jobs at the same time", least=1)
+    live_sessions: int = _row(
+        "LIVE_SESSIONS", 1, "sessions", "who may be counted live at the same time; 0 counts nobody live", least=0
+    )
+    live_idle_seconds: float = _row(
+        "LIVE_IDLE_SECONDS", 30.0, "seconds", "end a live session in which nothing came for so long", least=1
+    )
     log_format: str = _row("LOG_FORMAT", "auto", "name", "json or text; auto is text on a terminal, else json")
 
     disk_quota_mb: float | None = _row(

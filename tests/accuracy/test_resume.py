@@ -15,7 +15,8 @@ from halfgig.demo.athlete import encode, render, steady
 from halfgig.motion.pose_batches import pack_poses, unpack_poses
 from halfgig.motion.regions import Region
 from halfgig.motion.report import as_json
-from halfgig.operations.counting import Past, PoseModels, prepare_count
+from halfgig.operations.counting import Past, prepare_count
+from halfgig.operations.pose_models import PoseModels
 from halfgig.operations.transcription import ignore, transcribe
 from halfgig.settings import Settings
 from halfgig.speech.transcript import Seam

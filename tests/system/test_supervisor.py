@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.fakes.databases import fresh_postgres, stopped
 
-from halfgig.errors import DatabaseAway, LibraryError
+from halfgig.errors import DatabaseAway, DoesNotFit, LibraryError
 from halfgig.jobs.bell import Bell
 from halfgig.jobs.job import Event, Job, State
 from halfgig.jobs.queue import JobQueue
 from halfgig.jobs.queue_thread import QueueThread
 from halfgig.jobs.supervisor import RESTARTED, STOPPED, Supervisor
+from halfgig.memory import budget
 from halfgig.memory.governor import Governor, Lease, Standing
 from halfgig.settings import Settings
 
@@ -138,6 +139,40 @@ def test_an_idle_child_gives_way_to_another_kind(tmp_path: Path) -> None:
             assert (await at.until(await at.add("reps"))).state is State.SUCCEEDED
             assert [child.kind for child in at.supervisor.children] == ["reps"]
             assert at.embedder  # what idles goes before what others may be waiting for
+
+    asyncio.run(story())
+
+
+def test_what_idles_gives_way_to_a_live_session_and_jobs_wait_for_its_end(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story() -> None:
+        async with house(tmp_path, room=350 * MIB) as at:
+            await at.until(await at.add())
+            [idle] = at.supervisor.children
+            idle.lease.granted = 300 * MIB  # as if it held that much
+            costs = budget.at_most("live", "full")
+            async with at.supervisor.lend("live", costs) as first, at.supervisor.lend("live", costs) as second:
+                assert [lease.granted for lease in (first, second) if lease] == [costs[0].needs] * 2
+                assert at.supervisor.children == ()
+                waiting = await at.add()
+                async with asyncio.timeout(PATIENCE):
+                    while f"{waiting} waits for memory" not in caplog.text:
+                        await asyncio.sleep(0.05)
+                async with at.supervisor.lend("live", costs[:1]) as third:
+                    assert third is None
+            assert (await at.until(waiting)).state is State.SUCCEEDED
+
+    caplog.set_level("INFO")
+    asyncio.run(story())
+
+
+def test_a_live_session_that_can_never_fit_is_refused_with_the_figure(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with house(tmp_path, replace(PLENTY, memory_limit_mb=130)) as at:
+            with pytest.raises(DoesNotFit, match="Counting live needs"):
+                async with at.supervisor.lend("live", budget.at_most("live", "full")):
+                    pass
 
     asyncio.run(story())
 

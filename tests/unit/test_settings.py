@@ -17,6 +17,7 @@ READS_ENVIRONMENT = {"settings.py"}
 # To children and to libraries.
 PASSES_ENVIRONMENT_ON = {
     "jobs/process.py",
+    "jobs/live.py",
     "jobs/remote.py",
     "memory/jail.py",
     "models/packages.py",

@@ -21,6 +21,7 @@ from halfgig.api import (
     index,
     jobs,
     library,
+    live,
     media,
     motion,
     operations,
@@ -96,8 +97,8 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     app.state.halfgig = services
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
-    everyday = (index, jobs, results, events, health, library, transcripts, media, motion, drawings, plans, operations)
-    for module in (*everyday, docs):
+    everyday = (index, jobs, results, events, health, library, transcripts, media, motion, drawings, live, plans)
+    for module in (*everyday, operations, docs):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(session.router(gate, sessions))

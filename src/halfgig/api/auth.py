@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from starlette.datastructures import Headers
 from starlette.requests import cookie_parser
 
-from halfgig.api.hosts import READS, is_own_origin
+from halfgig.api.hosts import CONNECTIONS, READS, is_own_origin, method_of
 from halfgig.api.problems import PAGE, error_response
 from halfgig.errors import BadRequest, Busy, Forbidden, HalfgigError, Unauthorized
 from halfgig.settings import listed
@@ -143,7 +143,7 @@ class Keys:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it with 401, 403 or 429."""
-        if scope["type"] == "http" and (error := self._refusal(scope)) is not None:
+        if scope["type"] in CONNECTIONS and (error := self._refusal(scope)) is not None:
             await error_response(scope, error)(scope, receive, send)
             return
         await self.app(scope, receive, send)
@@ -169,7 +169,7 @@ def refusal_of_page(scope: Scope) -> HalfgigError | None:
     A browser tells where a request comes from; a program that does not may say that it is the page.
     """
     headers = Headers(scope=scope)
-    if scope["method"] in READS:
+    if method_of(scope) in READS:
         return None
     if headers.get("origin") is not None:
         own = is_own_origin(headers)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 READS = frozenset({"GET", "HEAD", "OPTIONS"})
+CONNECTIONS = frozenset({"http", "websocket"})  # kinds of scopes that somebody from outside has opened
 
 
 class Hosts:
@@ -31,7 +32,7 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it with 421 or 403."""
-        if scope["type"] != "http":
+        if scope["type"] not in CONNECTIONS:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -39,7 +40,7 @@ class Hosts:
         if self._names and name not in self._names:
             body = plain_problem(421, "This server has another name.", "Use a name that TRUSTED_HOSTS lists.")
             await problem_response(scope, body)(scope, receive, send)
-        elif not self._from_pages and self._is_foreign(scope["method"], headers):
+        elif not self._from_pages and self._is_foreign(method_of(scope), headers):
             error = Forbidden("A page of another origin may not do this.", "List the origin in CORS_ORIGINS.")
             await error_response(scope, error)(scope, receive, send)
         else:
@@ -50,6 +51,11 @@ class Hosts:
         if method in READS or origin is None or origin in self._origins:
             return False
         return not is_own_origin(headers)
+
+
+def method_of(scope: Scope) -> str:
+    """The method of a request; a WebSocket has none, and is minded like what changes something: it is no mere GET."""
+    return str(scope.get("method", ""))
 
 
 def is_own_origin(headers: Headers) -> bool:

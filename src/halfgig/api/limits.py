@@ -9,6 +9,7 @@ from starlette.datastructures import Headers
 
 from halfgig.api.auth import is_open
 from halfgig.api.bodies import stated_length
+from halfgig.api.hosts import CONNECTIONS
 from halfgig.api.problems import error_response, plain_problem, problem_response
 from halfgig.errors import TooLarge
 
@@ -37,7 +38,7 @@ class Crowd:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it with 503."""
-        if scope["type"] != "http" or scope["path"] in HEALTH:
+        if scope["type"] not in CONNECTIONS or scope["path"] in HEALTH:
             await self.app(scope, receive, send)
             return
         opened = is_open(scope["path"])

@@ -32,7 +32,7 @@ Since = Annotated[float, Query(ge=0, le=1e11, allow_inf_nan=False, description="
 
 
 class WorkerView(BaseModel):
-    """A child of the server: a worker, or the query embedder (kind search)."""
+    """A child of the server: a worker, the query embedder (kind search), or a live session's (kind live)."""
 
     kind: str
     pid: int
@@ -119,6 +119,8 @@ def _workers(services: Services) -> Iterator[WorkerView]:
     pid = services.searcher.embedder.pid if services.searcher else None
     if pid is not None:
         yield WorkerView(kind="search", pid=pid, job=None, bytes=tree_anonymous(pid))
+    for pid in services.live.pids if services.live else ():
+        yield WorkerView(kind="live", pid=pid, job=None, bytes=tree_anonymous(pid))
 
 
 def _models(folder: Path) -> Iterator[ModelView]:

@@ -20,6 +20,7 @@ POLICY = (
     "connect-src 'self'; font-src 'self'; manifest-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'"
 )
+PERMISSIONS = "camera=(self), microphone=(), geolocation=()"
 ASK_AGAIN = "no-cache"  # it may be kept, and is asked for with its tag
 FOR_GOOD = "public, max-age=31536000, immutable"
 HTML: dict[int | str, Any] = {200: {"content": {"text/html": {"schema": {"type": "string"}}}}}
@@ -47,7 +48,8 @@ class PageRoutes:
         if "text/html" not in accept.lower():
             return shown_index()
         asset = await run_in_threadpool(self._assets.index)
-        headers = {"Content-Security-Policy": POLICY, "Cache-Control": ASK_AGAIN, "Vary": "Accept, Accept-Encoding"}
+        policies = {"Content-Security-Policy": POLICY, "Permissions-Policy": PERMISSIONS}
+        headers = {**policies, "Cache-Control": ASK_AGAIN, "Vary": "Accept, Accept-Encoding"}
         return answer(request, asset, headers)
 
     async def file(self, request: Request, name: str) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
     from starlette.requests import Request
-    from starlette.types import Scope
+    from starlette.types import Receive, Scope, Send
 
 log = logging.getLogger("halfgig.api")
 
@@ -26,6 +27,8 @@ BLANK = "about:blank"  # the status says it all
 PAGE = PROBLEMS
 RETRY_AFTER = 30  # seconds, where the error names none
 MOST_ERRORS = 20  # wrong fields that are told
+POLICY_VIOLATION, INTERNAL_ERROR, TRY_AGAIN_LATER = 1008, 1011, 1013  # with which a WebSocket is closed
+MOST_REASON = 123  # bytes
 
 REMEDIES = {
     401: "Send a key of this server: Authorization: Bearer KEY.",
@@ -63,16 +66,41 @@ def kinds(root: type[HalfgigError] = HalfgigError) -> list[type[HalfgigError]]:
     return [kind for kind in (root, *below) if kind.__module__ == HalfgigError.__module__]
 
 
-def problem_response(scope: Scope, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> JSONResponse:
+class ProblemResponse(JSONResponse):
+    """A problem as the answer to a request; a WebSocket is opened to tell it, and closed for it."""
+
+    def __init__(self, body: dict[str, Any], headers: Mapping[str, str]) -> None:
+        super().__init__(body, body["status"], headers, MEDIA_TYPE)
+        self._told = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        if scope["type"] != "websocket":
+            await super().__call__(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": json.dumps({"problem": self._told})})
+        await send({"type": "websocket.close", **farewell(self._told)})
+
+
+def farewell(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The code and the reason with which a WebSocket is closed for a problem."""
+    status = body["status"]
+    code = TRY_AGAIN_LATER if status in {429, 503, 507} else POLICY_VIOLATION if status < 500 else INTERNAL_ERROR
+    return {"code": code, "reason": body["detail"].encode()[:MOST_REASON].decode(errors="ignore")}
+
+
+def problem_response(scope: Scope, body: dict[str, Any], headers: Mapping[str, str] | None = None) -> ProblemResponse:
     """The answer to a request that failed."""
     told = {**body, "request_id": scope.get("state", {}).get("request_id", "")}
     held = dict(headers or {})
     if body["status"] in {429, 503}:
         held.setdefault("Retry-After", str(RETRY_AFTER))
-    return JSONResponse(told, body["status"], held, MEDIA_TYPE)
+    return ProblemResponse(told, held)
 
 
-def error_response(scope: Scope, error: HalfgigError) -> JSONResponse:
+def error_response(scope: Scope, error: HalfgigError) -> ProblemResponse:
     """The answer for an error of ours, logged where the fault is not the client's."""
     if error.status >= 500:
         log.warning("problem", extra={"facts": {"status": error.status, "detail": error.detail}})
@@ -84,7 +112,7 @@ def error_response(scope: Scope, error: HalfgigError) -> JSONResponse:
     return problem_response(scope, problem(error), headers)
 
 
-def crash_response(scope: Scope) -> JSONResponse:
+def crash_response(scope: Scope) -> ProblemResponse:
     """The answer where something failed that nobody foresaw: nothing of it but the request id is told."""
     return problem_response(scope, plain_problem(500, "Something went wrong in the server.", REMEDIES[500]))
 

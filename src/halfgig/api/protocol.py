@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MOST_HEAD = 32 * 1024  # bytes of a request's line and headers
 MOST_HEADERS = 100
+LIVE = b"/reps/live"  # where WebSockets are spoken
 HEAD_SECONDS = 15.0  # from the beginning of a connection, or of a request, to the end of its head
 
 
@@ -72,6 +73,20 @@ class BoundedProtocol(HttpToolsProtocol):
             self._refuse_head()
         else:
             self._refuse(400, msg, "Send a well-formed HTTP/1.1 request.")
+
+    def _should_upgrade_to_ws(self) -> bool:
+        """A WebSocket is spoken at one address; elsewhere the wish for one is passed over, as HTTP has it."""
+        return self.url.partition(b"?")[0] == LIVE
+
+    def _unsupported_upgrade_warning(self) -> None:
+        """There is nothing to warn of."""
+
+    def handle_websocket_upgrade(self) -> None:
+        """Speak WebSocket from here on; what does is loaded when it is first wanted: half a megabyte."""
+        from uvicorn.protocols.websockets.wsproto_impl import WSProtocol
+
+        self.ws_protocol_class = WSProtocol
+        super().handle_websocket_upgrade()
 
     def _expect_head(self) -> None:
         self._head, self._in_head = 0, True

@@ -35,6 +35,7 @@ KEEP_ALIVE = 15  # seconds that an idle connection stays
 BACKLOG = 512  # connections that wait to be accepted
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LARGEST_PORT = 65_535
+MOST_MESSAGE = 1024 * 1024  # bytes of a WebSocket's message; what is larger closes it
 
 
 def serve(settings: Settings) -> None:
@@ -106,7 +107,9 @@ class Server(uvicorn.Server):
             app,
             loop="asyncio",
             http=BoundedProtocol,
-            ws="none",
+            ws="none",  # the protocol has its own
+            ws_max_size=MOST_MESSAGE,
+            ws_per_message_deflate=False,
             lifespan="on",
             log_config=None,
             access_log=False,

@@ -13,6 +13,7 @@ from fastapi import Depends, Request
 from halfgig.api.history import History
 from halfgig.api.tally import Tally
 from halfgig.jobs.bell import QUEUE, Bell
+from halfgig.jobs.live import LiveSessions
 from halfgig.jobs.queue_thread import QueueThread
 from halfgig.jobs.searcher import Searcher, open_searcher
 from halfgig.settings import Settings
@@ -69,6 +70,7 @@ class Services:
     supervisor: Supervision | None = None
     supervision: asyncio.Task[None] | None = None  # the supervisor at work
     searcher: Searcher | None = None
+    live: LiveSessions | None = None
     tally: Tally = field(default_factory=Tally)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     streams: int = 0  # of events, that are open
@@ -85,6 +87,12 @@ class Services:
         if self.searcher is None:
             self.searcher = open_searcher(self.settings)
         return self.searcher
+
+    def counting_live(self) -> LiveSessions:
+        """What counts live; without a supervisor's, sessions that ask nobody for their memory."""
+        if self.live is None:
+            self.live = LiveSessions(self.settings)
+        return self.live
 
     def shelf(self) -> LibraryThread:
         """The library, on its thread."""
@@ -126,6 +134,8 @@ class Services:
 
     async def close(self) -> None:
         """Close everything; what was asked before is finished."""
+        if self.live is not None:
+            await self.live.close()
         if self.searcher is not None:
             await self.searcher.close()
         self.queue.close()

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from halfgig.api.upkeep import see_to_end
+from halfgig.jobs.live import LiveSessions
 from halfgig.jobs.searcher import open_searcher
 from halfgig.jobs.supervisor import Supervisor
 from halfgig.memory.governor import Governor
@@ -31,7 +32,7 @@ def make_supervisor(services: Services) -> Supervisor:
         return governor.lend(kind, needs, time.monotonic())
 
     services.searcher = open_searcher(settings, lend)
-    return Supervisor(
+    supervisor = Supervisor(
         settings,
         services.ask,
         services.bell,
@@ -40,6 +41,8 @@ def make_supervisor(services: Services) -> Supervisor:
         ended=partial(see_to_end, services),
         home=services.home,
     )
+    services.live = LiveSessions(settings, supervisor.lend)
+    return supervisor
 
 
 async def take_back(searcher: Searcher) -> bool:

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 import time
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -32,7 +32,7 @@ from halfgig.memory.limit import memory_limit
 from halfgig.memory.pressure import is_pressed, pressure
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
     from halfgig.jobs.bell import Bell
     from halfgig.jobs.job import Job
@@ -156,6 +156,22 @@ class Supervisor:
             await asyncio.wait(self._tasks)
         with suppress(HalfgigError):  # whoever starts next does it
             await self._ask(lambda queue: queue.release_all(STOPPED, lambda owner: owner == self.owner))
+
+    @asynccontextmanager
+    async def lend(self, kind: str, costs: Sequence[Cost]) -> AsyncIterator[Lease | None]:
+        """A lease for work that is no job, the best of `costs` that fits, until its block ends; None where none does.
+
+        What idles gives way, as for a job; jobs that do not fit beside it wait. DoesNotFit where none ever fits.
+        """
+        if costs[-1].needs > self._ever():
+            raise DoesNotFit("Counting live", costs[-1].needs, max(0, self._ever()))
+        _, lease = await self._staff.lease(kind, costs)
+        try:
+            yield lease
+        finally:
+            if lease is not None:
+                self._governor.release(lease)
+                self._bell.ring(QUEUE)
 
     # --- one round
 

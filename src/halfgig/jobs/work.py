@@ -15,9 +15,11 @@ from halfgig.motion.report import as_json, rep_json
 from halfgig.operations import exercises
 from halfgig.operations.admission import speech_cost
 from halfgig.operations.captions import CAPTIONS, read_captions
-from halfgig.operations.counting import AUTO, Past, PoseModels, prepare_count
+from halfgig.operations.counting import Past, prepare_count
+from halfgig.operations.exercises import AUTO
 from halfgig.operations.indexing import check_index, file_transcript
 from halfgig.operations.library import file_report
+from halfgig.operations.pose_models import PoseModels
 from halfgig.operations.poses import frames_from, keep_poses
 from halfgig.operations.reindexing import reindex
 from halfgig.operations.speech_models import SpeechModels

@@ -80,6 +80,8 @@ TABLE = (
     Cost("drawing", "table", 66 * MIB),
     Cost("drawing", "overlay", 56 * MIB),
     Cost("drawing", "overlay, small frames", 38 * MIB),
+    Cost("live", "full", 95 * MIB),
+    Cost("live", "lite", 86 * MIB),
     Cost("search", "minilm", 69 * MIB),
     Cost("question", "served", 20 * MIB),
 )

@@ -91,6 +91,9 @@ class Exercise:
     prior: float = 1.0
     group: str = ""
 
+    def __deepcopy__(self, _: object) -> Exercise:
+        return self  # it never changes
+
     @property
     def family(self) -> str:
         """The movement that it is a form of."""

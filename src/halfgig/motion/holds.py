@@ -47,6 +47,12 @@ class HoldFinder:
         if held:
             self._keep(moment)
 
+    @property
+    def held(self) -> Seconds:
+        """Seconds of the hold that is going on; 0 where there is none, or not yet."""
+        seconds = 0.0 if self._start is None else self._last - self._start
+        return seconds if seconds >= LEAST else 0.0
+
     def finish(self) -> None:
         """End the hold that is going on."""
         steady = self._in_posture >= STEADY * self._of

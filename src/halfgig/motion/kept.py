@@ -48,3 +48,22 @@ class Kept:
             side, partial = SIDES[int(kind) // 2], bool(kind % 2)
             rep = Rep(0, start, turn, end, lowest, highest, side, partial, reached, left)
             yield rep, Sight(view, None if math.isnan(even) else even, confidence)
+
+
+class Counted(Kept):
+    """Repetitions of which only the number is kept: a few bytes, however many there are."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reps = dict.fromkeys(SIDES, 0)  # by side
+        self.attempts = 0
+
+    def __len__(self) -> int:
+        return sum(self.reps.values()) + self.attempts
+
+    def add(self, rep: Rep, _: Sight | None = None) -> None:
+        """Count one more."""
+        if rep.partial:
+            self.attempts += 1
+        else:
+            self.reps[rep.side] += 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from statistics import mean, pstdev
 from typing import TYPE_CHECKING
 
 from halfgig.motion.forms import HIGH, LOW, Exercise
@@ -11,10 +10,10 @@ from halfgig.motion.forms import mean as on_average
 from halfgig.motion.kept import Kept
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable
 
     from halfgig.motion.kept import Sight
-    from halfgig.records import Rep
+    from halfgig.records import Rep, Seconds
 
 NAME = "unknown periodic"
 LEAST_REPS = 5  # in a row
@@ -30,35 +29,69 @@ CANDIDATES = tuple(
 
 
 class Runs:
-    """Takes repetitions in order, keeps the run of them that is going on, and the longest one."""
+    """Takes repetitions in order, keeps the run of them that is going on, and the longest one, by what `keep` makes."""
 
-    def __init__(self) -> None:
-        self._run = self._longest = Kept()
+    def __init__(self, keep: Callable[[], Kept] = Kept) -> None:
+        self._keep = keep
+        self._run = self._longest = _Run(keep())
         self._end = -math.inf
 
     def add(self, rep: Rep, sight: Sight) -> None:
         """One more."""
         if rep.start - self._end > rep.end - rep.start:
-            self._run = Kept()
+            self._run = _Run(self._keep())
         self._run.add(rep, sight)
         self._end = rep.end
-        if len(self._run) > len(self._longest):
+        if len(self._run.kept) > len(self._longest.kept):
             self._longest = self._run
+
+    @property
+    def seconds(self) -> Seconds:
+        """How long the repetitions of the longest run take, if it is even; else 0."""
+        return self._longest.times.total if self._longest.is_even else 0.0
 
     def even(self) -> Kept:
         """The longest run, if it has enough repetitions that are alike; else none."""
-        reps = [rep for rep, _ in self._longest]
-        return self._longest if len(reps) >= LEAST_REPS and is_even(reps) else Kept()
+        return self._longest.kept if self._longest.is_even else self._keep()
 
 
-def is_even(reps: Sequence[Rep]) -> bool:
-    """Whether repetitions take about the same time and go about as far."""
-    return all(_spread(values) <= EVEN for values in ([rep.end - rep.start for rep in reps], [_far(r) for r in reps]))
+class _Run:
+    """Repetitions that follow one another: how long they take, and how far they go."""
+
+    def __init__(self, kept: Kept) -> None:
+        self.kept = kept
+        self.times, self.ranges = Spread(), Spread()
+
+    def add(self, rep: Rep, sight: Sight) -> None:
+        self.kept.add(rep, sight)
+        self.times.add(rep.end - rep.start)
+        self.ranges.add(rep.range_of_motion)
+
+    @property
+    def is_even(self) -> bool:
+        """Whether there are enough, that take about the same time and go about as far."""
+        return len(self.kept) >= LEAST_REPS and all(one.share <= EVEN for one in (self.times, self.ranges))
 
 
-def _far(rep: Rep) -> float:
-    return rep.range_of_motion
+class Spread:
+    """How far values are from their mean, in three numbers, after Welford (1962)."""
 
+    def __init__(self) -> None:
+        self._count, self._mean, self._squares = 0, 0.0, 0.0
 
-def _spread(values: Sequence[float]) -> float:
-    return pstdev(values) / max(mean(values), 1e-6)
+    def add(self, value: float) -> None:
+        """One more value."""
+        self._count += 1
+        before = value - self._mean
+        self._mean += before / self._count
+        self._squares += before * (value - self._mean)
+
+    @property
+    def total(self) -> float:
+        """Their sum."""
+        return self._count * self._mean
+
+    @property
+    def share(self) -> float:
+        """Their standard deviation by their mean."""
+        return math.sqrt(self._squares / self._count) / max(self._mean, 1e-6)

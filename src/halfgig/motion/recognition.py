@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections import deque
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -152,8 +153,8 @@ class Candidate:
         return len(counts) == 1 or min(counts) >= LEAST_EACH
 
 
-def _candidate(exercise: Exercise) -> Candidate:
-    return Candidate(exercise, [Counter(exercise, side) for side in exercise.sides])
+def _candidate(exercise: Exercise, keep: Callable[[], Kept]) -> Candidate:
+    return Candidate(exercise, [Counter(exercise, side) for side in exercise.sides], keep())
 
 
 def _in_a_row(rep: Rep, other: Rep) -> bool:
@@ -163,28 +164,48 @@ def _in_a_row(rep: Rep, other: Rep) -> bool:
 
 
 class Recognizer:
-    """Counts every exercise of the table at once, and even movements of none for as long as none is proven."""
+    """Counts every exercise of the table at once, and even movements of none for as long as none is proven.
 
-    def __init__(self, exercises: Sequence[Exercise] = EXERCISES) -> None:
+    `keep` makes what the reps of each are kept in.
+    """
+
+    def __init__(self, exercises: Sequence[Exercise] = EXERCISES, keep: Callable[[], Kept] = Kept) -> None:
         self._memory = Memory()
         shown = (row for row in exercises if row.form and not row.hold)
-        self.candidates = [_candidate(row) for row in shown]
-        self.unknown = [(_candidate(row), Runs()) for row in CANDIDATES]
+        self.candidates = [_candidate(row, keep) for row in shown]
+        self.unknown = [(_candidate(row, keep), Runs(keep)) for row in CANDIDATES]
 
     def recognize(self, angles: Iterable[AnglesAt]) -> tuple[Exercise | None, Iterable[Rep]]:
         """The exercise that is done, with its reps and attempts; (None, ()) where there is none."""
         for moment in angles:
-            self._memory.add(moment)
-            self._take(moment)
+            self.add(moment)
+        candidate, kept = self.finish()
+        if candidate is None:
+            return None, ()
+        return candidate.exercise, (assess(rep, sight, candidate.exercise) for rep, sight in kept)
+
+    def add(self, moment: AnglesAt) -> None:
+        """One more moment."""
+        self._memory.add(moment)
+        self._take(moment)
+
+    def finish(self) -> tuple[Candidate | None, Kept]:
+        """The one that is done, with its reps and attempts; (None, none of them) where there is none."""
         self._take(None)
         best = max(self.candidates, key=Candidate.proof)
-        exercise, kept = (best.exercise, best.kept) if best.proof() > 0 else self._periodic()
-        return (exercise, (assess(rep, sight, exercise) for rep, sight in kept)) if len(kept) else (None, ())
+        candidate, kept = (best, best.kept) if best.proof() > 0 else self._periodic()
+        return (candidate, kept) if len(kept) else (None, kept)
 
-    def _periodic(self) -> tuple[Exercise, Kept]:
+    def foresee(self) -> tuple[Candidate | None, Kept]:
+        """What `finish` would tell now, of candidates that have ended; those of this one go on as they were."""
+        ended = copy(self)
+        ended.candidates, ended.unknown = deepcopy((self.candidates, self.unknown))
+        return ended.finish()
+
+    def _periodic(self) -> tuple[Candidate, Kept]:
         """The unknown movement that is repeated evenly for the longest time."""
-        runs = [(candidate.exercise, run.even()) for candidate, run in self.unknown]
-        return max(runs, key=lambda one: sum(seconds_of(rep) for rep, _ in one[1]))
+        candidate, runs = max(self.unknown, key=lambda one: one[1].seconds)
+        return candidate, runs.even()
 
     def _take(self, moment: AnglesAt | None) -> None:
         """Give each counter the moment, or the end, and each candidate what its counters find."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -73,6 +74,15 @@ class Counter:
         """The remaining ones, when the video ends."""
         return [*self._end_run(), *self._pick(self._grader.finish())]
 
+    def foresee(self) -> list[Rep]:
+        """What `finish` would give now; the counter goes on as it was."""
+        return deepcopy(self).finish()
+
+    @property
+    def own_range(self) -> tuple[float, float]:
+        """(range, value at rest) of the exerciser as far as it is known, the value with work towards higher ones."""
+        return self._grader.own_range()
+
     def _end_run(self) -> list[Rep]:
         """What is left when nothing that follows belongs to what was before."""
         turns = [turn for sample in self._smoother.finish() for turn in self._turns.add(*sample)]
@@ -109,28 +119,29 @@ class _Grader:
         if len(self._held) == self._held.maxlen:
             self._next -= 1
         self._held.append(turn)
-        return [self._grade()] if self._next + HORIZON < len(self._held) else []
+        return [self._grade(self.own_range())] if self._next + HORIZON < len(self._held) else []
 
     def overdue(self, before: Seconds) -> list[Graded | None]:
         """The turns until then that still wait for others, and the ends of runs behind them."""
-        given: list[Graded | None] = []
-        while self._next < len(self._held):
-            turn = self._held[self._next]
-            if turn is not None and turn.time >= before:
-                break
-            given.append(self._grade())
-        return given
+        waiting = itertools.islice(self._held, self._next, None)
+        due = itertools.takewhile(lambda turn: turn is None or turn.time < before, waiting)
+        return self._grade_all(sum(1 for _ in due))
 
     def finish(self) -> list[Graded | None]:
-        return [self._grade() for _ in range(len(self._held) - self._next)]
+        return self._grade_all(len(self._held) - self._next)
 
-    def _grade(self) -> Graded | None:
+    def _grade_all(self, number: int) -> list[Graded | None]:
+        """The next ones, for which no others came in between: one own range is that of them all."""
+        own = self.own_range() if number else (0.0, 0.0)
+        return [self._grade(own) for _ in range(number)]
+
+    def _grade(self, own: tuple[float, float]) -> Graded | None:
         turn = self._held[self._next]
         self._next += 1
-        if turn is None:
-            return None
-        span, rest = own_range(self._held, self._tuning)
-        return Graded(turn, span, rest)
+        return None if turn is None else Graded(turn, *own)
+
+    def own_range(self) -> tuple[float, float]:
+        return own_range(self._held, self._tuning)
 
 
 def own_range(turns: Iterable[Turn | None], tuning: Tuning = TUNING) -> tuple[float, float]:

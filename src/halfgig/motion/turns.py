@@ -34,6 +34,9 @@ class Turn:
     high: bool
     edge: bool = False
 
+    def __deepcopy__(self, _: object) -> Turn:
+        return self  # it never changes
+
     @property
     def middle(self) -> Seconds:
         """The middle of the rest: nearer the true turn than the sample that happens to be furthest."""
@@ -118,6 +121,11 @@ class TurnFinder:
             return False
         resting = self._low is not None and self._high is None and time - self._low.arrive > MAX_REST
         return resting or time - self._seen > self._max_gap
+
+    @property
+    def rising(self) -> bool | None:
+        """Whether the signal is on its way up; None before it has moved by `least`."""
+        return None if (self._high is None) == (self._low is None) else self._low is None
 
     def finish(self) -> list[Turn | None]:
         """The turn in which the run ends, and None for its end."""

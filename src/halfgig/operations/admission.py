@@ -96,9 +96,7 @@ def admit_reps(settings: Settings, info: SourceInfo, left: Bytes | None = None) 
 
 def reps_costs(settings: Settings, info: SourceInfo) -> Iterator[Cost]:
     """What each way of counting costs with this source, best first, from the wanted pose model on."""
-    if settings.pose_model not in POSE_MODELS:
-        known = " or ".join(POSE_MODELS)
-        raise BadRequest(f"There is no pose model called {settings.pose_model}.", f"Set POSE_MODEL to {known}.")
+    check_pose_model(settings)
     stream = max(info.video, key=lambda stream: stream.width * stream.height, default=None)
     rows = budget.at_most("reps", settings.pose_model)
     for width, name in ((FRAME_WIDTH, ""), (SMALL_WIDTH, SMALL)):
@@ -124,6 +122,13 @@ def overlay_costs(settings: Settings, info: SourceInfo) -> Iterator[Cost]:
     for width, variant in ((FRAME_WIDTH, "overlay"), (SMALL_WIDTH, f"overlay{SMALL}")):
         row = budget.cost("drawing", variant)
         yield replace(row, peak=row.peak + _beside(stream, settings.video_resize_width or width))
+
+
+def check_pose_model(settings: Settings) -> None:
+    """Raise BadRequest where POSE_MODEL is unknown."""
+    if settings.pose_model not in POSE_MODELS:
+        known = " or ".join(POSE_MODELS)
+        raise BadRequest(f"There is no pose model called {settings.pose_model}.", f"Set POSE_MODEL to {known}.")
 
 
 def log_memory(moment: str) -> None:

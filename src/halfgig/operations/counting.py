@@ -11,12 +11,11 @@ from halfgig.errors import MissingStream
 from halfgig.media.shown import kept_url
 from halfgig.media.source import fingerprint, open_source
 from halfgig.memory.allocator import trim
-from halfgig.models.store import ModelStore
 from halfgig.motion.exercises import exercise_named
-from halfgig.motion.poses import PoseTracker
-from halfgig.operations.admission import admit_reps, log_memory, threads
-from halfgig.operations.exercises import learned
+from halfgig.operations.admission import admit_reps, log_memory
+from halfgig.operations.exercises import AUTO, learned
 from halfgig.operations.library import file_report
+from halfgig.operations.pose_models import PoseModels
 from halfgig.operations.transcription import ignore, look_into
 from halfgig.records import DecodeLog, SourceInfo, StoredSource
 from halfgig.settings import Settings
@@ -28,11 +27,11 @@ if TYPE_CHECKING:
 
     from halfgig.models.pull import Listener
     from halfgig.motion.forms import Exercise
+    from halfgig.motion.poses import PoseTracker
     from halfgig.motion.regions import Region
     from halfgig.operations.admission import MotionChoice
     from halfgig.records import PoseAt, Rep, Report, Seconds, Source
 
-AUTO = "auto"
 UNKNOWN = SourceInfo("unknown", None, None)
 
 
@@ -47,25 +46,6 @@ class Past:
     poses: Iterable[PoseAt] = ()
     frames: int = 0
     region: Region | None = None
-
-
-class PoseModels:
-    """At most one pose tracker, opened when it is first needed and kept for the next source."""
-
-    def __init__(self, settings: Settings, report: Listener = ignore) -> None:
-        self._store = ModelStore(settings.models_dir, offline=settings.offline)
-        self._threads = threads(settings)
-        self._report = report
-        self._tracker: tuple[str, PoseTracker] | None = None
-
-    def tracker(self, model: str) -> PoseTracker:
-        """The tracker with full or lite landmarks, as at the start of a video. Errors: ModelError."""
-        if self._tracker is None or self._tracker[0] != model:
-            self._tracker = None
-            folder = self._store.ensure(f"blazepose-{model}", report=self._report)
-            self._tracker = model, PoseTracker(folder, model, self._threads)
-        self._tracker[1].forget()
-        return self._tracker[1]
 
 
 @dataclass(slots=True)

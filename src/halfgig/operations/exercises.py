@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from halfgig.records import PoseAt
     from halfgig.settings import Settings
 
+AUTO = "auto"  # in the place of an exercise: whichever is done
 MOST_MOMENTS = 6_000  # of an example, ten minutes
 MOST_NAME = 64
 
