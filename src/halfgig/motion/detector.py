@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from halfgig.errors import ModelError
+from halfgig.motion.flatmodel import without_output
 from halfgig.motion.regions import Region, around_body, cut_out, whole_frame
 
 if TYPE_CHECKING:
@@ -109,8 +110,11 @@ def sigmoid(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     return belief
 
 
-def open_interpreter(model: Path, threads: int) -> Any:
-    """A LiteRT interpreter over the mapped file. ModelError where the file is missing or no model."""
+def open_interpreter(model: Path, threads: int, *, without: int | None = None) -> Any:
+    """A LiteRT interpreter over the mapped file, or over a copy of it `without` the output of that number.
+
+    ModelError where the file is missing or no model.
+    """
     from ai_edge_litert.interpreter import Interpreter
 
     if not model.is_file():
@@ -118,8 +122,11 @@ def open_interpreter(model: Path, threads: int) -> Any:
             f"The pose model {model.name} is missing.", "Run: halfgig models pull blazepose-full blazepose-lite"
         )
     try:
+        what: dict[str, Any] = {"model_path": str(model)}
+        if without is not None:
+            what = {"model_content": without_output(model.read_bytes(), without)}
         with _hushed():
-            interpreter = Interpreter(model_path=str(model), num_threads=threads)
+            interpreter = Interpreter(**what, num_threads=threads)
             interpreter.allocate_tensors()
     except (ValueError, RuntimeError) as error:
         raise ModelError(

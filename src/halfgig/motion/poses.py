@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from halfgig.records import Pixels
 
 SIDE = 256  # pixels, the landmark model's picture
+MASK = 2  # an output of the landmark model: the body against the background, a third of its time, and nobody reads it
+POINTS, SCORE, HEAT, WORLD = range(4)  # the outputs without it
 CENTER, RIM = 33, 34  # the two further points that place the next frame's region
 MIN_SCORE = 0.5  # of the pose flag; below it the person is lost
 HEAT_SIDE = 64  # cells of the heat map
@@ -42,7 +44,7 @@ class PoseTracker:
 
     def __init__(self, models: Path, model: str = "full", threads: int = 1) -> None:
         self._detector = PoseDetector(models / "pose_detection.tflite", threads)
-        self._landmarker = open_interpreter(models / f"pose_landmark_{model}.tflite", threads)
+        self._landmarker = open_interpreter(models / f"pose_landmark_{model}.tflite", threads, without=MASK)
         self.region: Region | None = None
 
     def track(self, pixels: Pixels) -> Pose | None:
@@ -59,15 +61,15 @@ class PoseTracker:
 
     def _look(self, pixels: Pixels, region: Region) -> Pose | None:
         output = run(self._landmarker, cut_out(pixels, region, SIDE))
-        score = float(output[1][0, 0])
+        score = float(output[SCORE][0, 0])
         if score < MIN_SCORE:
             self.region = replace(self.region, held=False) if self.region else None
             return None
-        points = output[0].reshape(-1, 5)
-        points[:, :2] = refine(points[:, :2] / np.float32(SIDE), output[3][0])
+        points = output[POINTS].reshape(-1, 5)
+        points[:, :2] = refine(points[:, :2] / np.float32(SIDE), output[HEAT][0])
         places = region.to_frame(points[:, :2])
         self.region = around_body(places[CENTER], places[RIM])
-        return _pose(places, points, output[4].reshape(-1, 3), region, score)
+        return _pose(places, points, output[WORLD].reshape(-1, 3), region, score)
 
 
 def track_poses(frames: Iterable[Frame], tracker: PoseTracker) -> Iterator[PoseAt]:

@@ -40,14 +40,14 @@ class Stage:
         points[34, 1] = 28.0  # the rim, straight up
         heat = np.full((1, 64, 64, 39), -20.0, np.float32)
         world = np.tile(np.array([0.0, -1.0, 0.0], np.float32), 39)[None]
-        return [points.reshape(1, -1), np.array([[self.certain]], np.float32), heat[..., :1], heat, world]
+        return [points.reshape(1, -1), np.array([[self.certain]], np.float32), heat, world]
 
 
 @pytest.fixture
 def stage(monkeypatch: pytest.MonkeyPatch) -> Stage:
     stage = Stage()
     monkeypatch.setattr(poses, "PoseDetector", lambda *_: stage)
-    monkeypatch.setattr(poses, "open_interpreter", lambda *_: None)
+    monkeypatch.setattr(poses, "open_interpreter", lambda *_, **__: None)
     monkeypatch.setattr(poses, "run", stage.look)
     return stage
 

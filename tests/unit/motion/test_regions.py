@@ -9,6 +9,8 @@ import pytest
 from halfgig.motion.regions import Region, around_body, cut_out, turn, whole_frame
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from halfgig.records import Pixels
 
 
@@ -41,6 +43,32 @@ def test_a_quarter_turn_of_the_region_turns_the_picture_back() -> None:
     frame = ramp(64, 64)
     turned = cut_out(frame, Region(32, 32, 64, math.pi / 2), 64) * 255
     np.testing.assert_allclose(turned, np.rot90(frame, 1), atol=0.6)
+
+
+def exact(frame: Pixels, region: Region, side: int) -> NDArray[np.float64]:
+    """The same sampling in plain floating point, pixel by pixel."""
+    height, width = frame.shape[:2]
+    grid = (np.mgrid[0:side, 0:side].reshape(2, -1).T[:, ::-1] + 0.5) / side
+    x, y = (region.to_frame(grid.astype(np.float32)) - 0.5).T.astype(np.float64)
+    x, y = np.clip(x, 0, width - 1), np.clip(y, 0, height - 1)
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, bottom = np.minimum(left + 1, width - 1), np.minimum(top + 1, height - 1)
+    across, down = (x - left)[:, None], (y - top)[:, None]
+    upper = frame[top, left] * (1 - across) + frame[top, right] * across
+    lower = frame[bottom, left] * (1 - across) + frame[bottom, right] * across
+    blended: NDArray[np.float64] = upper * (1 - down) + lower * down
+    return blended.reshape(side, side, 3)
+
+
+@pytest.mark.parametrize("shape", [(48, 37), (37, 48), (3, 5)])
+@pytest.mark.parametrize("angle", [0.0, 0.7, -2.0])
+def test_any_frame_and_turn_is_sampled_as_in_floating_point(shape: tuple[int, int], angle: float) -> None:
+    frame = np.random.default_rng(3).integers(0, 256, (*shape, 3), np.uint8)
+    region = Region(shape[1] / 2 + 1, shape[0] / 2, 1.2 * max(shape), angle)
+    picture = cut_out(frame, region, 100)  # no whole number of bands
+    np.testing.assert_allclose(
+        picture * 255, exact(frame, region, 100), atol=4
+    )  # places have 8 bits, and so have weights
 
 
 def test_colours_do_not_leak_into_each_other() -> None:
