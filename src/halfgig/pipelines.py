@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AHEAD = 4  # seconds of sound, or frames, that are decoded ahead: enough to keep both sides busy
+AHEAD = 4  # seconds of sound that are decoded ahead: enough to keep both sides busy
+FRAMES_AHEAD = 2  # frames, each of which comes out of a few pictures: that evens out what single ones cost
 PATIENCE: Seconds = 2.0  # for a maker that was stopped; one that waits for a silent pipe ends with the process
 FRAME_RATE = 10.0  # frames a second that motion is sampled at
 TIDY_FRAMES = 50  # frames between two tidyings: without them the heap grows by 6 MB in an hour
@@ -92,7 +93,7 @@ def find_poses(
     from halfgig.motion.poses import track_poses
 
     frames = decode_frames(source, rate=FRAME_RATE, width=width, log=log, settings=settings)
-    marked = mark_cuts(_watch_frames(prefetch(frames, AHEAD), watch))
+    marked = mark_cuts(_watch_frames(prefetch(frames, FRAMES_AHEAD), watch))
     return track_poses(_tidied(islice(marked, known, None), tidy, every=TIDY_FRAMES), tracker)
 
 

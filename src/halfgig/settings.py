@@ -101,7 +101,7 @@ class Settings:
         "VIDEO_RESIZE_WIDTH",
         None,
         "pixels",
-        "scale frames to this width before the analysis of motion",
+        "scale frames to this width, and at most 1.25 times that height, before the analysis of motion",
         least=64,
     )
     host: str = _row(

@@ -70,6 +70,7 @@ def test_it_lives_under_what_it_needs_and_peaks_as_foreseen(
     run = run_in_cgroup(command(kind, source), foreseen.needs, env=environment, timeout=300)
     assert run.ok, run.stderr
     assert not run.oom_killed
+    assert "instead of" not in run.stderr
     told = f"{foreseen.peak / MIB:.0f} foreseen, {run.peak_held / MIB:.0f} MiB held"
     assert 0.85 < foreseen.peak / run.peak_held < 1.15, told
 

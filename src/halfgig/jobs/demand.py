@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes
     from halfgig.settings import Settings
 
-FULL_HD = 34 * MIB + budget.frames_memory(640, 360)  # what decoder and frames hold of most videos
-LOW = 13 * MIB + budget.frames_memory(320, 180)
-UPRIGHT_4K = 105 * MIB + budget.frames_memory(640, 1138)  # of the largest pictures that cameras make
+FULL_HD = 31 * MIB + budget.frames_memory(640, 360)  # what decoder and frames hold of most videos
+LOW = 12 * MIB + budget.frames_memory(320, 180)
+UPRIGHT_4K = 93 * MIB + budget.frames_memory(450, 800)  # of the largest pictures that cameras make
 
 
 def candidates(job: Job, settings: Settings, learned: Learned, now: float, ever: Bytes) -> list[Cost]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from halfgig.errors import MissingStream, StorageFull
 from halfgig.jobs.fetching import Fetching
-from halfgig.media.pictures import fit_width
+from halfgig.media.pictures import fit_frame
 from halfgig.media.source import inspect
 from halfgig.memory import budget
 from halfgig.motion.landmark_tables import write_table
@@ -90,7 +90,7 @@ class Easel:
         self._telling.enter("drawing")
         stream = max(info.video, key=lambda stream: stream.width * stream.height)
         width = self._settings.video_resize_width or choice.width
-        poses = self._count.moments_in(*fit_width(stream.width, stream.height, width))
+        poses = self._count.moments_in(*fit_frame(stream.width, stream.height, width))
         draw_overlay(
             source,
             poses,

@@ -287,12 +287,15 @@ def _demux(container: InputContainer, stream: S, log: DecodeLog) -> Iterator[Pac
 def decode_packets(packets: Iterable[Packet[S]], log: DecodeLog) -> Iterator[Any]:
     """The frames of the packets, in the order in which they are shown; what does not decode is counted and skipped."""
     for packet in packets:
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:
-            log.corrupt_packets += 1
-            continue
-        yield from frames
+        yield from _decoded(packet, log)
+
+
+def _decoded(packet: Packet[Any], log: DecodeLog) -> list[Any]:
+    try:
+        return packet.decode()
+    except av.FFmpegError:
+        log.corrupt_packets += 1
+        return []
 
 
 def prepare(container: InputContainer, kept: Stream) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from av.video.reformatter import Interpolation, VideoReformatter
@@ -20,7 +20,7 @@ from halfgig.media.container import (
     refuse_video,
     undecodable,
 )
-from halfgig.media.pictures import decoder_memory, fit_width
+from halfgig.media.pictures import decoder_memory, fit_frame
 from halfgig.media.source import refuse_large, refuse_long
 from halfgig.media.streams import choose_video, frame_rate, quarter_turns, shown_size
 from halfgig.records import DecodeLog, Frame, Seconds, Source
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Pixels
     from halfgig.settings import Settings
 
+# One decoded picture, or none once it is let go of: stages keep what they handed on until they are asked for more, and
+# a picture of 4K has 12 MB.
+Held: TypeAlias = "list[av.VideoFrame]"
+
 JUMP = 10.0  # seconds between two frames before the next timestamp must confirm them
 
 
@@ -48,7 +52,8 @@ def decode_frames(
     settings: Settings,
     memory: Bytes | None = None,
 ) -> Iterator[Frame]:
-    """At most `rate` upright RGB frames a second (None: all), with strictly rising times, at most `width` pixels wide.
+    """At most `rate` upright RGB frames a second (None: all), with strictly rising times, at most `width` pixels wide,
+    and `pictures.TALLEST` times that high.
 
     FRAME_SKIP_RATE takes the place of `rate`, and VIDEO_RESIZE_WIDTH of `width`, where they are set; frames are never
     enlarged. What went wrong is told in `log`.
@@ -67,7 +72,7 @@ def decode_frames(
         pictures = _decode(container, stream, source, log, settings, rate=rate)
         chosen = sample(pictures, rate) if step is None else every(pictures, step)
         for one in islice(chosen, settings.max_frames_to_analyze):
-            yield Frame(one.time, scaler.scale(one.item))
+            yield Frame(one.time, scaler.scale(one.item[0]))
 
 
 def refuse_unfit(title: str, stream: av.VideoStream, memory: Bytes | None) -> None:
@@ -85,8 +90,11 @@ def _decode(
     settings: Settings,
     *,
     rate: float | None,
-) -> Iterator[Placed[av.VideoFrame]]:
-    """Decoded pictures with believable times, those that `rate` asks for among them; limits are checked on each."""
+) -> Iterator[Placed[Held]]:
+    """Decoded pictures with believable times, those that `rate` asks for among them; limits are checked on each.
+
+    A picture is gone when the next one is asked for.
+    """
     zero = float(origin(container))
     packets = read_packets(container, stream, log)
     if rate is not None:
@@ -94,10 +102,11 @@ def _decode(
     stamped = _stamp(decode_packets(packets, log), zero, 1 / frame_rate(stream))
     ends: Seconds | None = None
     for one in ascend(settle(stamped, jump=JUMP)):
-        refuse_picture(source.title, one.item.width, one.item.height)
+        refuse_picture(source.title, one.item[0].width, one.item[0].height)
         ends = one.time + one.seconds
         refuse_long(source.title, one.time, settings)
         yield one
+        one.item.clear()
     if ends is None:
         raise undecodable(source, "picture")
     log.truncated |= ends_early(container, stream, ends)
@@ -122,13 +131,16 @@ def spare(
         yield packet
 
 
-def _stamp(frames: Iterable[av.VideoFrame], zero: Seconds, seconds: Seconds) -> Iterator[Stamped[av.VideoFrame]]:
+def _stamp(frames: Iterable[av.VideoFrame], zero: Seconds, seconds: Seconds) -> Iterator[Stamped[Held]]:
     for frame in frames:
-        yield Stamped(None if frame.pts is None else frame.time - zero, seconds, frame)
+        time = None if frame.pts is None else frame.time - zero
+        held = [frame]
+        del frame
+        yield Stamped(time, seconds, held)
 
 
 class Scaler:
-    """Decoded pictures become upright RGB at most `width` pixels wide, with square pixels; one scaler for all."""
+    """Decoded pictures become upright RGB that `fit_frame` fits to `width`, with square pixels; one scaler for all."""
 
     def __init__(self, width: int | None, aspect: Fraction | None) -> None:
         self._width, self._aspect = width, aspect
@@ -138,7 +150,7 @@ class Scaler:
         """(height, width, 3) uint8 RGB, upright, contiguous."""
         turns = quarter_turns(-frame.rotation)
         shown = shown_size(frame.width, frame.height, self._aspect, turns * 90)
-        width, height = fit_width(*shown, self._width)
+        width, height = fit_frame(*shown, self._width)
         if turns % 2:
             width, height = height, width
         rgb = self._reformatter.reformat(frame, width, height, "rgb24", interpolation=Interpolation.AREA, threads=1)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 # Measured in docs/decisions/0023: what decoding on one thread adds to a process.
 DECODER = 10 * MIB
 BYTES_PER_PIXEL = 1.5  # 8 bits, 4:2:0
-HELD_PICTURES, HELD_ALONE = 8, 3  # pictures held at once: references, reordering, and the one being scaled
+HELD_PICTURES, HELD_ALONE = 7, 3  # pictures held at once: references, reordering, and the one being scaled
+TALLEST = 1.25  # widths: upright pictures show people larger, and would take three times the room of level ones
 WITHOUT_REFERENCES = frozenset(
     {"mjpeg", "prores", "dnxhd", "png", "bmp", "tiff", "webp", "gif", "qtrle", "ffv1", "dvvideo"}
 )
@@ -24,8 +25,9 @@ def decoder_memory(width: int, height: int, codec: str) -> Bytes:
     return DECODER + int(held * BYTES_PER_PIXEL * width * height)
 
 
-def fit_width(width: int, height: int, most: int | None) -> tuple[int, int]:
-    """`width` x `height` made at most `most` pixels wide with its shape kept; never enlarged."""
-    if most is None or width <= most:
+def fit_frame(width: int, height: int, most: int | None) -> tuple[int, int]:
+    """`width` x `height` made at most `most` wide and `TALLEST` times that high, its shape kept; never enlarged."""
+    if most is None:
         return width, height
-    return most, max(1, round(height * most / width))
+    scale = min(1.0, most / width, TALLEST * most / height)
+    return max(1, round(width * scale)), max(1, round(height * scale))

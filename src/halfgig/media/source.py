@@ -188,6 +188,13 @@ def inspect(source: Source, settings: Settings) -> SourceInfo:
     return info
 
 
+def look_into(source: Source, settings: Settings) -> SourceInfo | None:
+    """What the container says; None for a pipe, which can be read only once. Errors as of `inspect`."""
+    if source.stream is not None and not source.stream.seekable():
+        return None
+    return inspect(source, settings)
+
+
 def _refuse_alone(container: InputContainer, title: str, info: SourceInfo) -> None:
     """TooLarge where the source has nothing but sound or nothing but pictures, and those are past what is decoded.
 

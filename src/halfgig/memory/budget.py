@@ -23,7 +23,7 @@ LATE = 20 * MIB  # what they add
 CODE = 24 * MIB  # of libraries: with less, the kernel drops what is needed again at once, and work crawls
 FEW_PIECES = 4 * MIB  # of a tokenizer.json: those of one language or two have less
 MANY_PIECES = 340 * MIB  # what the tokenizer of a quarter of a million pieces holds
-FRAMES_HELD = 11  # frames between decoder and pose model: those decoded ahead, and the copies of the one in work
+FRAMES_HELD = 9  # frames between decoder and pose model: those decoded ahead, and the copies of the one in work
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +75,8 @@ TABLE = (
     Cost("transcribe", "base", 264 * MIB, window=65 * MIB, mkl=40 * MIB),
     Cost("transcribe", "tiny.en", 195 * MIB, window=65 * MIB, mkl=30 * MIB),
     Cost("language", "base", 247 * MIB, window=65 * MIB, mkl=30 * MIB),
-    Cost("reps", "full", 95 * MIB),
-    Cost("reps", "lite", 86 * MIB),
+    Cost("reps", "full", 80 * MIB),
+    Cost("reps", "lite", 69 * MIB),
     Cost("drawing", "table", 66 * MIB),
     Cost("drawing", "overlay", 56 * MIB),
     Cost("drawing", "overlay, small frames", 38 * MIB),

@@ -67,12 +67,12 @@ def cut_out(pixels: Pixels, region: Region, side: int, *, letterbox: bool = Fals
     height, width = pixels.shape[:2]
     steps = _centers(side) * np.float32(region.size)
     cos, sin = np.float32(math.cos(region.angle)), np.float32(math.sin(region.angle))
-    across, along = cos * steps + np.float32(region.x - 0.5), sin * steps + np.float32(region.y - 0.5)
     packed = _pack(pixels)
     picture = np.empty((side, side, 3), np.float32)
     for top in range(0, side, BAND):
         down = steps[top : top + BAND, None]
-        x, y = across - sin * down, along + cos * down
+        x = cos * steps - sin * down + np.float32(region.x) - np.float32(0.5)
+        y = sin * steps + cos * down + np.float32(region.y) - np.float32(0.5)
         band = picture[top : top + BAND]
         _sample(packed, np.clip(x, 0, width - 1), np.clip(y, 0, height - 1), band)
         if letterbox:

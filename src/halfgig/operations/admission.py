@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from halfgig.errors import MIB, BadRequest
-from halfgig.media.pictures import decoder_memory, fit_width
+from halfgig.media.pictures import decoder_memory, fit_frame
 from halfgig.memory import budget
 from halfgig.memory.cores import granted_cores, multiplies_without_mkl
 from halfgig.memory.limit import all_limits
@@ -137,9 +137,11 @@ def log_memory(moment: str) -> None:
 
 
 def _beside(stream: VideoStream, width: int) -> Bytes:
-    """What a stream's decoder and its frames, at most `width` pixels wide, hold beside the pose model."""
-    frames = budget.frames_memory(*fit_width(stream.width, stream.height, width))
-    return decoder_memory(stream.width, stream.height, stream.codec) + frames
+    """What a stream's decoder and its frames, at most `width` pixels wide, hold beside the pose model, in whole MB: a
+    control group's limit is cut to whole pages, and what is needed must not be more than that.
+    """
+    frames = budget.frames_memory(*fit_frame(stream.width, stream.height, width))
+    return -(-(decoder_memory(stream.width, stream.height, stream.codec) + frames) // MIB) * MIB
 
 
 def _own_folder(settings: Settings, left: Bytes, *, translate: bool) -> WhisperChoice:

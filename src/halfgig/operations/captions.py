@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 from halfgig.errors import BadRequest, SourceError
 from halfgig.media.shown import kept_url
-from halfgig.media.source import fingerprint, open_source
+from halfgig.media.source import fingerprint, look_into, open_source
 from halfgig.operations.indexing import Indexed, check_index, write_index
 from halfgig.operations.markdown import markdown
-from halfgig.operations.transcription import ignore, look_into
+from halfgig.operations.transcription import ignore
 from halfgig.retrieval.links import link_at
 from halfgig.settings import Settings
 from halfgig.speech.captions import Facts, render

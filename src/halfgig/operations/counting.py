@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING, Any
 from halfgig import pipelines
 from halfgig.errors import MissingStream
 from halfgig.media.shown import kept_url
-from halfgig.media.source import fingerprint, open_source
+from halfgig.media.source import fingerprint, look_into, open_source
 from halfgig.memory.allocator import trim
 from halfgig.motion.exercises import exercise_named
 from halfgig.operations.admission import admit_reps, log_memory
 from halfgig.operations.exercises import AUTO, learned
 from halfgig.operations.library import file_report
 from halfgig.operations.pose_models import PoseModels
-from halfgig.operations.transcription import ignore, look_into
 from halfgig.records import DecodeLog, SourceInfo, StoredSource
 from halfgig.settings import Settings
 
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
 UNKNOWN = SourceInfo("unknown", None, None)
 
 
-def leave(_: PoseAt, __: Region | None) -> None:
+def ignore(*_: object) -> None:
     """Take no notice."""
 
 
@@ -67,7 +66,7 @@ class Counting:
     log: DecodeLog = field(default_factory=DecodeLog)
     models: PoseModels | None = None
     past: Past = field(default_factory=Past)
-    keep: Callable[[PoseAt, Region | None], None] = leave
+    keep: Callable[[PoseAt, Region | None], None] = ignore
     watch_rep: Callable[[Rep], None] = ignore
     see: Callable[[PoseAt], None] = ignore
     learned: tuple[Exercise, ...] = ()

@@ -6,7 +6,7 @@ import logging
 import os
 from typing import TYPE_CHECKING
 
-from halfgig.media.pictures import fit_width
+from halfgig.media.pictures import fit_frame
 from halfgig.motion.drawn_poses import Stretch, draw_poses
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def frames_from(first: int, counting: Counting) -> Stretch:
     """The size of the frames that a count looks at, from number `first` on."""
     stream = max(counting.info.video, key=lambda stream: stream.width * stream.height)
     width = counting.settings.video_resize_width or counting.choice.width
-    return Stretch(first, *fit_width(stream.width, stream.height, width))
+    return Stretch(first, *fit_frame(stream.width, stream.height, width))
 
 
 def keep_poses(

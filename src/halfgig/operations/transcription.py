@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from halfgig import pipelines
 from halfgig.errors import MissingStream
-from halfgig.media.source import inspect, open_source
+from halfgig.media.source import look_into, open_source
 from halfgig.memory.allocator import trim
 from halfgig.operations.admission import admit_whisper, log_memory
 from halfgig.operations.speech_models import SpeechModels
@@ -182,10 +182,3 @@ def transcribe(
         language=settings.language,
         notes=[choice.note] if choice.note else [],
     )
-
-
-def look_into(source: Source, settings: Settings) -> SourceInfo | None:
-    """What the container says; None for a pipe, which can be read only once."""
-    if source.stream is not None and not source.stream.seekable():
-        return None
-    return inspect(source, settings)

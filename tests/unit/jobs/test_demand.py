@@ -64,7 +64,7 @@ def test_lessons_raise_a_figure_and_never_lower_it() -> None:
 
 def test_large_pictures_may_have_more_than_the_usual_where_there_is_room() -> None:
     reps = replace(JOB, kind="reps")
-    upright_4k = decoder_memory(2160, 3840, "h264") + budget.frames_memory(640, 1138)
+    upright_4k = decoder_memory(2160, 3840, "h264") + budget.frames_memory(450, 800)
     assert abs(FULL_HD + spare(reps) - upright_4k) < 2 * MIB
     assert spare(JOB) == 0
     assert spare(replace(reps, needs=BASE)) == 0

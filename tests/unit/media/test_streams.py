@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfgig.errors import MIB
-from halfgig.media.pictures import decoder_memory, fit_width
+from halfgig.media.pictures import TALLEST, decoder_memory, fit_frame
 from halfgig.media.streams import quarter_turns, shown_size
 
 
@@ -38,9 +38,9 @@ def test_a_nonsensical_aspect_is_left_out_of_account(aspect: Fraction | None) ->
 
 @given(st.integers(1, 16384), st.integers(1, 16384), st.none() | st.integers(1, 4000))
 def test_frames_are_never_enlarged(width: int, height: int, most: int | None) -> None:
-    fitted = fit_width(width, height, most)
+    fitted = fit_frame(width, height, most)
     assert 1 <= fitted[0] <= min(width, most or width)
-    assert 1 <= fitted[1] <= height
+    assert 1 <= fitted[1] <= min(height, round(TALLEST * most) if most else height)
 
 
 def test_the_decoders_memory_follows_the_size() -> None:
@@ -50,4 +50,6 @@ def test_the_decoders_memory_follows_the_size() -> None:
 
 
 def test_the_shape_is_kept() -> None:
-    assert fit_width(1920, 1080, 640) == (640, 360)
+    assert fit_frame(1920, 1080, 640) == (640, 360)
+    assert fit_frame(1080, 1920, 640) == (450, 800)
+    assert fit_frame(600, 800, 640) == (600, 800)
