@@ -1,4 +1,4 @@
-"""`halfgig db`: the schema of the database that DATABASE_URL names, looked at and brought up to date."""
+"""`halfgig db`: the database that DATABASE_URL names, looked at, brought up to date, and filled from files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,27 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     actions.add_parser("check", help="tell which schema it has; exit code 7 where that is not this version's")
     actions.add_parser("upgrade", help="apply what is missing; servers and workers do the same when they start")
+    moving = actions.add_parser(
+        "move",
+        help="bring what is in the files of this machine there",
+        description="Copy the library and the jobs from the files of this machine into the database of DATABASE_URL, "
+        "and compare both. The files stay. What is there already is left as it is, so that a move that was cut off "
+        "goes on when it is run again. What is being worked on is moved when the server of this folder is stopped.",
+    )
+    moving.add_argument("old", choices=["sqlite"])
+    moving.add_argument("new", choices=["postgres"])
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace, settings: Settings) -> int:
-    """Check the schema, or upgrade it."""
+    """Check the schema, upgrade it, or move what is in files there."""
     if not settings.database_url:
         detail = "DATABASE_URL is not set: jobs are in files, which bring themselves up to date."
         raise BadRequest(detail, "Set it to postgresql://USER@HOST/NAME.")
+    if arguments.action == "move":
+        from halfgig.commands.move import move
+
+        return move(settings)
     return (_check if arguments.action == "check" else _upgrade)(settings.database_url)
 
 

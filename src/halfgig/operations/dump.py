@@ -49,17 +49,22 @@ def dump(connection: Database, place: Place | None = None) -> Iterator[str]:
     """
     _opened(connection, place)  # makes what tables are missing, which a block that only reads cannot
     with nullcontext() if place and place.outside else connection.reading():
-        index, library, events = _opened(connection, place), Library(connection), own_events(connection)
+        index, library = _opened(connection, place), Library(connection)
         model = asdict(index.model) if index.model else None
         yield _line("library", {"version": VERSION, "model": model, "learnt": index.learnt()})
         for source in library.sources():
-            yield _line("source", asdict(source))
-            yield from (_line("segment", _told(segment)) for segment in library.segments(source.id))
-            yield from (_line("passage", _row(*pair)) for pair in index.embedded(source.id))
-            yield from (_line("event", asdict(event)) for event in events.events(source.id))
-            yield from (_line("edit", asdict(edit)) for edit in Edits(connection).all(source.id))
-            report = Reports(connection).find(source.id)
-            yield from () if report is None else (_line("report", report),)
+            yield from source_lines(connection, index, source)
+
+
+def source_lines(connection: Database, index: Index, source: StoredSource) -> Iterator[str]:
+    """Yield the lines of one source: all that is known of it, and of two that are the same the same."""
+    yield _line("source", asdict(source))
+    yield from (_line("segment", _told(segment)) for segment in Library(connection).segments(source.id))
+    yield from (_line("passage", _row(*pair)) for pair in index.embedded(source.id))
+    yield from (_line("event", asdict(event)) for event in own_events(connection).events(source.id))
+    yield from (_line("edit", asdict(edit)) for edit in Edits(connection).all(source.id))
+    report = Reports(connection).find(source.id)
+    yield from () if report is None else (_line("report", report),)
 
 
 def load(connection: Database, lines: Iterable[str], place: Place | None = None) -> int:

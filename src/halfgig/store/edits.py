@@ -20,6 +20,7 @@ _CHANGE = "UPDATE segments SET text = :text, words = '[]', tokens = '[]' WHERE s
 _KEEP = 'INSERT INTO edits (source_id, "start", original, text) VALUES (:id, :start, :original, :text)'
 _DROP = 'DELETE FROM edits WHERE source_id = :id AND "start" = :start AND original = :original'
 _STALE = """INSERT INTO stale VALUES (?, 1) ON CONFLICT (source_id) DO UPDATE SET changes = stale.changes + 1"""
+_AGE = """INSERT INTO stale VALUES (?, ?) ON CONFLICT (source_id) DO UPDATE SET changes = excluded.changes"""
 _ORIGINALS = """SELECT s.number, e.original FROM segments s JOIN edits e
  ON e.source_id = s.source_id AND e."start" = s."start" AND e.text = s.text
  WHERE s.source_id = ? AND s.number BETWEEN ? AND ?"""
@@ -96,6 +97,10 @@ class Edits:
             values = {"id": source_id, "start": edit.start, "original": edit.original, "text": edit.text}
             self._do(_DROP, values)
             self._do(_KEEP, values)
+
+    def age(self, source_id: str, changes: int) -> None:
+        """Know that the index of a source is older than its text by so many changes."""
+        self._do(_AGE, (source_id, changes))
 
     def stale(self) -> dict[str, int]:
         """The sources whose index is older than their text, with how many changes have come."""

@@ -1,0 +1,75 @@
+"""`halfgig db move`: the library and the jobs of this machine's files brought into the database of DATABASE_URL."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from halfgig.errors import LibraryError
+from halfgig.progress import Paced
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from halfgig.jobs import moving as jobs
+    from halfgig.operations import moving as library
+    from halfgig.settings import Settings
+
+AGAIN = "Stop the server of this folder, and run the same command again for them."
+
+
+def move(settings: Settings) -> int:
+    """Move, and tell what came of it. LibraryError where what was moved is not the same on both sides."""
+    from halfgig.jobs.moving import move_jobs
+    from halfgig.operations.moving import move_library
+
+    line = Paced()
+    with alone(settings) as unfinished:
+        try:
+            sources = move_library(settings, unfinished=unfinished, watch=lambda far: line.draw(lambda _: _far(far)))
+            done = move_jobs(settings, unfinished=unfinished, watch=lambda far: line.draw(lambda _: _far(far)))
+        finally:
+            line.wipe()
+    _tell(sources, done)
+    if broken := [*sources.broken, *done.broken]:
+        raise LibraryError(
+            f"{_count(len(broken), 'thing')} moved {'is' if len(broken) == 1 else 'are'} not the same there: "
+            f"{', '.join(broken[:5])}.",
+            "Remove there what is named, and run the same command again.",
+        )
+    return 0
+
+
+@contextmanager
+def alone(settings: Settings) -> Iterator[bool]:
+    """Whether no server runs on the data folder; then none can be started inside the block."""
+    from halfgig.jobs.sole import sole_server
+
+    with ExitStack() as held:
+        try:
+            held.enter_context(sole_server(settings.data_dir))
+        except LibraryError:
+            yield False
+        else:
+            yield True
+
+
+def _far(far: library.Moved | jobs.Moved) -> str:
+    return f"{far.moved} moved  {far.known} there already"
+
+
+def _tell(sources: library.Moved, done: jobs.Moved) -> None:
+    passages = _count(sources.passages, "passage")
+    print(f"Moved {_count(sources.moved, 'source')} ({passages}) and {_count(done.moved, 'job')}.")
+    if sources.known or done.known:
+        print(f"{_count(sources.known, 'source')} and {_count(done.known, 'job')} were there already.")
+    if sources.other:
+        print(f"Left as they are there, though they are not as here: {', '.join(sources.other)}", file=sys.stderr)
+    if sources.waiting or done.waiting:
+        waiting = f"{_count(sources.waiting, 'source')} and {_count(done.waiting, 'job')}"
+        print(f"{waiting} are being worked on, and were not moved. {AGAIN}", file=sys.stderr)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"

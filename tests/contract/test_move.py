@@ -1,0 +1,150 @@
+"""A library and its jobs moved from files into a Postgres: whole, once, and the same on both sides."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.contract.test_whole_library import REPORT, SQUATS, fill
+from tests.fakes.databases import library_at
+
+from halfgig.cli import main
+from halfgig.errors import BadRequest
+from halfgig.jobs.attempt import Attempt
+from halfgig.jobs.home import home_of
+from halfgig.jobs.job import State
+from halfgig.jobs.moving import move_jobs
+from halfgig.jobs.queue import JobQueue
+from halfgig.jobs.sole import sole_server
+from halfgig.operations.dump import dump
+from halfgig.operations.library import file_report, forget
+from halfgig.operations.moving import move_library
+from halfgig.operations.upkeep import check
+from halfgig.records import Segment
+from halfgig.settings import Settings
+from halfgig.store.edits import Edits
+from halfgig.store.library import Library
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from halfgig.jobs.job import Job
+
+
+@pytest.fixture
+def settings(tmp_path: Path, postgres_url: str) -> Settings:
+    """What is to move: a library with four sources, of which one is half done."""
+    files = Settings(data_dir=tmp_path)
+    file_report(SQUATS, REPORT, settings=files, tags=["legs"])
+    with library_at(files.library_path) as database:
+        fill(database)
+    return Settings(data_dir=tmp_path, database_url=postgres_url)
+
+
+def jobs(settings: Settings) -> list[Job]:
+    """One that has ended, one that is at work, and one that waits for its upload."""
+    with JobQueue(settings.data_dir / "jobs.db") as queue:
+        made = [queue.create("transcript", {"url": "http://a/b"}, {}, idempotency_key=key)[0] for key in ("a", "b")]
+        for job in made:
+            claimed = queue.claim(job.id, "me")
+            assert claimed is not None
+            Attempt(queue, claimed).checkpoint({"at": 1}, segments=[Segment(0, 1, "Hello \0.")], batch=b"\0\xff")
+            if job is made[0]:
+                Attempt(queue, claimed).succeed({"text": "Hello."})
+        made.append(queue.create("index", {"upload": "u" * 26}, {})[0])
+        return list(filter(None, (queue.get(job.id) for job in made)))
+
+
+class TestLibrary:
+    def test_it_is_the_same_there_and_moved_once(self, settings: Settings) -> None:
+        far = move_library(settings)
+        assert (far.moved, far.passages, far.known, far.waiting, far.other, far.broken) == (4, 10, 0, 0, [], [])
+        with library_at(settings.library_path) as here, library_at(settings.database_url) as there:
+            assert list(dump(there)) == list(dump(here))
+            assert Edits(there).stale() == Edits(here).stale() == {"b" * 64: 1}
+            assert list(check(there)) == []
+        again = move_library(settings)
+        assert (again.moved, again.known, again.other) == (0, 4, [])
+
+    def test_one_that_was_cut_off_goes_on(self, settings: Settings) -> None:
+        class Cut(Exception):
+            pass
+
+        def cut(_: object) -> None:
+            raise Cut
+
+        with pytest.raises(Cut):
+            move_library(settings, watch=cut)
+        far = move_library(settings)
+        assert (far.moved, far.known, far.other) == (3, 1, [])
+
+    def test_what_is_being_worked_on_waits(self, settings: Settings) -> None:
+        far = move_library(settings, unfinished=False)
+        assert (far.moved, far.waiting) == (3, 1)
+        with library_at(settings.database_url) as there:
+            assert "d" * 64 not in {source.id for source in Library(there).sources()}
+
+    def test_what_has_changed_there_is_left_alone_and_told(self, settings: Settings) -> None:
+        move_library(settings)
+        with library_at(settings.database_url) as there:
+            Edits(there).change("a" * 64, 0, "A horse")
+            forget(there, "c" * 64)
+        far = move_library(settings)
+        assert (far.moved, far.known, far.other) == (1, 3, ["a" * 64])
+        with library_at(settings.database_url) as there:
+            assert next(Library(there).segments("a" * 64)).text == "A horse"
+
+    def test_vectors_that_are_elsewhere_have_to_come_first(self, settings: Settings) -> None:
+        with library_at(settings.library_path) as here:
+            here.execute("INSERT INTO index_ledger VALUES ('qdrant', ?, 'e', 'current', 3, 1)", ("d" * 64,))
+        with pytest.raises(BadRequest, match="outside"):
+            move_library(settings)
+
+
+class TestJobs:
+    def test_they_are_the_same_there_and_go_on(self, settings: Settings) -> None:
+        ended, running, waiting = jobs(settings)
+        far = move_jobs(settings)
+        assert (far.moved, far.known, far.waiting, far.broken) == (3, 0, 0, [])
+        with JobQueue(settings.database_url) as queue:
+            assert queue.get(ended.id) == ended
+            assert [segment.text for segment in queue.segments(ended.id)] == ["Hello \0."]
+            moved = queue.get(waiting.id)
+            assert moved is not None
+            assert (moved.place, moved.state) == (home_of(settings.data_dir), State.QUEUED)
+            queue.release_expired()
+            queue.clock = lambda: running.created_at + 10_000
+            queue.release_expired()
+            claimed = queue.claim(running.id, "other")
+            assert claimed is not None
+            attempt = Attempt(queue, claimed)
+            assert (attempt.checkpointed(), list(attempt.batches())) == ({"at": 1}, [b"\0\xff"])
+        assert (move_jobs(settings).known, move_jobs(settings).moved) == (3, 0)
+
+    def test_a_key_that_another_machine_has_used_is_its_own(self, settings: Settings) -> None:
+        with JobQueue(settings.database_url) as queue:
+            theirs, _ = queue.create("transcript", {"url": "http://c/d"}, {}, idempotency_key="a")
+        ended, *_ = jobs(settings)
+        assert move_jobs(settings).broken == []
+        with JobQueue(settings.database_url) as queue:
+            keys = {job.id: job.idempotency_key for one in (theirs, ended) if (job := queue.get(one.id))}
+        assert keys == {theirs.id: "a", ended.id: None}
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def environment(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+        for name, value in settings.as_environment().items():
+            monkeypatch.setenv(name, value)
+
+    def test_what_was_moved_is_told(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
+        jobs(settings)
+        with sole_server(settings.data_dir):
+            assert main(["db", "move", "sqlite", "postgres"]) == 0
+        told = capsys.readouterr()
+        assert told.out == "Moved 3 sources (10 passages) and 1 job.\n"
+        assert "1 source and 2 jobs are being worked on" in told.err
+        assert main(["db", "move", "sqlite", "postgres"]) == 0
+        assert capsys.readouterr().out == (
+            "Moved 1 source (0 passages) and 2 jobs.\n3 sources and 1 job were there already.\n"
+        )
