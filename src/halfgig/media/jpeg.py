@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from halfgig.errors import SourceError
-from halfgig.media.pictures import fit_width
+from halfgig.media.pictures import fit_frame
 
 if TYPE_CHECKING:
     from halfgig.records import Pixels
@@ -19,7 +19,7 @@ REMEDY = "Send a whole JPEG of at most 4096 x 4096 pixels; 480 pixels across are
 
 
 def read_jpeg(jpeg: bytes, most_width: int) -> Pixels:
-    """The picture, (height, width, 3) uint8 RGB, upright and at most `most_width` pixels wide.
+    """The picture, (height, width, 3) uint8 RGB, upright and fitted to `most_width` by `fit_frame`.
 
     A large one is decoded at a half, a quarter or an eighth of its size. SourceError where it is none, is cut off or is
     too large.
@@ -28,12 +28,12 @@ def read_jpeg(jpeg: bytes, most_width: int) -> Pixels:
         with Image.open(BytesIO(jpeg), formats=("JPEG",)) as picture:
             if picture.width * picture.height > MOST_PIXELS:
                 raise SourceError(f"The picture has {picture.width} x {picture.height} pixels.", REMEDY)
-            picture.draft("RGB", fit_width(picture.width, picture.height, most_width))
+            picture.draft("RGB", fit_frame(picture.width, picture.height, most_width))
             return _scaled(ImageOps.exif_transpose(picture.convert("RGB")), most_width)
     except (OSError, ValueError, SyntaxError, UnidentifiedImageError, Image.DecompressionBombError) as error:
         raise SourceError("The picture cannot be decoded as a JPEG.", REMEDY) from error
 
 
 def _scaled(picture: Image.Image, most_width: int) -> Pixels:
-    size = fit_width(picture.width, picture.height, most_width)
+    size = fit_frame(picture.width, picture.height, most_width)
     return np.asarray(picture if picture.size == size else picture.resize(size, Image.Resampling.BILINEAR))
