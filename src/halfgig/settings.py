@@ -115,6 +115,13 @@ class Settings:
         "keys of the server, with commas between them, each as it is or as sha256:HEX",
         secret=True,
     )
+    viewer_keys: str = _row(
+        "VIEWER_KEYS",
+        "",
+        "keys",
+        "keys that may only look: list, read, search, download; written as in API_KEYS",
+        secret=True,
+    )
     allow_public: bool = _row(
         "ALLOW_PUBLIC", default=False, unit="0 or 1", help="1 lets the server listen to others without a key"
     )

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 MB = 1024 * 1024
 NEAR = 1.0  # seconds from the right one at which the player may stand
-KEY = "hg_" + "k" * 40
+KEY, VIEWER = "hg_" + "k" * 40, "hg_" + "v" * 40
 DRAWN = "document.querySelector('.skeleton').getContext('2d').getImageData(0, 0, 400, 400).data.some(Boolean)"
 
 
@@ -77,6 +77,10 @@ def test_a_talk_is_sent_watched_found_and_played_at_the_second(site: Site, visit
         page.get_by_role("button", name="Play from 0:12").click()
         pause_at(page, 12)
         assert position(page) < hit["at"] - NEAR
+        page.go_back()
+        page.get_by_role("link", name=re.compile("^More like this")).first.click()
+        page.get_by_role("heading", name="Like talk.opus").wait_for()
+        page.get_by_text(re.compile(r"^\d+ moments?\.|^No moment")).wait_for()
 
 
 def test_a_search_is_in_its_address(site: Site, visit: Any) -> None:
@@ -218,7 +222,7 @@ def test_keys_and_limits_are_told_before_anything_is_sent(
     film = tmp_path / "long.mp4"
     with film.open("wb") as file:
         file.truncate(10 * 1024 * MB)  # it takes no room: nothing is written
-    guarded = running(tmp_path / "data", model_store, API_KEYS=KEY, MAX_FILE_SIZE_MB="2000")
+    guarded = running(tmp_path / "data", model_store, API_KEYS=KEY, VIEWER_KEYS=VIEWER, MAX_FILE_SIZE_MB="2000")
     with guarded as site, visit(site) as seen:
         page = seen.go("#/search?q=chip")
         page.get_by_label("Key").fill("hg_" + "w" * 40)
@@ -237,5 +241,16 @@ def test_keys_and_limits_are_told_before_anything_is_sent(
         assert "2000 MB" in page.locator(".planned").inner_text()
         assert page.get_by_role("button", name=re.compile("^Start")).count() == 0
         assert seen.asked("POST", "/uploads") == []
+        page.get_by_role("link", name="Operations").click()
+        page.get_by_role("button", name="Remove tiny.en").wait_for()
+        page.get_by_role("button", name="Sign out").click()
+        page.get_by_label("Key").fill(VIEWER)
+        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("rowheader", name="tiny.en").wait_for()
+        assert page.get_by_role("button", name=re.compile("^Remove")).count() == 0
+        page.get_by_role("link", name="Library").click()
+        page.get_by_text("Your key may only look").wait_for()
+        assert page.locator("#files").count() == 0
+        assert barriers(page, axe) == []
         page.get_by_role("button", name="Sign out").click()
         page.get_by_label("Key").wait_for()

@@ -23,6 +23,7 @@ from halfgig.api import (
     library,
     live,
     media,
+    models,
     motion,
     operations,
     page,
@@ -34,7 +35,7 @@ from halfgig.api import (
     uploads,
 )
 from halfgig.api.assets import Assets
-from halfgig.api.auth import Gate, Keys, read_keys
+from halfgig.api.auth import Gate, Keys, keys_of
 from halfgig.api.hosts import LOOPBACK, Hosts
 from halfgig.api.layers import LastResort, Observed, SafeHeaders
 from halfgig.api.limits import Bodies, Crowd
@@ -78,8 +79,8 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     secrets that cannot be read, LibraryError where the data folder cannot be used.
     """
     tally = Tally()
-    keys = read_keys(settings.api_keys)
-    sessions = open_sessions(settings, keys)
+    keys = keys_of(settings)
+    sessions = open_sessions(settings, keys.known)
     gate = Gate(keys, holds=sessions.holds)
     around = layers(settings, tally, gate)
     AllowList.parse(settings.allowed_hosts)
@@ -98,7 +99,7 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     app.openapi = partial(openapi, app)  # type: ignore[method-assign]
     add_handlers(app)
     everyday = (index, jobs, results, events, health, library, transcripts, media, motion, drawings, live, plans)
-    for module in (*everyday, operations, docs):
+    for module in (*everyday, operations, models, docs):
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(session.router(gate, sessions))

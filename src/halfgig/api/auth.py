@@ -8,6 +8,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.datastructures import Headers
@@ -23,9 +24,12 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from halfgig.settings import Settings
+
 OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", PAGE})  # none of it is anybody's own
 OPEN_BELOW = "/page/"  # the files of the page
 SESSION = "/session"  # where a key is given; it looks at it itself
+LOOKS = frozenset({"/plan"})  # what is posted there changes nothing
 COOKIE = "halfgig_session"  # holds the token of a session
 PAGE_SAYS = "halfgig-page"  # the header by which the page names itself
 HASHED = "sha256:"
@@ -49,25 +53,48 @@ def key_hash(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()
 
 
-def read_keys(text: str) -> tuple[str, ...]:
-    """The hashes of the keys in API_KEYS, none where it is empty.
+@dataclass(frozen=True, slots=True)
+class KeyHashes:
+    """The hashes of the server's keys: of those that may do everything, and of the viewers', that may only look."""
+
+    full: tuple[str, ...] = ()
+    viewers: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """All of them."""
+        return (*self.full, *self.viewers)
+
+    @property
+    def looking(self) -> frozenset[str]:
+        """The names of those that may only look; one that is in both settings may do everything."""
+        return frozenset(one[:NAMED] for one in self.viewers if one not in self.full)
+
+
+def keys_of(settings: Settings) -> KeyHashes:
+    """The keys of a server. BadRequest as of `read_keys`."""
+    return KeyHashes(read_keys(settings.api_keys), read_keys(settings.viewer_keys, "VIEWER_KEYS"))
+
+
+def read_keys(text: str, setting: str = "API_KEYS") -> tuple[str, ...]:
+    """The hashes of the keys in a setting, none where it is empty.
 
     BadRequest, which does not repeat it, for an entry that cannot be a key, and where it is set but holds no key.
     """
-    hashes = tuple(_read_key(entry) for entry in listed(text))
+    hashes = tuple(_read_key(entry, setting) for entry in listed(text))
     if text.strip() and not hashes:
-        raise BadRequest("API_KEYS is set, but holds no key.", "Set it to what halfgig serve --new-key prints.")
+        raise BadRequest(f"{setting} is set, but holds no key.", "Set it to what halfgig serve --new-key prints.")
     return hashes
 
 
-def _read_key(entry: str) -> str:
+def _read_key(entry: str, setting: str) -> str:
     if entry.startswith(HASHED):
         digest = entry.removeprefix(HASHED).lower()
         if not re.fullmatch(r"[0-9a-f]{64}", digest):
-            raise BadRequest("An entry of API_KEYS is no SHA-256 in hex.", "Make one with: halfgig serve --new-key")
+            raise BadRequest(f"An entry of {setting} is no SHA-256 in hex.", "Make one with: halfgig serve --new-key")
         return digest
     if len(entry) < LEAST_KEY:
-        detail = f"A key in API_KEYS is shorter than {LEAST_KEY} characters."
+        detail = f"A key in {setting} is shorter than {LEAST_KEY} characters."
         raise BadRequest(detail, "Make one with: halfgig serve --new-key")
     return key_hash(entry)
 
@@ -112,9 +139,9 @@ class Gate:
     """Who may pass, by a key or by the token of a session; `holds` tells of a token whether it counts."""
 
     def __init__(
-        self, hashes: tuple[str, ...], tries: Tries | None = None, holds: Callable[[str], bool] = lambda _: False
+        self, keys: KeyHashes, tries: Tries | None = None, holds: Callable[[str], bool] = lambda _: False
     ) -> None:
-        self.hashes = hashes
+        self.hashes, self._looking = keys.known, keys.looking
         self._tries, self._holds = tries or Tries(), holds
 
     def refusal(self, key: str, address: str) -> HalfgigError | None:
@@ -128,6 +155,14 @@ class Gate:
             return Unauthorized("This needs an API key.", CHALLENGE)
         self._tries.failed(address)
         return Unauthorized("This is no API key of the server.", CHALLENGE)
+
+    def may_do_more(self, key: str) -> bool:
+        """May a right key do more than look?"""
+        return key_hash(key)[:NAMED] not in self._looking
+
+    def may_change(self, scope: Scope) -> bool:
+        """May a request that has passed change anything, or does its key only look?"""
+        return not self._looking or client_of(scope) not in self._looking
 
     def is_signed_in(self, scope: Scope) -> bool:
         """Does the request carry the token of a session?"""
@@ -152,9 +187,14 @@ class Keys:
         if not self._gate.hashes or is_open(scope["path"]):
             return None
         key = sent_key(Headers(scope=scope))
-        if not key and self._gate.is_signed_in(scope):
-            return refusal_of_page(scope)
-        return self._gate.refusal(key, address_of(scope))
+        by_cookie = not key and self._gate.is_signed_in(scope)
+        refusal = refusal_of_page(scope) if by_cookie else self._gate.refusal(key, address_of(scope))
+        return refusal or self._refusal_of_viewer(scope)
+
+    def _refusal_of_viewer(self, scope: Scope) -> HalfgigError | None:
+        if scope["method"] in READS or scope["path"] in LOOKS or self._gate.may_change(scope):
+            return None
+        return Forbidden("This key may only look.", "Use one that API_KEYS has.")
 
 
 def address_of(scope: Scope) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import uvicorn
 
 from halfgig.api.app import create_app
-from halfgig.api.auth import read_keys
+from halfgig.api.auth import keys_of
 from halfgig.api.protocol import BoundedProtocol
 from halfgig.api.supervision import make_supervisor
 from halfgig.errors import BadRequest
@@ -55,9 +55,9 @@ def serve(settings: Settings) -> None:
 def refuse_public(settings: Settings) -> None:
     """Raise BadRequest where others could use the server without a key, and nobody has allowed it.
 
-    Also, as of `read_keys`, for keys that cannot be read.
+    Also, as of `keys_of`, for keys that cannot be read.
     """
-    if read_keys(settings.api_keys) or settings.allow_public or is_loopback(settings.host):
+    if keys_of(settings).known or settings.allow_public or is_loopback(settings.host):
         return
     raise BadRequest(
         f"Whoever reaches {settings.host} could use the server, since it has no API keys.",

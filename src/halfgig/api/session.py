@@ -24,6 +24,7 @@ class SessionView(BaseModel):
 
     required: bool
     signed_in: bool = Field(description="true where no key is required, too")
+    may_change: bool = Field(description="false for a key that may only look")
 
 
 class SignIn(BaseModel):
@@ -58,7 +59,9 @@ class SessionRoutes:
         required = bool(self._gate.hashes)
         key = sent_key(request.headers)
         by_key = bool(key) and required and self._gate.refusal(key, address_of(request.scope)) is None
-        return SessionView(required=required, signed_in=not required or by_key or self._is_signed_in(request))
+        signed_in = not required or by_key or self._is_signed_in(request)
+        may_change = signed_in and self._gate.may_change(request.scope)
+        return SessionView(required=required, signed_in=signed_in, may_change=may_change)
 
     async def begin(self, wish: SignIn, request: Request, response: Response) -> Any:
         """Give a key of the server; the answer sets a cookie that stands for it for a week, or until it is taken away.
@@ -67,13 +70,13 @@ class SessionRoutes:
         """
         _refuse_foreign(request)
         if not self._gate.hashes:
-            return SessionView(required=False, signed_in=True)
+            return SessionView(required=False, signed_in=True, may_change=True)
         refusal = self._gate.refusal(wish.key, address_of(request.scope))
         if refusal is not None:
             raise refusal
         token, secure = self._sessions.begin(wish.key), request.url.scheme == "https"
         response.set_cookie(COOKIE, token, max_age=int(LIFE), secure=secure, httponly=True, samesite="strict")
-        return SessionView(required=True, signed_in=True)
+        return SessionView(required=True, signed_in=True, may_change=self._gate.may_do_more(wish.key))
 
     async def end(self, request: Request, response: Response) -> None:
         """Take the cookie away."""

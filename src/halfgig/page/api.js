@@ -1,13 +1,15 @@
 // The server, asked: JSON in, JSON or a Problem out. Knows whether the server can be reached, and whether we are signed in.
-import { signal } from "./base.js";
+import { computed, signal } from "./base.js";
 import { text } from "./strings.js";
 
 /** False while the server cannot be reached. */
 export const online = signal(true);
 /** Counts how often the server came back, so that views ask anew. */
 export const returns = signal(0);
-/** null until it is known; then {required, signed_in}. */
+/** null until it is known; then {required, signed_in, may_change}. */
 export const session = signal(null);
+/** False for whoever came with a key that may only look. */
+export const mayChange = computed(() => session.value?.may_change !== false);
 
 const PROBE = 2000; // milliseconds between two looks for a server that is gone
 

@@ -27,6 +27,7 @@ export const text = {
   unreachableRemedy: "Check that halfgig serve runs and that you are connected. The page goes on by itself.",
   offline: "The server cannot be reached. What you see may be old; the page goes on by itself when it is back.",
   unknownProblem: "Something went wrong.",
+  viewer: "Your key may only look: what would change something is left out.",
   notFound: "There is no such page.",
   notFoundRemedy: "The address may be mistyped.",
   toLibrary: "To the library",
@@ -66,6 +67,10 @@ export const text = {
     said: "said",
     done: "done",
     more: "Show more",
+    alike: "More like this",
+    alikeOf: (at) => `More like this, at ${clock(at)}`,
+    likeTitle: (title, at) => (title ? `Like ${title}, ${clock(at)}` : "Moments like another"),
+    noneAlike: "Nothing else is like that moment.",
   },
 
   library: {
@@ -265,6 +270,7 @@ export const text = {
     noModels: "No model is on the disk yet. The first job fetches what it needs.",
     about: "This server",
     version: "Version", uptime: "Runs for", limit: "Memory limit",
-    model: "Model", size: "Size",
+    model: "Model", size: "Size", actions: "What can be done",
+    remove: (name) => `Remove ${name}`, sure: "Remove it? Work that needs it fetches it again.",
   },
 };

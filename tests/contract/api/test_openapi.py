@@ -44,7 +44,7 @@ OPERATIONS = [
     *("GET /sources/{source_id}/reps", "GET /sources/{source_id}/poses", "GET /sources/{source_id}/drawings"),
     *(f"{method} /sources/{{source_id}}/drawings/{{drawing}}" for method in ("GET", "POST", "DELETE")),
     "PATCH /sources/{source_id}/segments/{number}",
-    *("GET /operations", "POST /plan", "GET /session", "POST /session", "DELETE /session"),
+    *("GET /operations", "DELETE /models/{name}", "POST /plan", "GET /session", "POST /session", "DELETE /session"),
     *("OPTIONS /uploads", "POST /uploads", "OPTIONS /uploads/{upload_id}", "HEAD /uploads/{upload_id}"),
     *("GET /uploads/{upload_id}", "PATCH /uploads/{upload_id}", "DELETE /uploads/{upload_id}"),
 ]

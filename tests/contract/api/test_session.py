@@ -31,9 +31,9 @@ def sign_in(site: Site, key: str = KEY, **headers: str) -> Any:
 
 
 def test_a_key_becomes_a_cookie_that_no_script_reads(guarded: Site) -> None:
-    assert guarded.get("/session").json() == {"required": True, "signed_in": False}
+    assert guarded.get("/session").json() == {"required": True, "signed_in": False, "may_change": False}
     answer = sign_in(guarded)
-    assert answer.json() == {"required": True, "signed_in": True}
+    assert answer.json() == {"required": True, "signed_in": True, "may_change": True}
     cookie = answer.headers["set-cookie"]
     assert cookie.startswith(f"{COOKIE}=")
     assert KEY not in cookie
@@ -127,7 +127,7 @@ def test_sessions_outlive_the_server_and_not_their_key(open_site: Any) -> None:
 
 
 def test_without_keys_nobody_has_to_sign_in(site: Site, tmp_path: Any) -> None:
-    assert site.get("/session").json() == {"required": False, "signed_in": True}
+    assert site.get("/session").json() == {"required": False, "signed_in": True, "may_change": True}
     answer = sign_in(site, "anything")
     assert (answer.json()["signed_in"], "set-cookie" in answer.headers) == (True, False)
     assert not (tmp_path / "session.key").exists()

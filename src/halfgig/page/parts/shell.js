@@ -48,7 +48,7 @@ function SearchBox() {
   const submit = (event) => {
     event.preventDefault();
     const filters = path[0] === "search" ? Object.fromEntries(query) : {};
-    go(address(["search"], { ...filters, q: typed.trim() }));
+    go(address(["search"], { ...filters, like: "", at: "", q: typed.trim() }));
     if (typed.trim()) box.current?.blur();
   };
   return html`<form class="search" role="search" onSubmit=${submit}>

@@ -1,6 +1,6 @@
 // A job in progress: how far it is, what it has found, what it holds, what went wrong.
 import { html, useEffect, useState } from "../base.js";
-import { ask } from "../api.js";
+import { ask, mayChange } from "../api.js";
 import { useAsked, useAttempt } from "../asked.js";
 import { clock, percent } from "../format.js";
 import { JobBadge } from "../parts/badge.js";
@@ -113,9 +113,9 @@ function Buttons({ job, act, attempt }) {
   return html`<div class="buttons">
     ${job.state === "succeeded" && id && html`<a class="button main" href=${address(["videos", id, ...(COUNTED.includes(job.kind) ? ["reps"] : [])])}>
       ${COUNTED.includes(job.kind) ? text.job.openReps : text.job.open}</a>`}
-    ${!isFinal(job.state) && html`<button type="button" onClick=${() => act("/cancel")}>${text.job.cancel}</button>`}
-    ${["failed", "cancelled"].includes(job.state) && html`<button type="button" class="main" onClick=${() => act("/retry")}>${text.job.retry}</button>`}
-    ${isFinal(job.state) && html`<${Sure} label=${text.job.forget} question=${text.video.sure} run=${forget} />`}
+    ${mayChange.value && !isFinal(job.state) && html`<button type="button" onClick=${() => act("/cancel")}>${text.job.cancel}</button>`}
+    ${mayChange.value && ["failed", "cancelled"].includes(job.state) && html`<button type="button" class="main" onClick=${() => act("/retry")}>${text.job.retry}</button>`}
+    ${mayChange.value && isFinal(job.state) && html`<${Sure} label=${text.job.forget} question=${text.video.sure} run=${forget} />`}
   </div>`;
 }
 

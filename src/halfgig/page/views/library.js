@@ -1,7 +1,7 @@
 // The library: what is there, what is at work, what did not work, and the way in for more.
 import { html, useEffect, useState } from "../base.js";
 import { useAsked, useAttempt } from "../asked.js";
-import { ask } from "../api.js";
+import { ask, mayChange } from "../api.js";
 import { several } from "../format.js";
 import { Heading } from "../parts/heading.js";
 import { Empty, Loading, Trouble } from "../parts/states.js";
@@ -29,7 +29,7 @@ export function LibraryView({ tag }) {
   const done = all.filter((job) => isFinal(job.state)).length;
   return html`
     <${Heading} title=${text.library.title} />
-    <${AddVideos} />
+    ${mayChange.value ? html`<${AddVideos} />` : html`<p class="note">${text.viewer}</p>`}
     <${AtWork} jobs=${[...running, ...waiting]} again=${again} />
     <${Troubled} jobs=${all.filter((job) => job.state === "failed").slice(0, MOST_TROUBLED)} again=${again} />
     <${Videos} tag=${tag} ended=${`${done} ${running.map((job) => job.id)}`} />
@@ -41,7 +41,7 @@ function AtWork({ jobs, again }) {
   const sent = items.value.filter((item) => !["ready", "refused"].includes(item.state));
   const left = interrupted.value;
   return html`
-    ${left.length > 0 && html`<section aria-labelledby="interrupted">
+    ${mayChange.value && left.length > 0 && html`<section aria-labelledby="interrupted">
       <h2 id="interrupted">${text.library.interrupted}</h2>
       <ul class="rows">${left.map((entry) => html`<${Interrupted} key=${entry.urlStorageKey} entry=${entry} />`)}</ul>
     </section>`}

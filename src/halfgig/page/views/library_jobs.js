@@ -1,6 +1,6 @@
 // A job as a row of the library.
 import { html } from "../base.js";
-import { ask } from "../api.js";
+import { ask, mayChange } from "../api.js";
 import { useAttempt } from "../asked.js";
 import { percent } from "../format.js";
 import { JobBadge } from "../parts/badge.js";
@@ -31,12 +31,12 @@ export function JobRow({ job, again }) {
       <p class=${job.problem ? "bad" : "muted"}>${wordsOf(job)}</p>
       ${refused && html`<${Trouble} problem=${refused} />`}
     </div>
-    <div class="row-buttons">
+    ${mayChange.value && html`<div class="row-buttons">
       ${!isFinal(job.state) && html`<button type="button" class="quiet" onClick=${() => act("/cancel")}>${text.upload.cancel}</button>`}
       ${job.state === "failed" && html`
         <button type="button" onClick=${() => act("/retry")}>${text.job.retry}</button>
         <button type="button" class="quiet" onClick=${() => act("", "DELETE")}>${text.job.forget}</button>`}
-    </div>
+    </div>`}
   </li>`;
 }
 

@@ -1,11 +1,13 @@
 // The server at work: memory, workers, queue, disk, models.
 import { html } from "../base.js";
-import { useAsked } from "../asked.js";
+import { ask, mayChange } from "../api.js";
+import { useAsked, useAttempt } from "../asked.js";
 import { percent, size, span } from "../format.js";
 import { Bar } from "../parts/bar.js";
 import { Chart } from "../parts/chart.js";
 import { Heading } from "../parts/heading.js";
 import { Loading, Trouble } from "../parts/states.js";
+import { Sure } from "../parts/sure.js";
 import { address } from "../router.js";
 import { text } from "../strings.js";
 
@@ -15,6 +17,8 @@ const told = text.operations;
 
 export function OperationsView() {
   const { data, problem, again } = useAsked("/operations", LOOK);
+  const { attempt, refused } = useAttempt();
+  const act = (path, method) => attempt(() => ask(path, { method })).then(again);
   return html`
     <${Heading} title=${told.title} />
     ${problem && !data && html`<${Trouble} problem=${problem} again=${again} />`}
@@ -22,8 +26,9 @@ export function OperationsView() {
     ${data && html`
       <${Memory} data=${data} />
       <div class="tiles"><${Queue} queue=${data.queue ?? {}} /><${Disk} disk=${data.disk ?? {}} /><${About} data=${data} /></div>
-      <${Workers} workers=${data.workers ?? []} />
-      <${Models} models=${data.models ?? []} />`}
+      ${refused && html`<${Trouble} problem=${refused} />`}
+      <${Workers} workers=${data.workers ?? []} act=${mayChange.value ? act : null} />
+      <${Models} models=${data.models ?? []} act=${mayChange.value ? act : null} />`}
   `;
 }
 
@@ -66,24 +71,27 @@ function About({ data }) {
   </section>`;
 }
 
-function Workers({ workers }) {
+/** What is at work; `act` is null where nothing may be changed. */
+function Workers({ workers, act }) {
   return html`<section aria-labelledby="workers"><h2 id="workers">${told.workers}</h2>
     ${!workers.length && html`<p class="muted">${told.noWorkers}</p>`}
     ${workers.length > 0 && html`<div class="table" tabindex="0" role="group" aria-labelledby="workers"><table>
-      <thead><tr><th scope="col">${told.kind}</th><th scope="col">${told.process}</th><th scope="col">${told.holds}</th><th scope="col">${told.job}</th></tr></thead>
+      <thead><tr><th scope="col">${told.kind}</th><th scope="col">${told.process}</th><th scope="col">${told.holds}</th><th scope="col">${told.job}</th>${act && html`<th scope="col">${told.actions}</th>`}</tr></thead>
       <tbody>${workers.map((worker) => html`<tr key=${worker.pid}>
         <th scope="row">${text.job.kinds[worker.kind] ?? worker.kind}</th><td>${worker.pid}</td><td>${size(worker.bytes)}</td>
-        <td>${worker.job ? html`<a href=${address(["jobs", worker.job])}>${worker.job.slice(-6)}</a>` : "–"}</td></tr>`)}</tbody>
+        <td>${worker.job ? html`<a href=${address(["jobs", worker.job])}>${worker.job.slice(-6)}</a>` : "–"}</td>
+        ${act && html`<td>${worker.job && html`<button type="button" class="quiet small" onClick=${() => act(`/jobs/${worker.job}/cancel`, "POST")}>${text.job.cancel}</button>`}</td>`}</tr>`)}</tbody>
     </table></div>`}
   </section>`;
 }
 
-function Models({ models }) {
+function Models({ models, act }) {
   return html`<section aria-labelledby="models"><h2 id="models">${told.models}</h2>
     ${!models.length && html`<p class="muted">${told.noModels}</p>`}
     ${models.length > 0 && html`<div class="table" tabindex="0" role="group" aria-labelledby="models"><table>
-      <thead><tr><th scope="col">${told.model}</th><th scope="col">${told.size}</th></tr></thead>
-      <tbody>${models.map((model) => html`<tr key=${model.name}><th scope="row">${model.name}</th><td>${size(model.bytes)}</td></tr>`)}</tbody>
+      <thead><tr><th scope="col">${told.model}</th><th scope="col">${told.size}</th>${act && html`<th scope="col">${told.actions}</th>`}</tr></thead>
+      <tbody>${models.map((model) => html`<tr key=${model.name}><th scope="row">${model.name}</th><td>${size(model.bytes)}</td>
+        ${act && html`<td><${Sure} label=${told.remove(model.name)} question=${told.sure} run=${() => act(`/models/${model.name.split("/").map(encodeURIComponent).join("/")}`, "DELETE")} /></td>`}</tr>`)}</tbody>
     </table></div>`}
   </section>`;
 }

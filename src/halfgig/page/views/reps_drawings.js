@@ -1,6 +1,6 @@
 // What may be drawn of a count: a plot, the video drawn on, landmarks. A job makes each when it is wanted.
 import { html, useEffect } from "../base.js";
-import { ask } from "../api.js";
+import { ask, mayChange } from "../api.js";
 import { useAsked, useAttempt } from "../asked.js";
 import { percent, size } from "../format.js";
 import { Bar } from "../parts/bar.js";
@@ -33,7 +33,7 @@ function Row({ drawing, make, again }) {
     <p class="drawing"><strong>${name}</strong> <span class="muted">${told.leads[drawing.name]}</span></p>
     ${drawing.job ? html`<${AtWork} job=${drawing.job} name=${name} again=${again} />`
       : drawing.bytes !== null ? html`<a class="button" href=${drawing.address} download>${told.download} <span class="hidden">${name}</span> <span class="muted">${size(drawing.bytes)}</span></a>`
-      : html`<button type="button" onClick=${() => make(drawing)}>${told.make} <span class="hidden">${name}</span></button>`}
+      : mayChange.value && html`<button type="button" onClick=${() => make(drawing)}>${told.make} <span class="hidden">${name}</span></button>`}
   </li>`;
 }
 
@@ -50,6 +50,6 @@ function AtWork({ job, name, again }) {
   return html`<div class="drawing-work" role="status">
     <${Bar} fraction=${fraction ?? null} label=${told.making(name)} />
     <span class="muted">${words.filter(Boolean).join(" · ")}</span>
-    <button type="button" class="quiet" onClick=${() => ask(`${job}/cancel`, { method: "POST" }).catch(() => null).then(again)}>${text.cancel}</button>
+    ${mayChange.value && html`<button type="button" class="quiet" onClick=${() => ask(`${job}/cancel`, { method: "POST" }).catch(() => null).then(again)}>${text.cancel}</button>`}
   </div>`;
 }

@@ -14,18 +14,21 @@ const TURNS = "select, textarea, input[type=date]"; // what the arrow keys turn 
 const PASSED_ON = ["language", "tag", "since", "until", "source", "kind", "grouped"];
 
 export function SearchView({ query }) {
-  const q = query.get("q") ?? "";
+  const [q, like] = [query.get("q") ?? "", query.get("like") ?? ""];
+  const at = Number(query.get("at")) || 0;
+  const asked = like || q;
   const k = Math.min(MOST, Number(query.get("k")) || STEP);
-  const answer = useAsked(q ? questionOf(query, q, k) : null);
+  const answer = useAsked(asked ? questionOf(query, k) : null);
+  const source = useAsked(like ? `/sources/${encodeURIComponent(like)}` : null);
   const { data, problem } = answer;
   return html`
-    <${Heading} title=${text.search.title(q)} />
+    <${Heading} title=${like ? text.search.likeTitle(source.data?.title, at) : text.search.title(q)} />
     <section aria-label=${text.search.results}>
     <${Filters} query=${query} />
-    ${!q && html`<${Start} />`}
+    ${!asked && html`<${Start} />`}
     ${problem && html`<${Trouble} problem=${problem} again=${answer.again} />`}
-    ${q && !data && !problem && html`<${Loading} rows=${5} />`}
-    ${q && data && html`<${Hits} answer=${data} q=${q} />`}
+    ${asked && !data && !problem && html`<${Loading} rows=${5} />`}
+    ${asked && data && html`<${Hits} answer=${data} none=${like ? text.search.noneAlike : text.search.none(q)} />`}
     ${data && data.hits.length >= k && k < MOST && html`<p class="centre">
       <a class="button" href=${address(["search"], { ...Object.fromEntries(query), k: k + STEP })}>${text.search.more}</a>
     </p>`}
@@ -33,10 +36,12 @@ export function SearchView({ query }) {
   `;
 }
 
-function questionOf(query, q, k) {
-  const asked = new URLSearchParams({ q, k: String(k) });
+/** The address of the answer: to a question, or of the moments like another. */
+function questionOf(query, k) {
+  const [q, like] = [query.get("q") ?? "", query.get("like")];
+  const asked = new URLSearchParams({ ...(like ? { to: like, at: query.get("at") ?? "0" } : { q }), k: String(k) });
   for (const name of PASSED_ON) if (query.get(name)) asked.set(name, query.get(name));
-  return `/search?${asked}`;
+  return `${like ? "/similar" : "/search"}?${asked}`;
 }
 
 function Start() {
@@ -45,14 +50,14 @@ function Start() {
 }
 
 /** The moments; the arrow keys go through them. */
-function Hits({ answer, q }) {
+function Hits({ answer, none }) {
   const list = useRef(null);
   useEffect(() => walkWithArrows(list), []);
   const sources = useSources(answer.hits);
   return html`
     <p class="muted" role="status">${text.search.found(answer.hits.length)}. ${answer.hits.length > 0 && text.search.keys}</p>
     ${answer.notes.map((note) => html`<p class="note" key=${note}>${note}</p>`)}
-    ${!answer.hits.length && html`<${Empty} icon="search" title=${text.search.none(q)}>${text.search.noneRemedy}<//>`}
+    ${!answer.hits.length && html`<${Empty} icon="search" title=${none}>${text.search.noneRemedy}<//>`}
     <ol class="hits" ref=${list}>
       ${answer.hits.map((hit) => html`<${Hit} key=${`${hit.source_id} ${hit.start} ${hit.kind}`} hit=${hit} source=${sources.get(hit.source_id)} />`)}
     </ol>

@@ -21,7 +21,7 @@ export function Filters({ query }) {
       <${Field} id="until" label=${text.search.until}><input id="until" type="date" value=${now.until ?? ""} onChange=${(event) => choose("until", event.target.value)} /><//>
       <label class="tick"><input type="checkbox" checked=${now.grouped === "true"} onChange=${(event) => choose("grouped", event.target.checked ? "true" : "")} />
         <span>${text.search.grouped}</span></label>
-      ${narrowed && html`<a href=${address(["search"], { q: now.q })}>${text.search.clear}</a>`}
+      ${narrowed && html`<a href=${address(["search"], { q: now.q, like: now.like, at: now.at })}>${text.search.clear}</a>`}
     </div>
     ${now.source && html`<p class="muted">${text.search.source}</p>`}
   </details>`;

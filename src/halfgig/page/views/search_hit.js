@@ -22,5 +22,6 @@ export function Hit({ hit, source }) {
         <p><${Marks} pieces=${excerpt(pieces(hit.marked || hit.text))} /></p>
       </div>
     </a>
+    ${hit.kind === "speech" && html`<a class="hit-alike" href=${address(["search"], { like: hit.source_id, at: Math.round(hit.at * 100) / 100 })} aria-label=${text.search.alikeOf(hit.at)}>${text.search.alike}</a>`}
   </li>`;
 }

@@ -1,6 +1,6 @@
 // A video: its player with captions, its transcript that follows and seeks, and what can be done with both.
 import { html, useEffect, useRef, useState } from "../base.js";
-import { ask } from "../api.js";
+import { ask, mayChange } from "../api.js";
 import { useAsked, useAttempt } from "../asked.js";
 import { day, language } from "../format.js";
 import { Heading } from "../parts/heading.js";
@@ -54,7 +54,7 @@ function Facts({ source }) {
     <${Downloads} source=${source} />
     <div class="buttons">
       ${reps.length > 0 && html`<a class="button main" href=${address(["videos", source.id, "reps"])}>${text.video.seeReps}</a>`}
-      <${Sure} label=${text.video.forget} question=${text.video.sure} run=${forget} />
+      ${mayChange.value && html`<${Sure} label=${text.video.forget} question=${text.video.sure} run=${forget} />`}
     </div>
     ${refused && html`<${Trouble} problem=${refused} />`}
   </div>`;

@@ -1,6 +1,6 @@
 // One segment of a transcript: said at a second, and corrected by whoever knows better.
 import { html, useRef, useState } from "../base.js";
-import { ask } from "../api.js";
+import { ask, mayChange } from "../api.js";
 import { clock } from "../format.js";
 import { Icon } from "../parts/icon.js";
 import { Marks } from "../parts/marks.js";
@@ -22,7 +22,7 @@ export function Segment({ segment, current, source, pieces, seek, save }) {
     ${editing
       ? html`<${Editor} segment=${segment} source=${source} save=${save} close=${close} />`
       : html`<p class=${seek ? "line-text seeks" : "line-text"} onClick=${seek && (() => chosen() || seek(segment.start))}>${words}</p>
-        <button type="button" ref=${button} class="quiet square line-edit" aria-label=${text.video.edit(segment.start)} onClick=${() => setEditing(true)}><${Icon} name="edit" /></button>`}
+        ${mayChange.value && html`<button type="button" ref=${button} class="quiet square line-edit" aria-label=${text.video.edit(segment.start)} onClick=${() => setEditing(true)}><${Icon} name="edit" /></button>`}`}
   </li>`;
 }
 
