@@ -271,6 +271,6 @@ export const text = {
     about: "This server",
     version: "Version", uptime: "Runs for", limit: "Memory limit",
     model: "Model", size: "Size", actions: "What can be done",
-    remove: (name) => `Remove ${name}`, sure: "Remove it? Work that needs it fetches it again.",
+    remove: "Remove", sure: "Remove it? Work that needs it fetches it again.",
   },
 };

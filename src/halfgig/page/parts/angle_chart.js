@@ -1,6 +1,6 @@
 // The angle over time with the repetitions on it: hover reads it, click seeks, dragging zooms.
 import { html, useEffect, useRef } from "../base.js";
-import { clock, measured } from "../format.js";
+import { clock, figure, measured } from "../format.js";
 import { text } from "../strings.js";
 import { axisIn, colours, keepDrawn } from "./plot.js";
 
@@ -43,7 +43,7 @@ function optionsOf(box, now, signal, unit) {
     legend: { show: true, live: true },
     cursor: { drag: { x: true, y: false }, points: { size: 8 }, bind: { click: (plot) => () => clicked(plot, now) } },
     scales: { x: { time: false } },
-    axes: [{ ...axis, space: 60, values: (_, ticks) => ticks.map(clock) }, { ...axis, size: 48 }],
+    axes: [{ ...axis, space: 60, values: (_, ticks) => ticks.map((tick) => (ticks[1] - ticks[0] < 1 ? figure(tick, " s") : clock(tick))) }, { ...axis, size: 48 }],
     series: [
       { label: "time", value: (_, value) => clock(value) },
       { label: signal ?? text.reps.range, stroke: colour("--accent"), width: 2, points: { show: false }, spanGaps: false, value: (_, value) => (value === null ? "–" : measured(value, unit)) },

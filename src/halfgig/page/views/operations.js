@@ -76,11 +76,11 @@ function Workers({ workers, act }) {
   return html`<section aria-labelledby="workers"><h2 id="workers">${told.workers}</h2>
     ${!workers.length && html`<p class="muted">${told.noWorkers}</p>`}
     ${workers.length > 0 && html`<div class="table" tabindex="0" role="group" aria-labelledby="workers"><table>
-      <thead><tr><th scope="col">${told.kind}</th><th scope="col">${told.process}</th><th scope="col">${told.holds}</th><th scope="col">${told.job}</th>${act && html`<th scope="col">${told.actions}</th>`}</tr></thead>
+      <thead><tr><th scope="col">${told.kind}</th><th scope="col">${told.process}</th><th scope="col">${told.holds}</th><th scope="col">${told.job}</th>${act && html`<th scope="col"><span class="hidden">${told.actions}</span></th>`}</tr></thead>
       <tbody>${workers.map((worker) => html`<tr key=${worker.pid}>
         <th scope="row">${text.job.kinds[worker.kind] ?? worker.kind}</th><td>${worker.pid}</td><td>${size(worker.bytes)}</td>
         <td>${worker.job ? html`<a href=${address(["jobs", worker.job])}>${worker.job.slice(-6)}</a>` : "–"}</td>
-        ${act && html`<td>${worker.job && html`<button type="button" class="quiet small" onClick=${() => act(`/jobs/${worker.job}/cancel`, "POST")}>${text.job.cancel}</button>`}</td>`}</tr>`)}</tbody>
+        ${act && html`<td>${worker.job && html`<button type="button" class="quiet" onClick=${() => act(`/jobs/${worker.job}/cancel`, "POST")}>${text.job.cancel}</button>`}</td>`}</tr>`)}</tbody>
     </table></div>`}
   </section>`;
 }
@@ -89,9 +89,9 @@ function Models({ models, act }) {
   return html`<section aria-labelledby="models"><h2 id="models">${told.models}</h2>
     ${!models.length && html`<p class="muted">${told.noModels}</p>`}
     ${models.length > 0 && html`<div class="table" tabindex="0" role="group" aria-labelledby="models"><table>
-      <thead><tr><th scope="col">${told.model}</th><th scope="col">${told.size}</th>${act && html`<th scope="col">${told.actions}</th>`}</tr></thead>
+      <thead><tr><th scope="col">${told.model}</th><th scope="col">${told.size}</th>${act && html`<th scope="col"><span class="hidden">${told.actions}</span></th>`}</tr></thead>
       <tbody>${models.map((model) => html`<tr key=${model.name}><th scope="row">${model.name}</th><td>${size(model.bytes)}</td>
-        ${act && html`<td><${Sure} label=${told.remove(model.name)} question=${told.sure} run=${() => act(`/models/${model.name.split("/").map(encodeURIComponent).join("/")}`, "DELETE")} /></td>`}</tr>`)}</tbody>
+        ${act && html`<td><${Sure} label=${html`${told.remove} <span class="hidden">${model.name}</span>`} question=${told.sure} run=${() => act(`/models/${model.name.split("/").map(encodeURIComponent).join("/")}`, "DELETE")} /></td>`}</tr>`)}</tbody>
     </table></div>`}
   </section>`;
 }
