@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 OPEN = frozenset({"/", "/healthz", "/readyz", "/docs", "/openapi.json", PAGE})  # none of it is anybody's own
 OPEN_BELOW = "/page/"  # the files of the page
 SESSION = "/session"  # where a key is given; it looks at it itself
-LOOKS = frozenset({"/plan"})  # what is posted there changes nothing
+LOOKS = frozenset({"/plan", "/reps/live"})  # what is sent there changes nothing
 COOKIE = "halfgig_session"  # holds the token of a session
 PAGE_SAYS = "halfgig-page"  # the header by which the page names itself
 HASHED = "sha256:"
@@ -192,7 +192,7 @@ class Keys:
         return refusal or self._refusal_of_viewer(scope)
 
     def _refusal_of_viewer(self, scope: Scope) -> HalfgigError | None:
-        if scope["method"] in READS or scope["path"] in LOOKS or self._gate.may_change(scope):
+        if method_of(scope) in READS or scope["path"] in LOOKS or self._gate.may_change(scope):
             return None
         return Forbidden("This key may only look.", "Use one that API_KEYS has.")
 

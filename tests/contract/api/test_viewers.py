@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from halfgig.api.auth import key_hash
+from halfgig.api.auth import Gate, KeyHashes, Keys, key_hash
 from halfgig.models.manifest import MODELS, folder_of
 from halfgig.models.record import take_record, write_record
 
@@ -70,6 +71,25 @@ def test_viewers_alone_close_the_server(open_site: Any) -> None:
         assert site.get("/jobs").status_code == 401
         assert site.get("/jobs", headers=by(VIEWER)).status_code == 200
         assert site.post("/jobs", json=WISH, headers=by(VIEWER)).status_code == 403
+
+
+@pytest.mark.parametrize(("path", "passed"), [("/reps/live", True), ("/elsewhere", False)])
+def test_a_viewer_may_count_live_and_open_no_other_line(path: str, passed: bool) -> None:
+    reached, sent = list[str](), list[str]()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        reached.append(scope["path"])
+
+    async def receive() -> Any:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message["type"])
+
+    layer = Keys(app, Gate(KeyHashes((key_hash(FULL),), (key_hash(VIEWER),))))
+    scope = {"type": "websocket", "path": path, "headers": [(b"x-api-key", VIEWER.encode())], "state": {}}
+    asyncio.run(layer(scope, receive, send))
+    assert (reached == [path], bool(sent)) == (passed, not passed)
 
 
 def install(models: Path, name: str) -> Path:
