@@ -17,7 +17,6 @@ from halfgig.operations.dump import dump, load
 from halfgig.operations.fence import fence
 from halfgig.operations.indexes import index_place, own_events, own_index
 from halfgig.operations.library import entries, file_report, forget
-from halfgig.operations.renewal import renew
 from halfgig.operations.searching import search
 from halfgig.operations.upkeep import check
 from halfgig.records import Passage, Segment, StoredSource, Word
@@ -148,7 +147,5 @@ def test_what_only_a_file_can_do_is_refused_where_it_is_none(
     assert "in a Postgres" in capsys.readouterr().err
     with pytest.raises(BadRequest, match="DATABASE_URL, and its index with it"):
         index_place(Settings(database_url=postgres_url, index_url="pinecone://talks", pinecone_api_key="k"))
-    with pytest.raises(BadRequest, match="not made anew"):
-        renew(settings=shared)
     with pytest.raises(BadRequest, match="own Postgres"):
         copy_index("sqlite:", "pinecone://talks", shared)

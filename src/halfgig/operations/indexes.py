@@ -35,7 +35,7 @@ def own_index(database: Database, model: EmbeddingModel | None = None) -> Index:
         return SqliteIndex(database, model)
     from halfgig.retrieval.postgres_library import LibraryIndex
 
-    return LibraryIndex(_postgres(database), model)
+    return LibraryIndex(as_postgres(database), model)
 
 
 def own_events(database: Database) -> EventIndex | PostgresEvents:
@@ -44,7 +44,7 @@ def own_events(database: Database) -> EventIndex | PostgresEvents:
         return EventIndex(database)
     from halfgig.retrieval.postgres_events import PostgresEvents
 
-    return PostgresEvents(_postgres(database))
+    return PostgresEvents(as_postgres(database))
 
 
 def as_file(database: Database) -> SqliteDatabase:
@@ -54,7 +54,8 @@ def as_file(database: Database) -> SqliteDatabase:
     return database
 
 
-def _postgres(database: Database) -> PostgresDatabase:
+def as_postgres(database: Database) -> PostgresDatabase:
+    """The library, where it is in a Postgres."""
     return cast("PostgresDatabase", database)
 
 

@@ -7,18 +7,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from halfgig import pipelines
-from halfgig.errors import BadRequest
 from halfgig.memory import budget
 from halfgig.operations.admission import room
 from halfgig.operations.embedders import embedder_cost, ensure_model, model_name, open_embedder
 from halfgig.operations.fence import fence
-from halfgig.operations.indexes import as_file, open_place, own_index
+from halfgig.operations.indexes import as_postgres, open_place, own_index
 from halfgig.operations.library import entries
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.retrieval.renewal import renew_index
 from halfgig.settings import Settings
 from halfgig.store.home import open_store
 from halfgig.store.library import Library
+from halfgig.store.sqlite_database import SqliteDatabase
 
 if TYPE_CHECKING:
     from halfgig.models.pull import Listener
@@ -53,20 +53,23 @@ def renew(
     """
     settings = settings or Settings.from_environment()
     settings = replace(settings, embedding_model=model or settings.embedding_model)
-    if settings.database_url:
-        raise BadRequest(
-            "An index in Postgres is not made anew in place.",
-            "Set EMBEDDING_MODEL back; or index the sources again, into another database.",
-        )
     with open_store(settings, create=False) as connection:
         _admit(settings, report)
         with closing(open_embedder(settings, report)) as embedder, open_place(settings) as place:
             if place.outside:
                 return _fill(connection, place, embedder, settings, watch)
-            made = renew_index(as_file(connection), embedder, settings.embedding_batch_size, watch)
+            made = _renew_own(connection, embedder, settings.embedding_batch_size, watch)
             index = own_index(connection, EmbeddingModel(embedder.model, embedder.dim))
             index.learn(embedder.words)
             return Renewed(embedder.model, made, index.count())
+
+
+def _renew_own(connection: Database, embedder: Embedder, batch_size: int, watch: Watch) -> int:
+    if isinstance(connection, SqliteDatabase):
+        return renew_index(connection, embedder, batch_size, watch)
+    from halfgig.retrieval.postgres_renewal import renew_library
+
+    return renew_library(as_postgres(connection), embedder, batch_size, watch)
 
 
 def _fill(connection: Database, place: Place, embedder: Embedder, settings: Settings, watch: Watch) -> Renewed:

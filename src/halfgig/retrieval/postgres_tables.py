@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from typing import TYPE_CHECKING
 
-from halfgig.retrieval.index import EmbeddingModel, check_model
+from halfgig.retrieval.index import check_model
+from halfgig.retrieval.tables import NEXT, schema
+from halfgig.retrieval.tables import recorded as of_facts
 from halfgig.retrieval.tsearch import columns, runs_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from halfgig.records import Floats, Passage
+    from halfgig.retrieval.index import EmbeddingModel
     from halfgig.retrieval.line import Session
 
 MOST_INDEXED = 2_000  # numbers of a vector that HNSW takes; longer ones are all compared
@@ -23,6 +25,15 @@ _RECORD = """INSERT INTO halfgig_facts VALUES (%(name)s, %(value)s)
 _ANY = "SELECT EXISTS (SELECT 1 FROM halfgig_passages)"
 _DROP = "DROP TABLE IF EXISTS halfgig_passages, halfgig_arrivals"
 _UNLEARN = "UPDATE halfgig_words SET place = NULL; DELETE FROM halfgig_facts WHERE name = 'learnt'"
+_NEXT_PREFIX = "halfgig_next_"
+_NO_NEXT = "DELETE FROM halfgig_facts WHERE name IN ('next_model', 'next_dim')"
+_NEXT_TABLES = """SELECT tablename FROM pg_tables
+ WHERE schemaname = current_schema() AND starts_with(tablename, %(prefix)s)"""
+_NEXT_INDEXES = """SELECT indexname FROM pg_indexes
+ WHERE schemaname = current_schema() AND starts_with(indexname, %(prefix)s)"""
+# No id comes twice: whoever makes an index anew tells passages by them.
+_GO_ON = """SELECT setval(pg_get_serial_sequence('halfgig_next_passages', 'id'),
+ nextval(pg_get_serial_sequence('halfgig_passages', 'id')))"""
 _GRAPH = "CREATE INDEX halfgig_passages_vector ON halfgig_passages USING hnsw (vector vector_cosine_ops)"
 _ONE_AT_A_TIME = "SELECT pg_advisory_xact_lock(hashtext(%(name)s))"
 
@@ -53,22 +64,54 @@ def adopt(session: Session, model: EmbeddingModel | None) -> EmbeddingModel | No
         check_model(model, known)
     if known != model:
         if known is not None:
+            drop_next(session)
             session.script(_DROP)
-        for name in ("postgres_words.sql", "postgres.sql"):
-            schema = (resources.files("halfgig.retrieval") / "schema" / name).read_text("utf-8")
-            session.script(schema.replace(":dim", str(model.dim)))
+        session.script(schema("postgres_words.sql"))
+        _make(session, model, "halfgig_")
         session.script(_UNLEARN)
-        if model.dim <= MOST_INDEXED:
-            session.script(_GRAPH)
-        for name, value in (("model", model.name), ("dim", str(model.dim))):
-            session.do(_RECORD, name=name, value=value)
+        _record(session, model)
     return model
 
 
-def recorded(session: Session) -> EmbeddingModel | None:
-    """The model that the index is of; None before anything was indexed."""
+def _make(session: Session, model: EmbeddingModel, prefix: str) -> None:
+    """The tables of passages and of arrivals, with the graph, under names that begin so."""
+    graph = _GRAPH if model.dim <= MOST_INDEXED else ""
+    text = f"{schema('postgres.sql', dim=str(model.dim))};{graph}"
+    session.script(text.replace("halfgig_", prefix))
+
+
+def _record(session: Session, model: EmbeddingModel, which: str = "") -> None:
+    for name, value in (("model", model.name), ("dim", str(model.dim))):
+        session.do(_RECORD, name=f"{which}{name}", value=value)
+
+
+def recorded(session: Session, which: str = "") -> EmbeddingModel | None:
+    """The model of the index, or the `NEXT`; None before anything was indexed, or where none comes."""
     facts = dict(session.ask(FACTS)) if session.one(_TABLES) else {}
-    return EmbeddingModel(facts["model"], int(facts["dim"])) if "model" in facts else None
+    return of_facts(facts, which)
+
+
+def begin_next(session: Session, model: EmbeddingModel) -> None:
+    """Make tables for vectors of another model, beside those that are there."""
+    _make(session, model, _NEXT_PREFIX)
+    _record(session, model, NEXT)
+
+
+def drop_next(session: Session) -> None:
+    """Forget what was made so far of an index with another model."""
+    session.script(_DROP.replace("halfgig_", _NEXT_PREFIX))
+    session.script(_NO_NEXT)
+
+
+def take_next(session: Session, model: EmbeddingModel) -> None:
+    """Put these tables in the place of those that are there, which nobody else may use."""
+    session.script(_GO_ON)
+    session.script(_DROP)
+    for kind, names in (("TABLE", _NEXT_TABLES), ("INDEX", _NEXT_INDEXES)):
+        for (name,) in session.ask(names, prefix=_NEXT_PREFIX):
+            session.script(f"ALTER {kind} {name} RENAME TO {name.replace(_NEXT_PREFIX, 'halfgig_')}")
+    session.script(f"{_NO_NEXT}; {_UNLEARN}")
+    _record(session, model)
 
 
 def bring(session: Session, edition: str, rows: Iterable[tuple[Passage, Floats]]) -> None:

@@ -133,7 +133,7 @@ def _keep(
     """Keep the vectors of passages that are still there as they were; returns how many."""
     kept = 0
     with connection:
-        _check_ours(connection, model)
+        check_ours(coming(connection), model)
         for one, vector in zip(batch, vectors, strict=True):
             check_vector(vector, model)
             if connection.execute(_IS_WANTED, {"id": one.id, "text": one.text}).get:
@@ -148,7 +148,7 @@ def _keep(
 def _swap(connection: apsw.Connection, model: EmbeddingModel) -> bool:
     """Put the next vectors in the place of the old, if none is missing: one transaction."""
     with connection:
-        _check_ours(connection, model)
+        check_ours(coming(connection), model)
         complete = next(iter(connection.execute(_MISSING, (0, 1))), None) is None
         if complete:
             _take_over(connection, model)
@@ -175,8 +175,8 @@ def _rename(connection: apsw.Connection, table: str) -> None:
     connection.execute(f"ALTER TABLE {table}{SUFFIX} RENAME TO {table}")
 
 
-def _check_ours(connection: apsw.Connection, model: EmbeddingModel) -> None:
-    now = coming(connection)
+def check_ours(now: EmbeddingModel | None, model: EmbeddingModel) -> None:
+    """Locked where the index is being made anew with another model by now, or has been."""
     if now != model:
         what = f"is being made anew with {now.name}" if now else "has been made anew"
         raise Locked(f"The index {what} by another run.", "Let that one finish, or run halfgig reindex again.")

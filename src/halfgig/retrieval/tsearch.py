@@ -43,7 +43,7 @@ def columns(passage: Passage, vector: Floats) -> tuple[int, float, float, str, s
 
 def passage_of(row: tuple[Any, ...]) -> Passage:
     """The passage of a row that begins with its number, times and text."""
-    return Passage(row[0], row[1], row[2], _unescaped(row[3]))
+    return Passage(row[0], row[1], row[2], unescaped(row[3]))
 
 
 def written(vector: Floats) -> str:
@@ -91,7 +91,8 @@ def _escaped(text: str) -> str:
     return text.replace("\\", "\\\\").replace("\0", "\\0")
 
 
-def _unescaped(text: str) -> str:
+def unescaped(text: str) -> str:
+    """A text of a passage as it was before it was escaped."""
     return re.sub(r"\\(.)", lambda found: "\0" if found[1] == "0" else found[1], text) if "\\" in text else text
 
 
