@@ -40,10 +40,11 @@ demo: setup  ## transcribe, index and search a talk, count an athlete's reps, an
 test: check test-models  ## check, then run every test; about a quarter of an hour on two cores
 	@$(BIN)/python -m pytest -r s
 
-check: $(VENV)/ready  ## formatting, lint and types
+check: $(VENV)/ready  ## formatting, lint and types, those of the page where tsc is installed
 	@$(BIN)/ruff format --quiet --check --diff .
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
+	@$(BIN)/python -m tools.page_types
 
 bench: $(BENCH_VENV)/ready models  ## measure against faster-whisper; prints a table, writes JSON
 	@$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)

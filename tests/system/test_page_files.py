@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from tests.conftest import PROJECT, absent
+from tools.page_types import complaints
 from tools.vendor import PACKAGES, VENDOR, vendor
 
 from halfgig.motion.exercises import EXERCISES
@@ -110,3 +111,20 @@ def test_every_exercise_that_is_counted_is_offered() -> None:
     listed = re.search(r"EXERCISES = \[(.*?)\]", (PAGE / "strings.js").read_text(), re.DOTALL)
     assert listed is not None
     assert re.findall(r'"([^"]+)"', listed[1]) == [exercise.name for exercise in EXERCISES]
+
+
+def test_the_checker_of_types_finds_what_is_wrong(tmp_path: Path) -> None:
+    """`make check` runs it over the page itself."""
+    tsc = shutil.which("tsc")
+    if tsc is None:
+        absent("tsc is not installed (apt-get install node-typescript)")
+        return
+    (tmp_path / "vendor").mkdir()
+    (tmp_path / "vendor" / "theirs.js").write_text("export const one = 1;\none.nothing();\n")
+    (tmp_path / "main.js").write_text('import { one } from "./vendor/theirs.js";\n\none.toFixed(1);\n')
+    assert complaints(tsc, tmp_path) == []
+    (tmp_path / "main.js").write_text('import { one } from "./vendor/theirs.js";\n\none.toFixes(1);\n')
+    (found,) = complaints(tsc, tmp_path)
+    assert found.startswith("main.js(3,5)")
+    with pytest.raises(RuntimeError):
+        complaints("false", tmp_path)

@@ -108,7 +108,10 @@ def _file(counting: Counting, report: dict[str, Any], tags: Sequence[str], setti
 
 def _count_remotely(arguments: argparse.Namespace, settings: Settings) -> dict[str, Any]:
     if any(getattr(arguments, name) for name in DRAWINGS):
-        raise BadRequest("A server draws nothing here.", "Leave --server out to have a plot, an overlay or landmarks.")
+        raise BadRequest(
+            "What is drawn is not fetched from a server.",
+            "Leave --server out; or POST /sources/ID/drawings/plot.png has it draw what it counted with keep_source.",
+        )
     client = connect(arguments.server, settings)
     job = submit(client, "reps", arguments.source, asked(exercise=arguments.exercise, tags=arguments.tag))
     return client.result_json(see_through(client, job).id)

@@ -17,7 +17,7 @@ const REST = 15_000; // milliseconds after which what is lost is tried again
  *   speed: number, plan: any, problem: any, from: any, token: string}} Item
  */
 
-/** Everything that is not yet a job, oldest first. @type {import("./vendor/signals.js").Signal<Item[]>} */
+/** Everything that is not yet a job, oldest first. @type {{value: Item[], peek: () => Item[]}} */
 export const items = signal([]);
 /** Uploads of earlier visits that were not finished, as tus remembers them. */
 export const interrupted = signal([]);

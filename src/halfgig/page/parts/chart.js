@@ -41,7 +41,7 @@ function optionsOf(box, { limit, unit, height }) {
     height,
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_, low, high) => [0, Math.max(1, limit ?? 0, high) * 1.08] } },
+    scales: { y: { range: (_, _low, high) => [0, Math.max(1, limit ?? 0, high) * 1.08] } },
     axes: [{ ...axis, space: 70, values: (_, ticks) => ticks.map((tick) => hour(tick, ticks.at(-1) - ticks[0] < 600)) }, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => `${tick}`) }],
     series: limit === null ? [{}, curve] : [{}, curve, line],
   };
@@ -49,6 +49,7 @@ function optionsOf(box, { limit, unit, height }) {
 
 /** Unix seconds as the reader's clock shows them. */
 function hour(seconds, exact) {
+  /** @type {Intl.DateTimeFormatOptions} */
   const parts = { hour: "2-digit", minute: "2-digit", ...(exact ? { second: "2-digit" } : {}) };
   return new Date(1000 * seconds).toLocaleTimeString("en-GB", parts);
 }

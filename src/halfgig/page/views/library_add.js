@@ -68,6 +68,7 @@ function dropping(setOver, take) {
     setOver(false);
     take([...event.dataTransfer.files]);
   };
+  /** @type {[string, (event: any) => void][]} */
   const heard = [["dragover", over], ["dragleave", leave], ["drop", drop]];
   for (const [name, hear] of heard) addEventListener(name, hear);
   return () => {

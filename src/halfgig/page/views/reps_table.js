@@ -4,7 +4,10 @@ import { clock, figure, measured, percent } from "../format.js";
 import { Icon } from "../parts/icon.js";
 import { text } from "../strings.js";
 
-/** Columns that a report may have; shown where any rep has them. */
+/**
+ * Columns that a report may have; shown where any rep has them.
+ * @type {[string, (rep: any) => string | null][]}
+ */
 const COLUMNS = [
   [text.reps.tempo, (rep) => tempo(rep) || null],
   [text.reps.symmetry, (rep) => (typeof rep.symmetry === "number" ? percent(rep.symmetry) : null)],
