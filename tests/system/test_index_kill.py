@@ -1,4 +1,4 @@
-"""kill -9 while an index outside is written: what is shown is whole, and whoever comes next clears up and goes on."""
+"""kill -9 while a shared or an outside index is written: what is shown is whole, and whoever comes next goes on."""
 
 from __future__ import annotations
 
@@ -7,22 +7,24 @@ import random
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.fakes.databases import fresh_postgres
 
 from halfgig.operations.indexes import open_place
 from halfgig.operations.upkeep import check
 from halfgig.retrieval.index import EmbeddingModel
+from halfgig.settings import Settings
+from halfgig.store.home import open_store
 from halfgig.store.library import Library
-from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.fakes.outside import Outside
 
-    from halfgig.settings import Settings
 
 MODEL = EmbeddingModel("toy", 16)
 TALKS = [f"talk{n}" for n in range(6)]
@@ -39,12 +41,13 @@ from halfgig.operations.library import forget
 from halfgig.records import Passage
 from halfgig.retrieval.index import EmbeddingModel
 from halfgig.settings import Settings
+from halfgig.settings import Settings
 from halfgig.store.library import Library
-from halfgig.store.sqlite import open_library
+from halfgig.store.home import open_store
 
 settings, talks, version = Settings.from_environment(), sys.argv[2:], sys.argv[1]
 chance = random.Random(version)
-with open_library(settings.library_path) as connection, open_place(settings) as place:
+with open_store(settings) as connection, open_place(settings) as place:
     library, index = Library(connection), place.open(connection, EmbeddingModel("toy", 16))
     print("ready", flush=True)
     for talk in talks:
@@ -68,7 +71,7 @@ def start(settings: Settings, version: int, talks: list[str]) -> subprocess.Pope
 
 def check_whole(settings: Settings) -> int:
     """What is shown has all passages of one version, with their vectors; returns how many talks that are."""
-    with open_library(settings.library_path) as connection, open_place(settings) as place:
+    with open_store(settings) as connection, open_place(settings) as place:
         index, library = place.open(connection, MODEL), Library(connection)
         shown = [source.id for source in library.sources() if library.shown(source.id)]
         for source_id in shown:
@@ -83,10 +86,16 @@ def check_whole(settings: Settings) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["postgres", "qdrant"])
-def test_kill_9_at_any_moment_leaves_what_is_shown_whole(outside: Outside, kind: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["postgres", "qdrant", "library"])
+def test_kill_9_at_any_moment_leaves_what_is_shown_whole(
+    outside: Outside, postgres: str | None, kind: str, tmp_path: Path
+) -> None:
     chance = random.Random(3)
-    with outside.settings(kind, data_dir=tmp_path) as settings:
+    with ExitStack() as opened:
+        if kind == "library":
+            settings = Settings(data_dir=tmp_path, database_url=fresh_postgres(postgres))
+        else:
+            settings = opened.enter_context(outside.settings(kind, data_dir=tmp_path))
         for version in range(KILLS):
             with start(settings, version, chance.sample(TALKS, len(TALKS))) as process:
                 assert process.stdout is not None
@@ -99,7 +108,7 @@ def test_kill_9_at_any_moment_leaves_what_is_shown_whole(outside: Outside, kind:
             _, errors = process.communicate(timeout=PATIENCE)
         assert (process.returncode, errors) == (0, "")
         assert check_whole(settings) == len(TALKS)
-        with open_library(settings.library_path) as connection, open_place(settings) as place:
+        with open_store(settings) as connection, open_place(settings) as place:
             index = place.open(connection)
             index.tidy()
             assert list(check(connection, index)) == []
