@@ -138,6 +138,7 @@ def test_what_is_kept_of_a_counted_video(data: Path, tmp_path: Path) -> None:
         assert client.get(source["media"]).content == video.read_bytes()
         assert_is_a_picture(client.get(source["thumbnail"]).content)
         assert_follows_the_person(client.get(source["poses"]).content, job["progress"]["duration"])
+        assert job["links"]["drawings"] == source["links"]["drawings"]
         drawn = {name: drawing(client, source["links"]["drawings"], name) for name in DRAWINGS}
         assert_is_plotted(drawn["plot.png"])
         assert_is_drawn_on(drawn["overlay.mp4"], job["progress"]["duration"])
@@ -186,8 +187,10 @@ def assert_is_the_same_table(parquet: bytes, rows: list[dict[str, str]]) -> None
 
 
 def assert_is_a_picture(jpeg: bytes) -> None:
+    """An upright one: as high as a picture for 320 pixels may be."""
     with av.open(io.BytesIO(jpeg)) as container:
-        assert container.streams.video[0].width == 320
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == (300, 400)
 
 
 def assert_follows_the_person(content: bytes, duration: float) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from halfgig.jobs.job import DRAWING, REINDEX
+from halfgig.jobs.job import DRAWING, REINDEX, State
 from halfgig.media.shown import kept_url
 
 if TYPE_CHECKING:
@@ -113,6 +113,8 @@ def links(job: Job) -> dict[str, str]:
     """The addresses of what belongs to a job."""
     own = f"/jobs/{job.id}"
     told = {"self": own, "events": f"{own}/events", "result": f"{own}/result"}
+    if job.kind == "reps" and job.keep_source and job.state is State.SUCCEEDED:
+        told["drawings"] = f"/sources/{job.fingerprint}/drawings"
     return told if job.kind in UNSPOKEN else {**told, "transcript": f"{own}/transcript"}
 
 
