@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Modules of `commands`, in the order of the help.
 COMMANDS = (
     *("transcribe", "index", "search", "reps", "exercises", "library", "reindex", "export"),
-    *("serve", "db", "jobs", "models", "plan", "doctor"),
+    *("serve", "worker", "db", "jobs", "models", "plan", "doctor"),
 )
 INTERRUPTED = 130
 CLOSED_PIPE = 141

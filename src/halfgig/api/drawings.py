@@ -120,7 +120,8 @@ async def make_drawing(
         wanted["upload"] = (await kept_uploads(services, [source_id]))[source_id]
     client = client_of(request.scope) if services.settings.api_keys else ""
     most = services.settings.max_queued_jobs
-    job = await services.ask(lambda queue: queue.draw(wanted, drawing, client=client, max_queued=most))
+    asked: dict[str, Any] = {"client": client, "place": services.home, "max_queued": most}  # the poses are here
+    job = await services.ask(lambda queue: queue.draw(wanted, drawing, **asked))
     services.bell.ring(QUEUE)
     response.headers["Location"] = f"/jobs/{job.id}"
     places = await services.ask(lambda queue: queue.places())

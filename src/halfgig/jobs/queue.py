@@ -182,13 +182,22 @@ class JobQueue(JobTable):
             return waiting
         return self.create("reindex", {"source": source_id, "title": title}, {}, fingerprint=source_id)[0]
 
-    def draw(self, source: Mapping[str, Any], drawing: str, *, client: str = "", max_queued: int | None = None) -> Job:
+    def draw(
+        self,
+        source: Mapping[str, Any],
+        drawing: str,
+        *,
+        client: str = "",
+        place: str = "",
+        max_queued: int | None = None,
+    ) -> Job:
         """The job that draws this of a source: one that has not ended will do. Busy as in `create`."""
         options, content = {"drawing": drawing}, source["source"]
         at_it = [job for job in self.many(_DRAWING, (content,)) if job.options == options]
         if at_it:
             return at_it[0]
-        return self.create("drawing", source, options, fingerprint=content, client=client, max_queued=max_queued)[0]
+        asked: dict[str, Any] = {"client": client, "place": place, "max_queued": max_queued}
+        return self.create("drawing", source, options, fingerprint=content, **asked)[0]
 
     def drawing_now(self, source_id: str) -> dict[str, str]:
         """The jobs that are drawing something of a source, by what that is."""

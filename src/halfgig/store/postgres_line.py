@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from halfgig import __version__
 from halfgig.errors import BadRequest, DatabaseAway, LibraryError
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ _MANNERS: dict[str, Any] = {
     "prepare_threshold": None,
     "connect_timeout": CONNECT,
     "client_encoding": "utf8",
-    "application_name": "halfgig",
+    "application_name": f"halfgig {__version__}",
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
