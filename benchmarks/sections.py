@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.accuracy import word_error_rate
 from benchmarks.originals import originals
+from benchmarks.queueing import measured_queue
 from benchmarks.recordings import SHARED_DATA, Recording, english_utterances, joined, looped
 from benchmarks.service import idle
 from benchmarks.soak import soaked
@@ -146,6 +147,11 @@ def soaking(plan: Plan) -> Iterator[Row]:
         yield soaked(plan.folder, HALF_A_GIG, 2 * MINUTE)
 
 
+def queue(_: Plan) -> Iterator[Row]:
+    """The queue on a Postgres, beside procrastinate where it is there."""
+    yield from measured_queue()
+
+
 SECTIONS = {
     "starting": starting,
     "speech": speech,
@@ -155,4 +161,5 @@ SECTIONS = {
     "idle": idling,
     "originals": earlier,
     "soak": soaking,
+    "queue": queue,
 }

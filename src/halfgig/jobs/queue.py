@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from halfgig.errors import Busy, Conflict
 from halfgig.jobs.job import LONGEST_DELAY, Failure, Job, Reason, State, after_failure, cancelled, retried
-from halfgig.jobs.table import OUTLINE, SELECT, JobTable, to_json
+from halfgig.jobs.table import COLUMNS, OUTLINE, SELECT, JobTable, to_json
 from halfgig.store.ids import new_id
 
 if TYPE_CHECKING:
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     from halfgig.store.database import Where
 
 FARTHEST: Seconds = 2 * LONGEST_DELAY
+MOST_APART = 32  # places within which machines that want jobs at once look
 FREED = 5_000  # pages of 4 kB that are given back at a time, so that nobody waits for long
 LEASE: Seconds = 60.0  # that a job stays its owner's without a sign of life
 
-_CLAIM = """UPDATE jobs SET state = 'running', owner = :owner, attempt = attempt + 1, lease_until = :until,
- started_at = coalesce(started_at, :now) WHERE id = :id AND state = 'queued' RETURNING attempt"""
+_CLAIM = f"""UPDATE jobs SET state = 'running', owner = :owner, attempt = attempt + 1, lease_until = :until,
+ started_at = coalesce(started_at, :now) WHERE id = (SELECT id FROM jobs WHERE id = :id AND state = 'queued'
+ {{skip_held}}) RETURNING {COLUMNS}"""  # noqa: S608 - our own column names
 # No delay is longer than FARTHEST: a time beyond it was written by a clock that was set back since.
 _DUE = "(run_after <= :now OR run_after > :now + :farthest)"
 # Clients take turns: whoever has the fewest jobs running, then whoever has waited longest since the last was begun.
@@ -34,10 +36,13 @@ _BEGUN = "(SELECT coalesce(max(started_at), 0) FROM jobs WHERE client = {0})"
 _FOREMOST = f"""WITH RECURSIVE clients (name) AS (
  SELECT min(client) FROM jobs WHERE state = 'queued' UNION ALL
  SELECT (SELECT min(client) FROM jobs WHERE state = 'queued' AND client > name) FROM clients WHERE name IS NOT NULL),
- heads (head, busy, begun) AS (SELECT (SELECT id FROM jobs WHERE state = 'queued' AND client = name AND {_DUE}
- AND place IN ('', :home)
- ORDER BY priority, id LIMIT 1), {_BUSY.format("name")}, {_BEGUN.format("name")} FROM clients WHERE name IS NOT NULL)
- {SELECT} WHERE id = (SELECT id FROM jobs JOIN heads ON id = head ORDER BY priority, busy, begun, id LIMIT 1)"""  # noqa: S608
+ heads (head, busy, begun) AS MATERIALIZED (SELECT (SELECT id FROM jobs
+ WHERE state = 'queued' AND client = name AND {_DUE} AND place IN ('', :home)
+ ORDER BY priority, id LIMIT 1 OFFSET :skip),
+ CASE (SELECT count(name) FROM clients) WHEN 1 THEN 0 ELSE {_BUSY.format("name")} END, {_BEGUN.format("name")}
+ FROM clients WHERE name IS NOT NULL)
+ {SELECT} WHERE id = (SELECT head FROM heads WHERE head IS NOT NULL
+ ORDER BY (SELECT priority FROM jobs WHERE id = head), busy, begun, head LIMIT 1)"""  # noqa: S608
 _PLACES = f"""WITH turns (name, busy, begun) AS (SELECT client, {_BUSY.format("waiting.client")},
  {_BEGUN.format("waiting.client")} FROM (SELECT DISTINCT client FROM jobs WHERE state = 'queued') AS waiting)
  SELECT id FROM jobs JOIN turns ON client = name WHERE state = 'queued' ORDER BY NOT {_DUE}, priority,
@@ -79,6 +84,7 @@ class JobQueue(JobTable):
     ) -> None:
         super().__init__(where, clock, patience=patience)
         self._chance = chance
+        self._lost = 0  # claims in a row for which another was first
 
     # --- for clients
 
@@ -230,19 +236,25 @@ class JobQueue(JobTable):
     # --- for the supervisor
 
     def foremost(self, home: str = "") -> Job | None:
-        """The job that is to be served next by a machine of this home; None where none may be claimed now."""
-        return self.one(_FOREMOST, {"now": self.clock(), "farthest": FARTHEST, "home": home})
+        """The job that is to be served next by a machine of this home; None where none may be claimed now.
+
+        Where others have been first again and again, it is one of the next few, so that many machines do not all want
+        the same.
+        """
+        skip = int(self._chance() * min(2**self._lost, MOST_APART))
+        values = {"now": self.clock(), "farthest": FARTHEST, "home": home, "skip": skip}
+        found = self.one(_FOREMOST, values)
+        return self.one(_FOREMOST, {**values, "skip": 0}) if found is None and skip else found
 
     def claim(self, job_id: str, owner: str, lease: Seconds = LEASE) -> Job | None:
         """Make a queued job this owner's, by one statement; None where another was first."""
         now = self.clock()
         with self.transaction():
             values = {"id": job_id, "owner": owner, "now": now, "until": now + lease}
-            if self.execute(_CLAIM, values).fetchone() is None:
-                return None
-            job = self.get(job_id)
+            job = self.one(_CLAIM, values)
             if job is not None:
                 self.tell_state(job)
+        self._lost = 0 if job is not None else self._lost + 1
         return job
 
     def beat(

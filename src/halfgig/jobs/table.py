@@ -31,7 +31,8 @@ PAGE = 200  # events read at a time
 
 _COLUMNS = [column.name for column in fields(Job)]
 _JSON = frozenset({"options", "source", "progress", "timings", "failures", "degraded", "notes", "problem", "result"})
-SELECT = f"SELECT {', '.join(_COLUMNS)} FROM jobs"  # noqa: S608 - our own column names
+COLUMNS = ", ".join(_COLUMNS)
+SELECT = f"SELECT {COLUMNS} FROM jobs"  # noqa: S608 - our own column names
 _BRIEF = "{without[result.reps.attempts]}"  # which may be thousands
 OUTLINE = f"SELECT {', '.join(_BRIEF if name == 'result' else name for name in _COLUMNS)} FROM jobs"  # noqa: S608
 _INSERT = f"""INSERT INTO jobs ({", ".join(_COLUMNS)}) VALUES ({", ".join(":" + name for name in _COLUMNS)})
@@ -90,7 +91,7 @@ class JobTable:
         return self.one(f"{OUTLINE} WHERE id = ?", (job_id,))
 
     def one(self, statement: str, values: Any) -> Job | None:
-        """The first job that a SELECT finds."""
+        """The first job that a statement finds."""
         with self.guarded():
             row = self.execute(statement, values).fetchone()
         return None if row is None else _job(row)
