@@ -1,7 +1,7 @@
-"""The queue on a Postgres of this machine: jobs made, claims by several at once, how soon events are told, a worker's memory.
+"""The queue on a Postgres of this machine: jobs made, claims by several at once, how soon events are told, a worker.
 
-`python -m benchmarks.queueing URL COUNT` is one of those who claim. procrastinate is measured on the same Postgres where
-RIVAL_PYTHON names an environment that has it.
+`python -m benchmarks.queueing URL COUNT` is one of those who claim. procrastinate is measured on the same Postgres
+where RIVAL_PYTHON names an environment that has it.
 """
 
 from __future__ import annotations
