@@ -58,9 +58,9 @@ class Settings:
     )
     whisper_beam_size: int = _row(
         "WHISPER_BEAM_SIZE",
-        2,
+        5,
         "count",
-        "texts that the decoder weighs at a time; 1 is a little faster and less accurate, 5 slower and more",
+        "texts that the decoder weighs at a time; with fewer it is a little faster and less accurate",
         least=1,
     )
     language: str = _row("WHISPER_LANGUAGE", "auto", "code", "language of the speech (en, de, ...) or auto")

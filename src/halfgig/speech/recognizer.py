@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import ctranslate2
+import numpy as np
 
 from halfgig.errors import ModelError
 from halfgig.speech.mel import COLUMNS_PER_SECOND, log_mel
@@ -19,7 +21,7 @@ from halfgig.speech.tokens import START, TRANSCRIBE, TRANSLATE, is_special, read
 from halfgig.speech.words import Alignment, token_times, with_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from halfgig.records import Segment
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_COLUMNS = 3000  # mel columns that Whisper can see: 30 s
 PADDING = 600  # mel columns of silence after the speech; with fewer the decoder loops or stops early more often
+POSITIONS = 1300  # of the encoder's output, for the longest window and its padding; two columns make one
 MAX_TOKENS = 224  # of one decoding, as in Whisper's own; only a text that loops is longer
 SHORTEST = 4.0  # seconds; a window that short is not split again
 FEW_SHAPES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "2")  # it would keep 2 MB for every length of window it ever saw
@@ -36,12 +39,13 @@ SEED = 1  # the same sound gives the same text, whatever was heard before
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """How to listen: language code (en, de, ...), task, beam size, mel columns of silence after the
-    speech, and whether each word is timed."""
+    """How to listen: language code (en, de, ...), task, texts that are weighed at each step (the beam), windows
+    that are decoded side by side, mel columns of silence after the speech, and whether each word is timed."""
 
     language: str = "en"
     translate: bool = False
-    beam_size: int = 2
+    beam_size: int = 5
+    together: int = 2
     padding: int = PADDING
     words: bool = False
 
@@ -78,24 +82,24 @@ class Recognizer:
         features = log_mel(window.samples, self.mels, columns)
         return self.model.encode(ctranslate2.StorageView.from_array(features[None]))
 
-    def decode(self, encoded: ctranslate2.StorageView, hearing: Hearing, temperature: float = 0.0) -> Decoding:
-        """Text of one encoded window; above temperature 0 it is sampled, by a fixed seed."""
+    def decode(
+        self, encoded: Sequence[ctranslate2.StorageView], hearing: Hearing, temperature: float = 0.0
+    ) -> list[Decoding]:
+        """Text of each encoded window, decoded side by side; above temperature 0 it is sampled, by a fixed seed."""
         sampling: dict[str, float] = {"beam_size": hearing.beam_size}
         if temperature:
             ctranslate2.set_random_seed(SEED)
             sampling = {"beam_size": 1, "sampling_topk": 0, "sampling_temperature": temperature}
-        [result] = self.model.generate(
-            encoded,
-            [self._prompt(hearing)],
+        results = self.model.generate(
+            side_by_side(encoded),
+            [self._prompt(hearing)] * len(encoded),
             max_length=MAX_TOKENS,
             return_scores=True,
             return_no_speech_prob=True,
             **sampling,
         )
-        tokens = result.sequences[0]
-        mean = result.scores[0] * len(tokens) / (len(tokens) + 1)  # over the end token too, as in Whisper
         least = FREE if hearing.translate else UNSURE
-        return Decoding(tuple(tokens), tuple(result.sequences_ids[0]), mean, result.no_speech_prob, temperature, least)
+        return [_decoding(result, temperature, least) for result in results]
 
     def align(
         self, encoded: ctranslate2.StorageView, decoding: Decoding, hearing: Hearing, columns: int
@@ -117,43 +121,68 @@ class Recognizer:
         return [START, f"<|{hearing.language}|>", TRANSLATE if hearing.translate else TRANSCRIBE]
 
 
+def side_by_side(encoded: Sequence[ctranslate2.StorageView]) -> ctranslate2.StorageView:
+    """Encoder outputs, (1, positions, dim) each, as one of (windows, POSITIONS, dim).
+
+    The last position, of silence, is repeated to the same length for all, whatever they stand beside: so a window's
+    text does not depend on what it is decoded with.
+    """
+    arrays = [np.asarray(one) for one in encoded]
+    longest = max(POSITIONS, *(array.shape[1] for array in arrays))
+    padded = [np.pad(array, ((0, 0), (0, longest - array.shape[1]), (0, 0)), mode="edge") for array in arrays]
+    return ctranslate2.StorageView.from_array(np.concatenate(padded))
+
+
+def _decoding(result: Any, temperature: float, least: float) -> Decoding:
+    tokens = result.sequences[0]
+    mean = result.scores[0] * len(tokens) / (len(tokens) + 1)  # over the end token too, as in Whisper
+    return Decoding(tuple(tokens), tuple(result.sequences_ids[0]), mean, result.no_speech_prob, temperature, least)
+
+
 def recognize(
     windows: Iterable[Window], recognizer: Recognizer, hearing: Hearing
 ) -> Iterator[tuple[Window, list[tuple[Window, list[Segment]]]]]:
     """Each window with the parts that it was heard in: itself, or what it was split into, each with its segments."""
-    for window in windows:
-        yield window, list(hear(window, recognizer, hearing))
+    windows = iter(windows)
+    while group := list(islice(windows, hearing.together)):
+        yield from hear(group, recognizer, hearing)
 
 
-def hear(window: Window, recognizer: Recognizer, hearing: Hearing) -> Iterator[tuple[Window, list[Segment]]]:
-    """Decode one window; split it and hear its parts where the text does not account for the speech."""
-    encoded = recognizer.encode(window, hearing.padding)
-    decoding = recognizer.decode(encoded, hearing)
-    segments = _segments(window, recognizer, hearing, encoded, decoding)
-    if decoding.is_silence or (decoding.is_sound and accounts_for(window, segments)):
-        yield window, segments
-    elif window.duration > SHORTEST:
-        del encoded
-        yield from _better(window, decoding, segments, _heard_in_parts(window, recognizer, hearing))
-    else:
-        last = decoding if decoding.is_sound else _last_resort(recognizer, encoded, hearing, decoding)
-        yield window, _segments(window, recognizer, hearing, encoded, last)
+def hear(
+    windows: Sequence[Window], recognizer: Recognizer, hearing: Hearing
+) -> Iterator[tuple[Window, list[tuple[Window, list[Segment]]]]]:
+    """Decode windows side by side; yield each as `recognize` does."""
+    encoded = [recognizer.encode(window, hearing.padding) for window in windows]
+    decodings = recognizer.decode(encoded, hearing)
+    for window, sound, decoding in zip(windows, encoded, decodings, strict=True):
+        yield window, list(_judged(window, sound, decoding, recognizer, hearing))
+
+
+def _judged(
+    window: Window, encoded: ctranslate2.StorageView, decoding: Decoding, recognizer: Recognizer, hearing: Hearing
+) -> Iterator[tuple[Window, list[Segment]]]:
+    """The window with its segments; in parts, heard again, where the text does not account for the speech.
+
+    It is judged before words are timed, so that the text is the same with and without them.
+    """
+    segments = _plain(window, decoding)
+    if not decoding.is_silence and not (decoding.is_sound and accounts_for(window, segments)):
+        if window.duration > SHORTEST:
+            parts = _heard_in_parts(window, recognizer, hearing)
+            if not (decoding.is_sound and _length(segments) >= sum(_length(heard) for _, heard in parts)):
+                yield from parts
+                return
+        elif not decoding.is_sound:
+            decoding = _last_resort(recognizer, encoded, hearing, decoding)
+    yield window, _segments(window, recognizer, hearing, encoded, decoding)
 
 
 def _heard_in_parts(window: Window, recognizer: Recognizer, hearing: Hearing) -> list[tuple[Window, list[Segment]]]:
-    return [heard for part in window.split() for heard in hear(part, recognizer, hearing)]
+    return [heard for _, parts in hear(window.split(), recognizer, hearing) for heard in parts]
 
 
-def _better(
-    window: Window, decoding: Decoding, segments: list[Segment], parts: list[tuple[Window, list[Segment]]]
-) -> Iterator[tuple[Window, list[Segment]]]:
-    """The parts, unless the whole was sound and says as much."""
-    whole_length = sum(len(segment.text) for segment in segments)
-    parts_length = sum(len(segment.text) for _, heard in parts for segment in heard)
-    if decoding.is_sound and whole_length >= parts_length:
-        yield window, segments
-    else:
-        yield from parts
+def _length(segments: Iterable[Segment]) -> int:
+    return sum(len(segment.text) for segment in segments)
 
 
 def _last_resort(
@@ -162,7 +191,7 @@ def _last_resort(
     """Sample at rising temperatures, as Whisper does, until the text neither loops nor guesses; else the likeliest."""
     tries = [decoding]
     for temperature in TEMPERATURES:
-        tries.append(recognizer.decode(encoded, hearing, temperature))
+        tries += recognizer.decode([encoded], hearing, temperature)
         if tries[-1].is_sound:
             return tries[-1]
     calm = [one for one in tries if not one.is_looping]
@@ -176,11 +205,19 @@ def _segments(
     encoded: ctranslate2.StorageView,
     decoding: Decoding,
 ) -> list[Segment]:
+    """The segments of a decoding, with their words where these are asked for."""
+    if decoding.is_silence or not hearing.words:
+        return _plain(window, decoding)
+    segments = list(split_segments(decoding, window.duration))
+    if not segments:
+        return []
+    columns = int(window.duration * COLUMNS_PER_SECOND)
+    alignments = recognizer.align(encoded, decoding, hearing, columns)
+    return [fitted(segment, window) for segment in with_words(segments, decoding, alignments, hearing.language)]
+
+
+def _plain(window: Window, decoding: Decoding) -> list[Segment]:
+    """The segments of a decoding without their words; none where nobody speaks."""
     if decoding.is_silence:
         return []
-    segments = list(split_segments(decoding, window.duration))
-    if hearing.words and segments:
-        columns = int(window.duration * COLUMNS_PER_SECOND)
-        alignments = recognizer.align(encoded, decoding, hearing, columns)
-        segments = with_words(segments, decoding, alignments, hearing.language)
-    return [fitted(segment, window) for segment in segments]
+    return [fitted(segment, window) for segment in split_segments(decoding, window.duration)]

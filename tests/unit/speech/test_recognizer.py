@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from halfgig.errors import ModelError
-from halfgig.speech.recognizer import TEMPERATURES, Hearing, Recognizer, recognize
+from halfgig.speech.recognizer import POSITIONS, TEMPERATURES, Hearing, Recognizer, recognize, side_by_side
 from halfgig.speech.vad import CHUNK
 from halfgig.speech.windows import CHUNKS_PER_SECOND, Span, Window
 
@@ -42,29 +42,34 @@ class FakeModel:
     padding: int = 600
     calls: list[tuple[float, float]] = field(default_factory=list)
     prompts: list[list[str]] = field(default_factory=list)
+    together: list[int] = field(default_factory=list)
     columns: list[int] = field(default_factory=list)
     beams: list[int] = field(default_factory=list)
 
     def encode(self, features: Any) -> Any:
         assert features.shape[:2] == (1, self.n_mels)
         self.columns.append(features.shape[2])
-        return SimpleNamespace(seconds=round(features.shape[2] / 100 - self.padding / 100, 1))
+        seconds = round(features.shape[2] / 100 - self.padding / 100, 1)
+        return np.full((1, features.shape[2] // 2, 1), seconds)
 
     def generate(self, encoded: Any, prompts: list[list[str]], **options: Any) -> list[Any]:
+        assert encoded.shape[0] == len(prompts)
+        self.together.append(len(prompts))
+        return [self._one(sound[0, 0], prompt, options) for sound, prompt in zip(encoded, prompts, strict=True)]
+
+    def _one(self, seconds: float, prompt: list[str], options: Any) -> Any:
         assert options["return_scores"]
         assert options["return_no_speech_prob"]
         temperature = options.get("sampling_temperature", 0.0)
-        self.calls.append((encoded.seconds, temperature))
-        self.prompts += prompts
+        self.calls.append((seconds, temperature))
+        self.prompts.append(prompt)
         self.beams.append(options["beam_size"])
-        answer = self.answer(encoded.seconds, temperature)
+        answer = self.answer(seconds, temperature)
         score = answer.logprob * (len(answer.tokens) + 1) / max(len(answer.tokens), 1)
         ids = list(range(1000, 1000 + len(answer.tokens)))
-        return [
-            SimpleNamespace(
-                sequences=[answer.tokens], sequences_ids=[ids], scores=[score], no_speech_prob=answer.no_speech
-            )
-        ]
+        return SimpleNamespace(
+            sequences=[answer.tokens], sequences_ids=[ids], scores=[score], no_speech_prob=answer.no_speech
+        )
 
     def align(self, encoded: Any, prompt: list[int], texts: list[list[int]], columns: int, **options: Any) -> list[Any]:
         count = len(texts[0])
@@ -173,6 +178,31 @@ def test_a_decoder_that_always_loops_ends() -> None:
     assert all(text.split()[0] == "so" for text in texts)
 
 
+def test_windows_are_decoded_side_by_side_and_come_in_their_order() -> None:
+    lengths = [18.0, 5.0, 10.0, 12.0, 7.0]
+    texts, model = hear(full, *map(speech, lengths))
+    assert model.together == [2, 2, 1]
+    assert texts == [hear(full, speech(length))[0][0] for length in lengths]
+
+
+def test_only_the_window_that_needs_it_is_heard_again() -> None:
+    def loops_when_long(seconds: float, _: float) -> Answer:
+        return Answer(["Ġso"] * 100) if seconds > 12 else full(seconds)
+
+    texts, model = hear(loops_when_long, speech(18), speech(5))
+    assert len(texts) == 3
+    assert model.together == [2, 2]
+    assert sum(seconds for seconds, _ in model.calls[2:]) == pytest.approx(18, abs=0.3)
+
+
+def test_what_is_decoded_is_as_long_whatever_it_stands_beside() -> None:
+    short, long = (np.arange(positions, dtype=np.float32).reshape(1, -1, 1) for positions in (3, POSITIONS - 1))
+    alone, both = side_by_side([short]), side_by_side([short, long])
+    assert alone.shape == (1, POSITIONS, 1)
+    assert np.array_equal(both[:1], alone)
+    assert alone[0, 2:].ravel().tolist() == [2.0] * (POSITIONS - 2)
+
+
 def test_the_same_sound_gives_the_same_text_after_any_other() -> None:
     alone, _ = hear(full, speech(10))
     after, _ = hear(full, speech(18), speech(5), speech(10))
@@ -195,7 +225,7 @@ def test_the_prompt_says_language_and_task(*, multilingual: bool, hearing: Heari
     assert model.prompts == [prompt]
 
 
-@pytest.mark.parametrize(("hearing", "beam"), [(None, 2), (Hearing(beam_size=1), 1), (Hearing(beam_size=5), 5)])
+@pytest.mark.parametrize(("hearing", "beam"), [(None, 5), (Hearing(beam_size=1), 1), (Hearing(beam_size=2), 2)])
 def test_texts_are_weighed_by_the_beam_and_sampled_without_one(hearing: Hearing | None, beam: int) -> None:
     _, model = hear(lambda *_: Answer(["Ġso"] * 100), speech(3.5), hearing=hearing)
     assert model.beams == [beam, *(1 for _ in TEMPERATURES)]
@@ -213,6 +243,16 @@ def test_words_are_timed_only_where_they_are_asked_for() -> None:
     assert plain[0].words == ()
     assert " ".join(word.text.strip() for word in timed[0].words) == timed[0].text
     assert timed[0].words[1].start == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize("last", [2.0, 9.0])
+def test_the_text_is_the_same_with_and_without_the_times_of_words(last: float) -> None:
+    def answer(seconds: float, _: float = 0.0) -> Answer:
+        return Answer(["<|0.00|>", *TEXT * 3, f"<|{last:.2f}|>"]) if seconds > 8 else full(seconds)
+
+    plain, timed = (hear(answer, speech(10), hearing=Hearing(words=words)) for words in (False, True))
+    assert timed[0] == plain[0]
+    assert timed[1].calls == plain[1].calls
 
 
 def test_languages_are_told_by_code() -> None:
