@@ -32,11 +32,13 @@ def find_chromium() -> str | None:
 
 
 @contextmanager
-def browsing(executable: str) -> Iterator[Browser]:
-    """A browser without a screen, that ends with the block."""
+def browsing(executable: str, *arguments: str) -> Iterator[Browser]:
+    """A browser without a screen, that ends with the block; `arguments` are chromium's own."""
     sandbox = ["--no-sandbox"] if os.getuid() == 0 else []  # chromium refuses its sandbox to root
     with sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=[*sandbox, "--disable-dev-shm-usage"])
+        browser = driver.chromium.launch(
+            executable_path=executable, args=[*sandbox, "--disable-dev-shm-usage", *arguments]
+        )
         try:
             yield browser
         finally:

@@ -5,6 +5,7 @@ import { followAddress, route } from "./router.js";
 import { Shell } from "./parts/shell.js";
 import { findInterrupted, watchUploads } from "./uploads.js";
 import { JobView } from "./views/job.js";
+import { LiveView } from "./views/live.js";
 import { LibraryView } from "./views/library.js";
 import { NotFoundView } from "./views/not_found.js";
 import { OperationsView } from "./views/operations.js";
@@ -19,6 +20,7 @@ function view({ path, query }) {
   if (page === undefined) return html`<${LibraryView} tag=${query.get("tag") ?? ""} />`;
   if (page === "search") return html`<${SearchView} query=${query} />`;
   if (page === "jobs" && id) return html`<${JobView} key=${id} id=${id} />`;
+  if (page === "live") return html`<${LiveView} />`;
   if (page === "operations") return html`<${OperationsView} />`;
   if (page === "videos" && id && part === "reps") return html`<${RepsView} key=${`reps ${id}`} id=${id} query=${query} />`;
   if (page === "videos" && id) return html`<${VideoView} key=${id} id=${id} query=${query} />`;

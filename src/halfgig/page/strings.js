@@ -19,7 +19,7 @@ export const LANGUAGES = [
 export const text = {
   name: "halfgig",
   skip: "Skip to the content",
-  nav: { label: "Pages", library: "Library", operations: "Operations", signOut: "Sign out" },
+  nav: { label: "Pages", library: "Library", live: "Live", operations: "Operations", signOut: "Sign out" },
   loading: "Loading…",
   again: "Try again",
   cancel: "Cancel",
@@ -252,6 +252,39 @@ export const text = {
     make: "Make",
     download: "Download",
     making: (name) => `${name}, being made`,
+  },
+
+  live: {
+    title: "Live camera",
+    lead: "Stand so that the whole body is in the picture, and exercise: each repetition is counted as you do it.",
+    start: "Start the camera",
+    stop: "Stop",
+    auto: "Recognised",
+    anew: "Count from 0",
+    turn: "Other camera",
+    picture: "What the camera sees",
+    privacy: "Ten pictures a second go to this server, which finds the body in them. They are not kept, and go nowhere else; the sound is not taken.",
+    provisional: "The count is provisional: it may be corrected when the next repetitions show how far yours go.",
+    counted: "Repetitions",
+    exercise: "Exercise",
+    angle: (signal) => (signal ? `${signal[0].toUpperCase()}${signal.slice(1).replaceAll("_", " ")}` : "Angle"),
+    sides: "Left and right",
+    bothSides: ({ left, right }) => `${left} and ${right}`,
+    held: "Held",
+    count: ({ count, exercise }) => `${several(count, "repetition")}${exercise ? ` of ${exercise}` : ""}`,
+    phases: { rest: "Ready", down: "Down", up: "Up", hold: "Hold", unseen: "Nobody in the picture", watching: "Which exercise is it?" },
+    states: { asking: "Waiting for the camera", opening: "Getting ready", lost: "Not counting" },
+    lost: { detail: "The line to the server is lost.", remedy: "Try again to go on counting from where you were." },
+    insecure: {
+      detail: "The browser lets this page use no camera.",
+      remedy: "Browsers allow it over https, or on the machine itself as localhost. Open the page by such an address.",
+    },
+    noCamera: {
+      NotAllowedError: { detail: "The camera was not allowed.", remedy: "Allow it for this page in the browser's settings, beside the address." },
+      NotFoundError: { detail: "There is no camera.", remedy: "Connect one, and try again." },
+      NotReadableError: { detail: "The camera cannot be used now.", remedy: "Close what else uses it, and try again." },
+      other: { detail: "The camera cannot be opened.", remedy: "Look whether another program can use it, and try again." },
+    },
   },
 
   operations: {

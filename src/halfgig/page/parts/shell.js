@@ -18,6 +18,7 @@ export function Shell({ children }) {
       <${SearchBox} />
       <nav aria-label=${text.nav.label}>
         <${PageLink} path=${[]} label=${text.nav.library} />
+        <${PageLink} path=${["live"]} label=${text.nav.live} />
         <${PageLink} path=${["operations"]} label=${text.nav.operations} />
         ${session.value?.required && html`<button type="button" class="link" onClick=${() => attempt(signOut)}>${text.nav.signOut}</button>`}
       </nav>

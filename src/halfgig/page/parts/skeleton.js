@@ -39,17 +39,25 @@ function next(video, run) {
 }
 
 function paint(canvas, poses, video) {
+  const n = poses.nearest(video.currentTime);
+  const shown = n >= 0 && video.readyState >= 2 && !video.seeking; // else what is seen is of another moment
+  drawPose(canvas, video, shown ? (landmark) => poses.point(n, landmark) : () => null);
+}
+
+/**
+ * Draw one pose over what a video shows.
+ * @param {(landmark: number) => number[] | null} pointOf where a landmark is, in fractions of the frame; null where it is hidden
+ */
+export function drawPose(canvas, video, pointOf) {
   const scale = devicePixelRatio || 1;
   const [width, height] = [video.clientWidth, video.clientHeight];
   if (canvas.width !== width * scale || canvas.height !== height * scale) Object.assign(canvas, { width: width * scale, height: height * scale });
   const pen = canvas.getContext("2d");
   pen.setTransform(scale, 0, 0, scale, 0, 0);
   pen.clearRect(0, 0, width, height);
-  const n = poses.nearest(video.currentTime);
-  if (n < 0 || video.readyState < 2 || video.seeking) return; // what is seen is of another moment
   const place = placing(video, width, height);
-  drawBones(pen, poses, n, place);
-  drawJoints(pen, poses, n, place);
+  drawBones(pen, pointOf, place);
+  drawJoints(pen, pointOf, place);
 }
 
 /** Where a fraction of the frame lies on the element, whose picture keeps its form within it. */
@@ -59,12 +67,12 @@ function placing(video, width, height) {
   return ([x, y]) => [(width - across) / 2 + x * across, (height - down) / 2 + y * down];
 }
 
-function drawBones(pen, poses, n, place) {
+function drawBones(pen, pointOf, place) {
   for (const [width, colour] of [[6, "rgb(0 0 0 / 55%)"], [3, "#5fe0bb"]]) {
     Object.assign(pen, { lineWidth: width, strokeStyle: colour, lineCap: "round" });
     pen.beginPath();
     for (const [a, b] of BONES) {
-      const [from, to] = [poses.point(n, a), poses.point(n, b)];
+      const [from, to] = [pointOf(a), pointOf(b)];
       if (!from || !to) continue;
       pen.moveTo(...place(from));
       pen.lineTo(...place(to));
@@ -73,10 +81,10 @@ function drawBones(pen, poses, n, place) {
   }
 }
 
-function drawJoints(pen, poses, n, place) {
+function drawJoints(pen, pointOf, place) {
   pen.fillStyle = "#fff";
   for (const joint of JOINTS) {
-    const point = poses.point(n, joint);
+    const point = pointOf(joint);
     if (!point) continue;
     const [x, y] = place(point);
     pen.beginPath();

@@ -115,7 +115,8 @@ function languages() {
   return [["", text.library.auto], ...LANGUAGES.map((code) => [code, languageName(code)])];
 }
 
-function exercises() {
+/** What may be counted, as codes and names. */
+export function exercises() {
   return [["", text.library.auto], ...EXERCISES.map((name) => [name, name])];
 }
 
