@@ -147,8 +147,9 @@ def test_a_count_that_changes_meanwhile_is_not_mixed_with_what_was_begun(
     begin: Callable[..., Attempt], queue: JobQueue, settings: Settings
 ) -> None:
     keep(begin("reps"), settings)
-    attempt, other = start(queue, Drawing.LANDMARKS), begin("reps")
-    carry_out(attempt, settings, Telling(lambda: keep(other, settings)))
+    attempt, newer = start(queue, Drawing.LANDMARKS), [begin("reps")]
+    carry_out(attempt, settings, Telling(lambda: keep(newer.pop(), settings) if newer else None))
+    assert newer == []
     assert Drawings(settings.drawings_dir).find(ID, Drawing.LANDMARKS) is None
     assert left(settings) == []
 
