@@ -51,8 +51,10 @@ class Entry:
 
 def entries(connection: Database, sources: Sequence[StoredSource]) -> list[Entry]:
     """The sources, each with its figures."""
-    index, reps = own_index(connection), Reports(connection).counts(source.id for source in sources)
-    passages = {one.id: index.count(one.id) or _count_outside(connection, one.id) for one in sources}
+    index = own_index(connection)
+    with connection.reading():
+        reps = Reports(connection).counts(source.id for source in sources)
+        passages = {one.id: index.count(one.id) or _count_outside(connection, one.id) for one in sources}
     return [Entry(source, passages[source.id], reps.get(source.id, {})) for source in sources]
 
 
