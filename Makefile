@@ -8,6 +8,7 @@
 VENV := .venv
 BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadfile
 PIP_FLAGS := --quiet --disable-pip-version-check --no-input
 LOCK_FLAGS := --quiet --generate-hashes --strip-extras --allow-unsafe --no-header \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
@@ -38,7 +39,7 @@ demo: setup  ## transcribe, index and search a talk, count an athlete's reps, an
 	@$(BIN)/python -m halfgig.demo
 
 test: check test-models  ## check, then run every test; about a quarter of an hour on two cores
-	@$(BIN)/python -m pytest -r s
+	@$(BIN)/python -m pytest -r s $(PARALLEL)
 
 check: $(VENV)/ready  ## formatting, lint and types, those of the page where tsc is installed
 	@$(BIN)/ruff format --quiet --check --diff .

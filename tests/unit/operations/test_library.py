@@ -134,7 +134,7 @@ def test_a_backup_is_the_library_as_it_was(connection: SqliteDatabase, settings:
         back_up(connection, target)
     with open_library(target) as copy:
         assert faults(copy) == []
-        assert list(dump(copy))[1:3] == list(dump_of(connection, "a"))[:2]
+        assert "".join(dump_of(connection, "a")) in "".join(dump(copy))
     assert [path for path in tmp_path.iterdir() if path.name.startswith(".halfgig")] == []
     with pytest.raises(BadRequest, match="there already"):
         back_up(connection, target)
