@@ -332,7 +332,18 @@ def test_a_job_that_waits_for_memory_of_others_says_so(tmp_path: Path, monkeypat
 
     [note] = asyncio.run(story()).notes
     assert "waits for" in note
-    assert "100 MB are free" in note
+    assert "100 MB are free, and others hold the rest" in note
+
+
+def test_a_job_that_waits_for_a_live_session_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("halfgig.jobs.supervisor.WORTH_TELLING", 0.1)
+
+    async def story() -> Job:
+        async with house(tmp_path, room=219 * MIB) as at, at.supervisor.lend("live", budget.at_most("live", "full")):
+            return await at.until(await at.add(language="en"), lambda job: bool(job.notes))
+
+    [note] = asyncio.run(story()).notes
+    assert "100 MB are free, and somebody who is counted live holds the rest" in note
 
 
 def test_a_cancelled_job_stops_at_once(tmp_path: Path) -> None:

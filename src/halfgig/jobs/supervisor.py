@@ -21,6 +21,7 @@ from halfgig.jobs.demand import candidates, spare
 from halfgig.jobs.failures import Death, of_death, of_error
 from halfgig.jobs.hunger import Hunger
 from halfgig.jobs.job import Failure, Reason, State
+from halfgig.jobs.live import KIND as LIVE
 from halfgig.jobs.process import Child, start_child
 from halfgig.jobs.queue import LEASE
 from halfgig.jobs.staff import Staff
@@ -300,9 +301,14 @@ class Supervisor:
         elif now - since > WORTH_TELLING and not self._staff.busy:
             self._waiting = (job.id, float("inf"))
             why = "memory is under pressure" if self._governor.is_pressed(now) else f"{left} MB are free"
-            text = f"It waits for {needs} MB of memory; {why}, and others hold the rest."
+            who = "somebody who is counted live holds" if self._counts_live else "others hold"
+            text = f"It waits for {needs} MB of memory; {why}, and {who} the rest."
             await self._ask(lambda queue: queue.note(job.id, text))
             self._bell.ring(job.id)
+
+    @property
+    def _counts_live(self) -> bool:
+        return any(lease.kind == LIVE for lease in self.leases)
 
     async def _give(self, job: Job, child: Child | None, lease: Lease) -> None:
         """Start a child where none is idle, and tell it the job."""

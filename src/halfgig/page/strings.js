@@ -141,7 +141,7 @@ export const text = {
 
   job: {
     title: (name) => name || "Work",
-    kinds: { transcript: "Transcript", search: "Search", index: "Speech", reps: "Repetitions", reindex: "Search index", drawing: "Drawing" },
+    kinds: { transcript: "Transcript", search: "Search", index: "Speech", reps: "Repetitions", reindex: "Search index", drawing: "Drawing", live: "Live camera" },
     states: {
       queued: "waiting", running: "at work", succeeded: "done", failed: "did not work", cancelled: "cancelled",
     },
