@@ -35,7 +35,7 @@ _MANNERS: dict[str, Any] = {
 }
 
 _NAME = "Correct the name or the password in DATABASE_URL."
-_GRANT = f"Grant the role the right to create the schema {SCHEMA} in this database."
+_GRANT = f"Grant the role the right to create the schema {SCHEMA} and the extension vector in this database."
 # By the beginning of SQLSTATE, where the server gives one; else by what it says while a connection is made.
 _PGVECTOR = "Install pgvector 0.8 or newer for this server."
 _REFUSED = {
