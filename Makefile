@@ -50,8 +50,8 @@ check: $(VENV)/ready  ## formatting, lint and types, those of the page where tsc
 bench: $(BENCH_VENV)/ready models  ## measure against faster-whisper; prints a table, writes JSON
 	@$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)
 
-rivals:  ## environments of LanceDB and Chroma, which benchmarks.search then measures as well
-	@for rival in lancedb==0.40.0 chromadb==1.5.9; do \
+rivals:  ## environments of LanceDB, Chroma and MediaPipe, which benchmarks.search and .pose then measure as well
+	@for rival in lancedb==0.40.0 chromadb==1.5.9 mediapipe==0.10.21; do \
 	  folder=.venv-$$(echo $$rival | sed 's/db==.*//;s/lance/lancedb/'); \
 	  $(PYTHON) -m venv --clear $$folder && $$folder/bin/python -m pip install $(PIP_FLAGS) $$rival || exit 1; \
 	done

@@ -1,15 +1,27 @@
-"""A phone's minute: real clips joined, enlarged to 1080p and coded as H.264 at 3.4 Mbit/s, 25 MB in all."""
+"""`python -m benchmarks.phone [--repeats 3]`: a phone's minute, counted.
+
+Real clips are joined, enlarged to 1080p, upright and level, and coded as H.264 of 3.4 Mbit/s, 25 MB in all. Told are
+the seconds of the clock and of the processor of `halfgig reps`, its peak, and, stage after stage on one thread, the
+processor seconds of decoding (with scaling) and of poses by themselves; of several runs the least.
+"""
 
 from __future__ import annotations
 
+import argparse
+import sys
+import time
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 import av
 
 from benchmarks.recordings import SHARED_DATA, Recording
+from halfgig.errors import MIB
 from halfgig.media.frames import decode_frames
 from halfgig.media.source import open_source
+from halfgig.memory.jail import run_limited
+from halfgig.motion.poses import PoseTracker
+from halfgig.pipelines import FRAME_RATE, FRAME_WIDTH
 from halfgig.records import DecodeLog
 from halfgig.settings import Settings
 
@@ -17,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from halfgig.records import Pixels
+    from halfgig.memory.jail import Run
+    from halfgig.records import Pixels, Seconds
 
 RATE = 30  # frames a second
 SECONDS = 60.0
@@ -73,3 +86,50 @@ def _write(pictures: Iterator[Pixels], path: Path, width: int, height: int) -> N
             picture.pts, picture.time_base = number, Fraction(1, RATE)
             out.mux(stream.encode(picture))
         out.mux(stream.encode(None))
+
+
+def apart(clip: Path, tracker: PoseTracker) -> tuple[Seconds, Seconds]:
+    """Processor seconds of decoding and of poses, one after the other on one thread."""
+    settings, decoding, posing = Settings(), 0.0, 0.0
+    tracker.forget()
+    frames = decode_frames(
+        open_source(clip, settings), rate=FRAME_RATE, width=FRAME_WIDTH, log=DecodeLog(), settings=settings
+    )
+    begun = time.process_time()
+    for frame in frames:
+        decoded = time.process_time()
+        tracker.track(frame.pixels)
+        posed = time.process_time()
+        decoding, posing, begun = decoding + decoded - begun, posing + posed - decoded, posed
+    return decoding, posing
+
+
+def counted(clip: Path) -> Run:
+    """The command, in a process of its own."""
+    return run_limited([sys.executable, "-m", "halfgig", "reps", str(clip)])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="benchmarks.phone", description=__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    given, settings = parser.parse_args(), Settings.from_environment()
+    tracker = PoseTracker(settings.models_dir / "blazepose-full")
+    heads = ("seconds", "CPU s", "peak MiB", "decoding", "poses")
+    print(f"{'':<10}" + "".join(f"{head:>10}" for head in heads))
+    for shape in SHAPES:
+        made = phone_video(shape, settings.data_dir / "benchmarks")
+        if made is None:
+            sys.exit("the clips that it is made of are not here")
+        runs = [counted(made.path) for _ in range(given.repeats)]
+        stages = [apart(made.path, tracker) for _ in range(given.repeats)]
+        figures = (
+            min(run.seconds for run in runs),
+            min(run.cpu_seconds for run in runs),
+            max(run.peak for run in runs) / MIB,
+            *(min(column) for column in zip(*stages, strict=True)),
+        )
+        print(f"{shape:<10}" + "".join(f"{figure:>10.1f}" for figure in figures), flush=True)
+
+
+if __name__ == "__main__":
+    main()

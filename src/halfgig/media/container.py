@@ -33,6 +33,7 @@ MAX_CHANNELS = 64
 MAX_STREAMS = 64
 MAX_SAMPLES = 4_000_000  # samples that one packet may decode to
 LONGEST_INDEX = 7200  # seconds of an mp4 whose index may be read whole
+DECODER_THREADS = 1  # more hold more pictures, and models work on the other cores meanwhile (decision 0023)
 MAX_FAILURES = 200  # reads in a row that may fail before the rest is given up
 
 # Demuxers that read one source and nothing that it points to: no playlists, lists of files, subtitles or devices.
@@ -299,9 +300,9 @@ def _decoded(packet: Packet[Any], log: DecodeLog) -> list[Any]:
 
 
 def prepare(container: InputContainer, kept: Stream) -> None:
-    """Read nothing but `kept`, and decode it on one thread, which costs the least memory, within the limits."""
+    """Read nothing but `kept`, and decode it on few threads, which costs the least memory, within the limits."""
     for stream in container.streams:
         if stream.index != kept.index:
             stream.discard = Discard.all
-    kept.codec_context.thread_count = 1
+    kept.codec_context.thread_count = DECODER_THREADS
     kept.codec_context.options = {"max_pixels": str(MAX_PIXELS), "max_samples": str(MAX_SAMPLES)}
