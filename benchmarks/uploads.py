@@ -29,6 +29,7 @@ from benchmarks.table import Row, printed, write
 from halfgig.errors import MIB
 from halfgig.memory.cores import granted_cores
 from halfgig.memory.meter import peak_rss, rss
+from halfgig.store.upload import DATA
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def measure_one(server: Upstart, path: Path, sha256: str, send: Callable[[Upstar
 
 def check(server: Upstart, upload_id: str, sha256: str) -> None:
     store = UploadStore(server.folder)
-    if sha256_of(store.open(upload_id)) != sha256:
+    if sha256_of(server.folder / upload_id / DATA) != sha256:
         raise RuntimeError("the bytes on disk are not those that were sent")
     store.remove(upload_id)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.fakes.outside import Outside
+    from tests.fakes.s3 import Front
 
 # In CI the same examples each time, so that a change fails for its own sake; elsewhere new ones are tried.
 hypothesis.settings.register_profile(
@@ -72,6 +73,27 @@ def postgres() -> Iterator[str | None]:
 
     with postgres_server() as address:
         yield address
+
+
+@pytest.fixture(scope="session")
+def s3_of_all() -> Iterator[Front | None]:
+    """S3 for all tests; None where it is not installed."""
+    from tests.fakes.s3 import s3_server
+
+    with s3_server() as front:
+        yield front
+
+
+@pytest.fixture
+def s3(s3_of_all: Front | None, monkeypatch: pytest.MonkeyPatch) -> Front:
+    """S3, with the variables that lead there set."""
+    if s3_of_all is None:
+        absent("moto or obstore is not installed")
+    assert s3_of_all is not None
+    for name, value in s3_of_all.environment().items():
+        monkeypatch.setenv(name, value)
+    s3_of_all.asked.clear()
+    return s3_of_all
 
 
 @pytest.fixture

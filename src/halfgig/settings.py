@@ -180,6 +180,12 @@ class Settings:
         "postgresql://…: jobs and the library, in a database that several machines share; without it in files",
         secret=True,
     )
+    blob_url: str = _row(
+        "BLOB_URL",
+        "",
+        "address",
+        "s3://BUCKET/PREFIX, or file:///FOLDER: uploads in storage that several machines reach; without it here",
+    )
     index_url: str = _row(
         "INDEX_URL",
         "",

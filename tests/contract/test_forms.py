@@ -18,6 +18,7 @@ from halfgig.api.forms import Form, FormLimits, FormReader
 from halfgig.api.lingering import Lingering
 from halfgig.errors import BadRequest
 from halfgig.settings import Settings
+from halfgig.store.shelf import DiskShelf
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
@@ -31,6 +32,12 @@ if TYPE_CHECKING:
 LIMIT = 100_000  # bytes
 DATA = random.Random(2).randbytes(50_000) + b"\r\n--bound\r\n--boundary-not\r\n"
 FORM = {"Content-Type": "multipart/form-data; boundary=boundary"}
+
+
+def folder_at(store: UploadStore) -> Path:
+    """Where a store on disk has its uploads."""
+    assert isinstance(store._shelf, DiskShelf)
+    return store._shelf.folder
 
 
 @pytest.fixture
@@ -63,7 +70,7 @@ def refused(answer: httpx.Response, status: int, uploads: UploadStore) -> str:
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["remedy"]
-    assert (list(uploads.uploads()), list(uploads._folder.iterdir()), uploads.used) == ([], [], 0)
+    assert (list(uploads.uploads()), list(folder_at(uploads).iterdir()), uploads.used) == ([], [], 0)
     return str(answer.json()["detail"])
 
 
@@ -191,7 +198,7 @@ def test_a_broken_connection_leaves_nothing(uploads: UploadStore) -> None:
     headers = [(b"content-type", FORM["Content-Type"].encode())]
     scope = {"type": "http", "method": "POST", "path": "/forms", "headers": headers, "query_string": b""}
     asyncio.run(served(scope, receive, send))
-    assert list(uploads._folder.iterdir()) == []
+    assert list(folder_at(uploads).iterdir()) == []
     assert sent[0]["status"] == 400
 
 

@@ -127,7 +127,7 @@ SERVER_LIGHT = (
     *("halfgig.retrieval.query", "halfgig.retrieval.sqlite", "halfgig.retrieval.words", "halfgig.store.sqlite"),
 )
 SERVER_MAY = {"apsw"}
-SERVER_HEAVY = HEAVY - SERVER_MAY | {"yt_dlp", "tarfile", "psycopg"}
+SERVER_HEAVY = HEAVY - SERVER_MAY | {"yt_dlp", "tarfile", "psycopg", "obstore"}
 
 
 def modules() -> list[Path]:

@@ -55,6 +55,7 @@ from halfgig.media.addresses import AllowList
 from halfgig.memory.allocator import trim
 from halfgig.memory.meter import rss
 from halfgig.settings import Settings, listed
+from halfgig.store.place import upload_shelf
 from halfgig.store.room import held
 from halfgig.store.uploads import UploadStore
 
@@ -172,11 +173,11 @@ def open_sessions(settings: Settings, keys: tuple[str, ...]) -> Sessions:
 
 
 def open_services(settings: Settings, tally: Tally) -> Services:
-    """The queue and the uploads of the settings' data folder. Raises LibraryError where they cannot be used."""
+    """The queue and the uploads of the settings. LibraryError where they cannot be used, ServerTrouble for BLOB_URL."""
     quota, limit = settings.disk_quota_mb, settings.max_file_size_mb
     with telling_trouble(settings):
         store = UploadStore(
-            settings.uploads_dir,
+            upload_shelf(settings),
             None if quota is None else round(quota * MIB),
             limit=None if limit is None else round(limit * MIB),
             expiry=settings.upload_expiry_seconds,

@@ -95,7 +95,6 @@ def _disk_trouble(services: Services) -> str:
 def _exposition(services: Services, counts: dict[tuple[str, str], int]) -> tuple[bytes, str]:
     from halfgig.api import metrics
 
-    uploads = list(services.uploads.uploads())
     snapshot = metrics.Snapshot(
         resident=rss(),
         working_set=working_set(),
@@ -104,7 +103,7 @@ def _exposition(services: Services, counts: dict[tuple[str, str], int]) -> tuple
         streams=services.streams,
         leases=services.leases(),
         restarts=services.supervisor.restarts if services.supervisor else {},
-        uploads=len(uploads),
-        uploads_held=sum(upload.offset for upload in uploads),
+        uploads=services.uploads.count,
+        uploads_held=services.uploads.held,
     )
     return metrics.exposition(snapshot, services.tally), metrics.MEDIA_TYPE

@@ -215,7 +215,7 @@ async def _accept(wish: Wish, request: Request, services: Services, key: str | N
         keep_source=wish.keep_source,
         callback_url=wish.callback_url,
         client=client_of(request.scope) if services.settings.api_keys else "",
-        place=services.home if wish.source.upload is not None else "",
+        place=services.home if wish.source.upload is not None and not services.settings.blob_url else "",
         max_queued=services.settings.max_queued_jobs,
     )
     job, is_new = await services.ask(create)

@@ -9,44 +9,35 @@ from typing import TYPE_CHECKING
 from fastapi.concurrency import run_in_threadpool
 
 from halfgig.api.upkeep import drop_upload
-from halfgig.errors import HalfgigError
+from halfgig.errors import BadRequest
 from halfgig.jobs.bell import QUEUE
 from halfgig.operations.library import forget_files
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
     from pathlib import Path
 
     from halfgig.api.services import Services
     from halfgig.records import Seconds
-    from halfgig.store.uploads import UploadStore
+    from halfgig.store.blob_file import BlobFile
 
 STOPPING: Seconds = 10.0  # that workers may take to end
 LOOK: Seconds = 0.1  # between two looks whether they have
 
 
-async def kept_media(services: Services, source_ids: Sequence[str]) -> dict[str, Path]:
-    """Where the bytes are of those sources that were kept."""
-    kept = await services.ask(lambda queue: queue.kept(source_ids))
-    return await run_in_threadpool(_places, services.uploads, kept)
-
-
 async def kept_uploads(services: Services, source_ids: Sequence[str]) -> dict[str, str]:
     """The uploads of those sources that were kept and are still there."""
     kept = await services.ask(lambda queue: queue.kept(source_ids))
-    there = await run_in_threadpool(_places, services.uploads, kept)
-    return {source_id: upload for source_id, upload in kept.items() if source_id in there}
+    there = await run_in_threadpool(services.uploads.there) if kept else set()
+    return {source_id: upload for source_id, upload in kept.items() if upload in there}
 
 
-def _places(uploads: UploadStore, kept: Mapping[str, str]) -> dict[str, Path]:
-    found = ((source_id, _place(uploads, upload)) for source_id, upload in kept.items())
-    return {source_id: path for source_id, path in found if path is not None}
-
-
-def _place(uploads: UploadStore, upload: str) -> Path | None:
+async def kept_media(services: Services, source_id: str) -> Path | BlobFile | None:
+    """Where the bytes of the source are; None where they were not kept, or are no longer there."""
+    upload = (await services.ask(lambda queue: queue.kept([source_id]))).get(source_id)
     try:
-        return uploads.open(upload)
-    except HalfgigError:  # it was taken away by hand
+        return None if upload is None else await run_in_threadpool(services.uploads.open, upload)
+    except BadRequest:  # it was taken away by hand
         return None
 
 

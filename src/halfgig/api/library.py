@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from halfgig.api.kept import kept_media, let_go
+from halfgig.api.kept import kept_uploads, let_go
 from halfgig.api.schema import problems
 from halfgig.api.services import Given, Services
 from halfgig.api.source_views import SourcePage, SourceView, source_view
@@ -78,7 +78,7 @@ async def remove_source(source_id: SourceId, services: Given) -> None:
 async def shown(services: Services, found: Sequence[Entry]) -> list[SourceView]:
     """The entries for a client."""
     ids = [entry.source.id for entry in found]
-    kept = await kept_media(services, ids)
+    kept = await kept_uploads(services, ids)
     pictured, posed = await run_in_threadpool(_on_disk, services.settings, ids)
     return [
         source_view(one, pictured=one.source.id in pictured, kept=one.source.id in kept, posed=one.source.id in posed)

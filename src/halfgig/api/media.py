@@ -74,10 +74,10 @@ async def tell_media(request: Request, source_id: SourceId, services: Given) -> 
 
 async def _send(request: Request, source_id: str, services: Given) -> Response:
     await known_source(services, source_id)
-    path: Path | None = (await kept_media(services, [source_id])).get(source_id)
-    if path is None:
+    kept = await kept_media(services, source_id)
+    if kept is None:
         raise NotFound("The source was not kept.", "Give it to a job again, with keep_source.")
     try:
-        return await send_file(request, path, f'"{source_id}"')
+        return await send_file(request, kept, f'"{source_id}"')
     except FileNotFoundError as error:
         raise NotFound("The source is no longer here.", "Give it to a job again, with keep_source.") from error

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
+from contextlib import closing
 from dataclasses import dataclass
 from io import FileIO
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from halfgig.api.problems import plain_problem, problem_response
+from halfgig.errors import HalfgigError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from pathlib import Path
 
     from starlette.requests import Request
 
     from halfgig.records import Bytes
+    from halfgig.store.blob_file import BlobFile
+
+log = logging.getLogger("halfgig.api")
 
 BLOCK = 128 * 1024  # bytes that are held of a file that is being sent
 HEAD = 64  # bytes that tell what kind of media it is
@@ -81,15 +87,20 @@ def media_type(head: bytes) -> str:
 
 
 async def send_file(
-    request: Request, path: Path, tag: str = "", headers: dict[str, str] | None = None, kind: str | None = None
+    request: Request,
+    kept: Path | BlobFile,
+    tag: str = "",
+    headers: dict[str, str] | None = None,
+    kind: str | None = None,
 ) -> Response:
     """The file, or the range of it that is asked for; 304 where the client has it, 416 for a range past its end.
 
     `tag` is a strong one of its content, quoted; without one it is made of its length and the time of its last change.
     `headers` are sent besides; `kind` is its media type where that is known, else its first bytes tell.
-    Whatever takes the file's place meanwhile, all of the answer is of one. Raises OSError where it cannot be read.
+    Whatever takes the file's place meanwhile, all of the answer is of one. Raises OSError where it cannot be read,
+    and errors of the storage that it is in.
     """
-    opened = await run_in_threadpool(_open, path)
+    opened = await run_in_threadpool(_open, kept)
     about = {**(headers or {}), "Content-Type": kind or media_type(opened.head)}
     answer = _answer(request, opened, tag or opened.version, about)
     if not isinstance(answer, StreamingResponse):
@@ -103,18 +114,36 @@ def has_already(given: str, tag: str) -> bool:
     return any(one.strip().removeprefix("W/") in {opaque, "*"} for one in given.split(","))
 
 
+class Readable(Protocol):
+    """What is sent: `read_at` gives so many bytes from a place on, fewer where that is easier, none at the end."""
+
+    def read_at(self, first: Bytes, size: Bytes, /) -> bytes:
+        """Raises OSError, and errors of a storage."""
+
+    def close(self) -> None:
+        """Let it go."""
+
+
+class _File(FileIO):
+    def read_at(self, first: Bytes, size: Bytes) -> bytes:
+        return os.pread(self.fileno(), size, first)
+
+
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    file: FileIO
+    file: Readable
     size: Bytes
     version: str
     head: bytes
 
 
-def _open(path: Path) -> _Opened:
-    file = FileIO(path)
-    told = os.fstat(file.fileno())
-    return _Opened(file, told.st_size, f'"{told.st_mtime_ns:x}-{told.st_size:x}"', os.pread(file.fileno(), HEAD, 0))
+def _open(kept: Path | BlobFile) -> _Opened:
+    if isinstance(kept, Path):
+        file = _File(kept)
+        told = os.fstat(file.fileno())
+        return _Opened(file, told.st_size, f'"{told.st_mtime_ns:x}-{told.st_size:x}"', file.read_at(0, HEAD))
+    stream = kept.open()
+    return _Opened(stream, kept.size, f'"{kept.folder}"', stream.read_at(0, HEAD))
 
 
 def _answer(request: Request, opened: _Opened, tag: str, about: dict[str, str]) -> Response:
@@ -153,12 +182,21 @@ def attachment(title: str, name_else: str, ending: str) -> dict[str, str]:
     return {"Content-Disposition": told}
 
 
-async def _blocks(file: FileIO, span: Span) -> AsyncIterator[bytes]:
-    with file:
+async def _blocks(file: Readable, span: Span) -> AsyncIterator[bytes]:
+    with closing(file):
         at = span.first
         while at < span.end:
-            block = await run_in_threadpool(os.pread, file.fileno(), min(BLOCK, span.end - at), at)
+            block = await run_in_threadpool(_read, file, at, min(BLOCK, span.end - at))
             if not block:
                 return  # it was cut short: the connection ends before its length, and the client knows
             at += len(block)
             yield block
+
+
+def _read(file: Readable, at: Bytes, size: Bytes) -> bytes:
+    """The next bytes; none where the storage has lost them, or gives them no more."""
+    try:
+        return file.read_at(at, size)
+    except (HalfgigError, OSError) as error:
+        log.warning("what is being sent cannot be read on: %s", error)
+        return b""

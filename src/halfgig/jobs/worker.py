@@ -9,7 +9,8 @@ import logging
 import sys
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, cast
 
 from halfgig.errors import MIB, HalfgigError, SourceError
 from halfgig.jobs.attempt import Attempt, Fenced
@@ -26,11 +27,10 @@ from halfgig.media.shown import kept_url, told_text
 from halfgig.media.source import fingerprint, open_source
 from halfgig.operations.stills import keep_stills
 from halfgig.settings import Settings
-from halfgig.store.upload import DATA
+from halfgig.store.place import upload_shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from halfgig.jobs.child import Wire
     from halfgig.jobs.job import Job
@@ -146,10 +146,8 @@ def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterato
     `beat` is called while it is fetched. Errors: as of `obtain`, and StorageFull past the room for what is fetched.
     """
     if "upload" in job.source:
-        path = settings.data_dir / "uploads" / job.source["upload"] / DATA
-        if not path.exists():
-            raise SourceError("What was uploaded is no longer here.", "Upload it again.")
-        yield open_source(path, settings, title=job.source.get("title") or "the upload"), None
+        with uploaded(job, settings, beat) as source:
+            yield source, None
         return
     folder = settings.fetched_dir / job.id
     wanted = "motion" if job.kind == "reps" else "speech"
@@ -159,6 +157,21 @@ def obtained(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterato
     with obtain(job.source["url"], folder, wanted, settings, watch, captions=asked) as obtained:
         source = obtained.source
         yield replace(source, title=job.source.get("title") or source.title), obtained.captions
+
+
+@contextmanager
+def uploaded(job: Job, settings: Settings, beat: Callable[..., None]) -> Iterator[Source]:
+    """What was uploaded for the job: a file, or a stream from shared storage, of which `beat` hears."""
+    title = job.source.get("title") or "the upload"
+    try:
+        kept = upload_shelf(settings).bytes_of(job.source["upload"])
+    except FileNotFoundError:
+        raise SourceError("What was uploaded is no longer here.", "Upload it again.") from None
+    if isinstance(kept, Path):
+        yield open_source(kept, settings, title=title)
+        return
+    with kept.open(beat) as stream:
+        yield open_source(cast("IO[bytes]", stream), settings, title=title)
 
 
 def address_of(job: Job, source: Source) -> str:

@@ -58,14 +58,14 @@ def open_source(
 
     A URL is connected to and read by ranges. Where its server gives none, it is stored in `folder` until the stream
     is closed; `watch` hears of each piece that is read. Nothing is decoded. With GUARD_ADDRESSES no URL may lead into a
-    private network. A path is called `title` where that is given, else by its name.
+    private network. A path or a stream is called `title` where that is given, else by its name.
     Errors: SourceError for what is missing, empty, no regular file, of another URL scheme or plainly not media;
     TooLarge past MAX_FILE_SIZE_MB; for a URL also Forbidden, Unreachable, StorageFull.
     """
     if isinstance(given, Source):
         return given
     if not isinstance(given, str | os.PathLike):
-        return _from_stream(given, settings)
+        return _from_stream(given, settings, title)
     text = os.fspath(given)
     if isinstance(given, os.PathLike):
         return _from_path(Path(text), settings, title)
@@ -118,9 +118,9 @@ def _from_path(path: Path, settings: Settings, title: str) -> Source:
     return Source(str(path.absolute()), title=title, size=facts.st_size)
 
 
-def _from_stream(stream: IO[bytes], settings: Settings) -> Source:
+def _from_stream(stream: IO[bytes], settings: Settings, title: str) -> Source:
     name = getattr(stream, "name", None)
-    title = Path(name).name.strip("<>") if isinstance(name, str) else "stream"
+    title = title or (Path(name).name.strip("<>") if isinstance(name, str) else "stream")
     if not stream.seekable():
         limit = None if settings.max_file_size_mb is None else int(settings.max_file_size_mb * MIB)
         pipe = Pipe(stream, limit=limit)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from halfgig.errors import MIB, StorageFull
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from halfgig.records import Bytes
 
@@ -53,6 +53,18 @@ class Room:
             return self._used()
 
     @property
+    def count(self) -> int:
+        """How many claims there are."""
+        with self._lock:
+            return len(self._claims)
+
+    @property
+    def written(self) -> Bytes:
+        """Bytes that are written of all claims."""
+        with self._lock:
+            return sum(claim.written for claim in self._claims.values())
+
+    @property
     def left(self) -> Bytes:
         """Bytes that a new claim may have now: what disk and quota both leave."""
         with self._lock:
@@ -63,6 +75,12 @@ class Room:
         """Take over a claim from before, or set it anew, without asking whether it fits."""
         with self._lock:
             self._claims[upload_id] = _Claim(size, written)
+
+    def only(self, upload_ids: Iterable[str]) -> None:
+        """Give back the claims of all others."""
+        with self._lock:
+            for upload_id in self._claims.keys() - set(upload_ids):
+                del self._claims[upload_id]
 
     def claim(self, upload_id: str, size: Bytes) -> None:
         """Bring the claim to at least `size` bytes; StorageFull with the MB needed where they do not fit."""
@@ -78,7 +96,7 @@ class Room:
     def wrote(self, upload_id: str, end: Bytes) -> None:
         """Tell that bytes up to `end` are about to be written; StorageFull where that passes the claim and the room."""
         with self._lock:
-            claim = self._claims[upload_id]
+            claim = self._claims.get(upload_id) or _Claim(0, 0)  # one begun while claims were counted anew
             if end > claim.size:
                 self._enlarge(claim, upload_id, end)
             claim.written = end

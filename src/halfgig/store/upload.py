@@ -23,7 +23,7 @@ _MOST_TITLE = 255  # characters
 class Upload:
     """What was uploaded, or is being uploaded. Times are unix seconds.
 
-    `length` is None until it is known. `offset` counts the bytes that are safely on disk. `content_type` is what the
+    `length` is None until it is known. `offset` counts the bytes that are safe. `content_type` is what the
     client called it. `sha256` is None where the bytes did not come in one go.
     """
 
@@ -77,6 +77,12 @@ def write_upload(folder: Path, upload: Upload) -> None:
             draft.unlink(missing_ok=True)
         raise
     sync(folder)
+
+
+def write_all(file: int, view: memoryview) -> None:
+    """Write every byte to an open file. Raises OSError."""
+    while view:
+        view = view[os.write(file, view) :]
 
 
 def sync(path: Path) -> None:

@@ -1,26 +1,27 @@
-"""What was uploaded, on disk: a folder for each upload with its bytes in `data` and its facts in `info.json`."""
+"""What was uploaded, on the disk or wherever else a `Shelf` is: begun, written, declared, opened, expired."""
 
 from __future__ import annotations
 
-import os
-import shutil
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from halfgig.errors import MIB, BadRequest, Busy, Conflict, Locked, NotFound
+from halfgig.errors import MIB, BadRequest, Busy, Conflict, HalfgigError, Locked, NotFound
 from halfgig.store.ids import is_id, new_id
-from halfgig.store.room import Room, free_space, telling_full_disk
-from halfgig.store.upload import DATA, INFO, Upload, clean_title, read_upload, sync, write_upload
-from halfgig.store.writer import Books, UploadWriter, refuse_past_limit, take
+from halfgig.store.room import Room
+from halfgig.store.shelf import DiskShelf
+from halfgig.store.upload import Upload, clean_title
+from halfgig.store.writer import Books, UploadWriter, refuse_past_limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
 
     from halfgig.records import Bytes, Seconds
+    from halfgig.store.blob_file import BlobFile
+    from halfgig.store.shelf import Hold, Shelf
     from halfgig.store.writer import Digest
 
 FLOOR = 64 * MIB  # of the disk that uploads leave free: jobs, the library and the logs must still be written
@@ -29,7 +30,7 @@ MOST = 10_000  # uploads at a time; each takes a folder, and a disk runs out of 
 
 
 class UploadStore:
-    """The uploads of one server, under `folder`. Blocking: call it from a thread. Safe for threads.
+    """The uploads of a server, in a folder or on a shelf. Blocking: call it from a thread. Safe for threads.
 
     `quota` bounds the bytes of all uploads, those declared and still to come included; `limit` bounds each. What is
     not touched for `expiry` seconds may be expired. `clock` gives unix seconds, `free` the bytes left on the disk, and
@@ -38,7 +39,7 @@ class UploadStore:
 
     def __init__(
         self,
-        folder: Path,
+        place: Path | Shelf,
         quota: Bytes | None = None,
         clock: Callable[[], float] = time.time,
         *,
@@ -49,20 +50,29 @@ class UploadStore:
         others: Callable[[], Bytes] = lambda: 0,
     ) -> None:
         self.limit = limit
-        self._folder, self._clock, self._expiry = folder, clock, expiry
-        folder.mkdir(parents=True, exist_ok=True)
-        self._room = Room(free or partial(free_space, folder), quota, floor, others)
-        for upload in self.uploads():
-            self._room.restore(upload.id, _claimed(upload), upload.offset)
+        self._shelf: Shelf = DiskShelf(place) if isinstance(place, Path) else place
+        self._clock, self._expiry = clock, expiry
+        self._room = Room(free or self._shelf.free, quota, floor, others)
+        self._count(self._names())
 
     @property
     def used(self) -> Bytes:
         """Bytes of all uploads, those declared and still to come included."""
         return self._room.used
 
+    @property
+    def count(self) -> int:
+        """How many uploads there are, whole or not."""
+        return self._room.count
+
+    @property
+    def held(self) -> Bytes:
+        """Bytes that have come of all uploads."""
+        return self._room.written
+
     def uploads(self) -> Iterator[Upload]:
         """Every upload, oldest first."""
-        found = (read_upload(self._folder / name) for name in self._names())
+        found = (self._shelf.read(name) for name in self._names())
         return (upload for upload in found if upload is not None)
 
     def create(
@@ -87,9 +97,10 @@ class UploadStore:
         )
         self._room.claim(upload.id, expected if length is None else length)
         try:
-            self._lay(upload)
+            self._shelf.lay(upload)
         except BaseException:
-            self._clear(upload.id)
+            with suppress(HalfgigError, OSError):  # what it refuses to take it may refuse to delete
+                self._clear(upload.id)
             raise
         return upload
 
@@ -105,24 +116,31 @@ class UploadStore:
 
     def facts(self, upload_id: str) -> Upload:
         """The upload as it is recorded; NotFound where there is none, or what is asked for is no id."""
-        upload = read_upload(self._folder / upload_id) if is_id(upload_id) else None
+        upload = self._shelf.read(upload_id) if is_id(upload_id) else None
         if upload is None:
             raise _unknown()
         return upload
 
-    def open(self, upload_id: str) -> Path:
+    def there(self) -> set[str]:
+        """The ids of everything that is there, whole or not."""
+        return set(self._names())
+
+    def open(self, upload_id: str) -> Path | BlobFile:
         """Where the bytes of a complete upload are; Conflict while some are missing."""
         upload = self.facts(upload_id)
         if not upload.complete:
             raise Conflict("The upload is not complete.", "Send the rest of it first.")
-        return self._folder / upload_id / DATA
+        try:
+            return self._shelf.bytes_of(upload_id)
+        except FileNotFoundError:  # it was deleted meanwhile
+            raise _unknown() from None
 
     def declare(self, upload_id: str, length: Bytes) -> Upload:
         """Tell the length of an upload that began without one.
 
         Errors: BadRequest where it has another already or holds more, TooLarge and StorageFull as in `create`.
         """
-        with self._held(upload_id):
+        with self._held(upload_id) as hold:
             upload = self.facts(upload_id)
             if upload.length == length:
                 return upload
@@ -130,7 +148,7 @@ class UploadStore:
                 raise BadRequest("The upload cannot come to have that length.", "Send the Upload-Length that it has.")
             refuse_past_limit(length, self.limit)
             self._room.claim(upload_id, length)
-            return self._keep(replace(upload, length=length))
+            return self._keep(hold, replace(upload, length=length))
 
     def append(
         self, upload_id: str, offset: Bytes, *, digest: Digest | None = None, provisional: bool = False
@@ -140,7 +158,7 @@ class UploadStore:
         `digest` hears every byte; with `provisional` none counts before the writer's `commit`.
         Errors: NotFound, Conflict where the upload ends elsewhere, Locked while another writes to it.
         """
-        file = self._take(upload_id)
+        hold = self._take(upload_id)
         try:
             upload = self.facts(upload_id)  # as it is now that nobody else can change it
             if upload.offset != offset:
@@ -148,10 +166,10 @@ class UploadStore:
                     f"The upload has {upload.offset} bytes, and these begin at {offset}.",
                     "Ask for the offset with HEAD, and go on from there.",
                 )
-            books = Books(self._keep, partial(self._room.wrote, upload_id), self.limit)
-            return UploadWriter(file, upload, books, digest, provisional=provisional)
+            books = Books(partial(self._keep, hold), partial(self._room.wrote, upload_id), self.limit)
+            return UploadWriter(hold, upload, books, digest, provisional=provisional)
         except BaseException:
-            os.close(file)
+            hold.close()
             raise
 
     def remove(self, upload_id: str) -> None:
@@ -161,68 +179,68 @@ class UploadStore:
 
     def expire(self, needed: Callable[[str], bool] = lambda _: False) -> list[str]:
         """Delete what is past its time and not `needed`, whether it was broken off or never used; says which."""
-        return [name for name in self._names() if self._is_over(name) and not needed(name) and self._try_clear(name)]
+        names = self._names()
+        gone = [name for name in names if self._is_over(name) and not needed(name) and self._try_clear(name)]
+        if self._shelf.shared:
+            self._count(self._names())
+        return gone
 
     def _names(self) -> list[str]:
-        return sorted(entry.name for entry in os.scandir(self._folder) if is_id(entry.name))
+        return [name for name in self._shelf.names() if is_id(name)]
 
-    def _take(self, upload_id: str) -> int:
-        """The upload's open file, which only we may change until it is closed."""
+    def _count(self, names: list[str]) -> None:
+        """Reckon with what is there, and with nothing else: other machines make uploads and delete some."""
+        self._room.only(names)
+        for upload in filter(None, map(self._shelf.read, names)):
+            self._room.restore(upload.id, _claimed(upload), upload.offset)
+
+    def _take(self, upload_id: str) -> Hold:
+        """The upload, which only we may change until it is closed."""
         self.facts(upload_id)
         try:
-            return take(self._folder / upload_id)
+            return self._shelf.hold(upload_id)
         except FileNotFoundError:  # it was deleted meanwhile
             raise _unknown() from None
 
     @contextmanager
-    def _held(self, upload_id: str) -> Iterator[None]:
+    def _held(self, upload_id: str) -> Iterator[Hold]:
         """Only we may change the upload inside the block."""
-        file = self._take(upload_id)
+        hold = self._take(upload_id)
         try:
-            yield
+            yield hold
         finally:
-            os.close(file)
+            hold.close()
 
-    def _lay(self, upload: Upload) -> None:
-        folder = self._folder / upload.id
-        with telling_full_disk(upload.length):
-            folder.mkdir()
-            (folder / DATA).touch()
-            write_upload(folder, upload)
-            sync(self._folder)
-
-    def _keep(self, upload: Upload) -> Upload:
+    def _keep(self, hold: Hold, upload: Upload) -> Upload:
         """Record the upload, which lives on from now."""
         upload = replace(upload, expires_at=self._clock() + self._expiry)
-        write_upload(self._folder / upload.id, upload)
+        hold.keep(upload)
         if upload.complete:
             self._room.restore(upload.id, upload.offset, upload.offset)
         return upload
 
     def _is_over(self, name: str) -> bool:
-        upload = read_upload(self._folder / name)
+        upload = self._shelf.read(name)
         if upload is not None:
             return upload.expires_at <= self._clock()
         with suppress(FileNotFoundError):  # what a crash left of an upload, and nothing can be told of
-            return (self._folder / name).stat().st_mtime + self._expiry <= self._clock()
+            return self._shelf.changed_at(name) + self._expiry <= self._clock()
         return False
 
     def _try_clear(self, name: str) -> bool:
         held = None
         with suppress(FileNotFoundError):
             try:
-                held = take(self._folder / name)
+                held = self._shelf.hold(name)
             except Locked:
                 return False
         self._clear(name)
         if held is not None:
-            os.close(held)
+            held.close()
         return True
 
     def _clear(self, name: str) -> None:
-        """Take an upload away; its facts first, so that a crash leaves none that is half there."""
-        (self._folder / name / INFO).unlink(missing_ok=True)
-        shutil.rmtree(self._folder / name, ignore_errors=True)
+        self._shelf.clear(name)
         self._room.release(name)
 
 

@@ -1,27 +1,23 @@
-"""The one who appends to an upload: puts bytes on disk, records how far they are safe, drops their page cache."""
+"""The one who appends to an upload: has its bytes put where they are safe, and records how far they are."""
 
 from __future__ import annotations
 
-import fcntl
-import os
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol, Self
 
-from halfgig.errors import MIB, Locked, TooLarge
+from halfgig.errors import MIB, Locked, ServerTrouble, TooLarge
 from halfgig.store.room import telling_full_disk
-from halfgig.store.upload import DATA
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from halfgig.records import Bytes
+    from halfgig.store.shelf import Hold
     from halfgig.store.upload import Upload
 
 SYNC_EVERY = 8 * MIB  # so that neither much page cache is held, nor much must be sent again after a crash
-_synced = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 
 class Digest(Protocol):
@@ -44,18 +40,18 @@ class Books:
 
 
 class UploadWriter:
-    """Appends to an upload through `file`, which it holds alone. Blocking, and safe for threads.
+    """Appends to an upload through its `hold`. Blocking, and safe for threads.
 
     What is past the recorded offset when it begins was never confirmed, and is cut off. The offset is recorded every
-    `SYNC_EVERY` bytes, after they are on disk; with `provisional`, only by `commit`. Leaving the block commits what
+    `SYNC_EVERY` bytes, after they are safe; with `provisional`, only by `commit`. Leaving the block commits what
     came, or cuts off what is provisional or could not be written.
     """
 
-    def __init__(self, file: int, upload: Upload, books: Books, digest: Digest | None, *, provisional: bool) -> None:
-        self._file, self._recorded, self._books = file, upload, books
+    def __init__(self, hold: Hold, upload: Upload, books: Books, digest: Digest | None, *, provisional: bool) -> None:
+        self._hold, self._recorded, self._books = hold, upload, books
         self._digest, self._provisional = digest, provisional
         self._lock = threading.Lock()
-        self._sound, self._end, self._dropped = True, upload.offset, upload.offset
+        self._sound, self._open, self._end, self._synced = True, True, upload.offset, upload.offset
         self._cut()
 
     @property
@@ -71,10 +67,11 @@ class UploadWriter:
             end = self._end + len(view)
             self._refuse_past_limits(end)
             self._books.wrote(end)
-            self._write(view)
+            self._hold.write(view)
+            self._end = end
             if self._digest:
                 self._digest.update(view)
-            if self._end - self._dropped >= SYNC_EVERY:
+            if self._end - self._synced >= SYNC_EVERY:
                 self._flush()
 
     def commit(self, *, ended: bool = False, sha256: str | None = None) -> Upload:
@@ -88,18 +85,13 @@ class UploadWriter:
     def close(self) -> None:
         """End: commit what came, or cut off what must not count; then let others write."""
         with self._lock:
-            if self._file < 0:
+            if not self._open:
                 return
             try:
                 self._settle()
             finally:
-                os.close(self._file)
-                self._file = -1
-
-    def __del__(self) -> None:
-        """A writer that was lost, as where its request was cancelled, holds the upload no longer."""
-        if self._file >= 0:
-            os.close(self._file)
+                self._open = False
+                self._hold.close()
 
     def __enter__(self) -> Self:
         return self
@@ -122,40 +114,30 @@ class UploadWriter:
             raise TooLarge(f"The upload has {length} bytes, and more were sent.", "Send what Upload-Length says.")
         refuse_past_limit(end, limit)
 
-    def _write(self, view: memoryview) -> None:
-        while view:
-            written = os.write(self._file, view)
-            self._end += written
-            view = view[written:]
-
     def _flush(self) -> None:
         self._sync()
         if not self._provisional:
             self._keep(replace(self._recorded, offset=self._end))
 
     def _sync(self) -> None:
-        """Wait until the bytes are on disk, and let the kernel forget them: nobody reads them soon."""
-        _synced(self._file)
-        if hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(self._file, self._dropped, self._end - self._dropped, os.POSIX_FADV_DONTNEED)
-        self._dropped = self._end
+        self._hold.sync()
+        self._synced = self._end
 
     def _keep(self, upload: Upload) -> None:
         self._recorded = self._books.keep(upload)
 
     def _cut(self) -> None:
-        os.ftruncate(self._file, self._recorded.offset)
-        os.lseek(self._file, self._recorded.offset, os.SEEK_SET)
-        self._end = self._dropped = self._recorded.offset
+        self._hold.cut(self._recorded.offset)
+        self._end = self._synced = self._recorded.offset
 
     @contextmanager
     def _whole_or_cut(self) -> Iterator[None]:
-        """After a failed write or sync only what was recorded is sure."""
+        """After a failed write, sync or record only what was recorded is sure."""
         length = self._recorded.length
         with telling_full_disk(None if length is None else length - self._recorded.offset):
             try:
                 yield
-            except OSError:
+            except (OSError, ServerTrouble, Locked):
                 self._sound = False
                 with suppress(OSError):
                     self._cut()
@@ -169,19 +151,3 @@ def refuse_past_limit(size: Bytes, limit: Bytes | None) -> None:
             f"The upload is larger than the limit of {limit / MIB:g} MB.",
             "Send a smaller file, or raise MAX_FILE_SIZE_MB.",
         )
-
-
-def take(folder: Path) -> int:
-    """The file of `folder`'s data, open to be written, and held: Locked while anybody else holds it.
-
-    The hold ends with the process, however that ends.
-    """
-    file = os.open(folder / DATA, os.O_RDWR | os.O_CLOEXEC)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(file)
-        raise Locked(
-            "Another request is writing to this upload.", "Wait until it has ended, and ask for the offset."
-        ) from None
-    return file

@@ -17,9 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from halfgig.errors import MIB, BadRequest, Busy, Conflict, HalfgigError, Locked, NotFound, StorageFull, TooLarge
+from halfgig.store import shelf as shelf_module
 from halfgig.store import uploads as uploads_module
 from halfgig.store import writer as writer_module
 from halfgig.store.ids import is_id, new_id
+from halfgig.store.shelf import DiskShelf
 from halfgig.store.upload import clean_title
 from halfgig.store.uploads import UploadStore
 
@@ -35,6 +37,12 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def folder_at(store: UploadStore) -> Path:
+    """Where a store on disk has its uploads."""
+    assert isinstance(store._shelf, DiskShelf)
+    return store._shelf.folder
 
 
 @pytest.fixture
@@ -60,7 +68,7 @@ def complete(store: UploadStore, data: bytes = BYTES) -> str:
 
 
 def folder_of(store: UploadStore, upload_id: str) -> Path:
-    return store._folder / upload_id
+    return folder_at(store) / upload_id
 
 
 # --- ids -----------------------------------------------------------------------------------------------
@@ -92,7 +100,7 @@ def test_ids_sort_by_time_and_differ() -> None:
     ],
 )
 def test_what_is_no_id_is_no_upload(store: UploadStore, name: str) -> None:
-    (store._folder.parent / "info.json").write_text("{}")
+    (folder_at(store).parent / "info.json").write_text("{}")
     calls = (store.facts, store.open, store.remove, lambda it: store.append(it, 0), lambda it: store.declare(it, 1))
     for call in calls:
         with pytest.raises(NotFound):
@@ -139,7 +147,7 @@ def test_an_uploads_life(store: UploadStore, clock: Clock) -> None:
     assert store.open(upload.id).read_bytes() == BYTES
     assert [each.id for each in store.uploads()] == [upload.id]
     store.remove(upload.id)
-    assert list(store._folder.iterdir()) == []
+    assert list(folder_at(store).iterdir()) == []
     with pytest.raises(NotFound):
         store.facts(upload.id)
 
@@ -258,19 +266,19 @@ def test_an_upload_without_readable_facts_is_none_and_goes_in_time(
 
 
 def test_a_folder_without_anything_goes_in_time(store: UploadStore, clock: Clock) -> None:
-    folder = store._folder / new_id(clock.now)
+    folder = folder_at(store) / new_id(clock.now)
     folder.mkdir()
-    (store._folder / "not ours").mkdir()
+    (folder_at(store) / "not ours").mkdir()
     os.utime(folder, (clock.now - DAY, clock.now - DAY))
     assert store.expire() == [folder.name]
-    assert (store._folder / "not ours").exists()
+    assert (folder_at(store) / "not ours").exists()
 
 
 @given(st.lists(st.tuples(st.integers(0, 60), st.booleans()), max_size=12), st.integers(1, 50))
 def test_after_any_crashes_the_bytes_are_those_that_were_sent(steps: list[tuple[int, bool]], every: int) -> None:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(writer_module, "SYNC_EVERY", every)
-        patch.setattr(writer_module, "_synced", lambda file: None)
+        patch.setattr(shelf_module, "_put_on_disk", lambda file: None)
         patch.setattr("halfgig.store.upload.os.fsync", lambda file: None)
         store = UploadStore(Path(folder))
         upload = store.create(length=len(BYTES))
@@ -279,8 +287,8 @@ def test_after_any_crashes_the_bytes_are_those_that_were_sent(steps: list[tuple[
             writer = store.append(upload.id, offset)
             writer.append(BYTES[offset : offset + size])
             if crashes:
-                os.close(writer._file)
-                writer._file = -1
+                writer._hold.close()
+                writer._open = False
                 store = UploadStore(Path(folder))
                 assert offset <= store.facts(upload.id).offset <= offset + size
             writer.close()

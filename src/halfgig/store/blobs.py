@@ -1,0 +1,72 @@
+"""Blobs: bytes under a key, in storage that several machines reach. The port; its adapters are modules of their own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import unquote, urlsplit
+
+from halfgig.errors import BadRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from halfgig.records import Bytes
+
+
+class Moved(Exception):
+    """The blob is not the version that it was to be: somebody else has written it, or taken it away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """What is known of a blob without its bytes. `modified` is in unix seconds."""
+
+    key: str
+    size: Bytes
+    modified: float
+
+
+class Blobs(Protocol):
+    """Keys are words of letters, digits, dots and hyphens with slashes between them. Blocking, and safe for threads.
+
+    Errors of all: ServerTrouble where the storage is away or too busy after all patience, ServerRefuses for a wrong
+    key or no such bucket, OSError of a disk; FileNotFoundError where there is no such blob.
+    """
+
+    def put(self, key: str, data: bytes | memoryview, *, over: str | None = None) -> str:
+        """Write a blob whole or not at all; its version.
+
+        With `over` only where that is the version that is there now, "" for none. Errors: Moved.
+        """
+
+    def get(self, key: str) -> tuple[bytes, str]:
+        """All of a small blob, and the version that this is."""
+
+    def read(self, key: str, first: Bytes, size: Bytes) -> bytes:
+        """So many bytes from `first` on; fewer where the blob ends."""
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """Delete these; those that are not there are none's loss."""
+
+    def walk(self, folder: str) -> Iterator[Blob]:
+        """Every blob whose key begins with `folder/`."""
+
+    def folders(self, folder: str) -> list[str]:
+        """The words that follow `folder/` in keys that go on after them, in order."""
+
+
+def open_blobs(url: str) -> Blobs:
+    """The storage that BLOB_URL names; nothing is asked of it yet. Errors: BadRequest for what names none."""
+    parts = urlsplit(url)
+    if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path.strip("/"):
+        from halfgig.store.folder_blobs import FolderBlobs
+
+        return FolderBlobs(Path(unquote(parts.path)))
+    if parts.scheme == "s3" and parts.netloc and not parts.query and not parts.fragment:
+        from halfgig.store.s3_blobs import S3Blobs
+
+        return S3Blobs(parts.netloc, parts.path.strip("/"))
+    remedy = "Write s3://BUCKET/PREFIX, or file:///FOLDER for a folder that all machines share."
+    raise BadRequest("BLOB_URL names no storage.", remedy)

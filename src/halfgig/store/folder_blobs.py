@@ -1,0 +1,117 @@
+"""Blobs in a folder, as one that machines share over a network: a file for each, replaced whole."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from halfgig.store.blobs import Blob, Moved
+from halfgig.store.room import telling_full_disk
+from halfgig.store.upload import sync, write_all
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from halfgig.records import Bytes
+
+DRAFT, LOCK = ".draft-", ".lock"  # names that no key has: keys begin with a letter or digit
+
+
+class FolderBlobs:
+    """The port `Blobs` over `root`, which is made with the first blob."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def put(self, key: str, data: bytes | memoryview, *, over: str | None = None) -> str:
+        """As of `Blobs`."""
+        path = self._root / key
+        with telling_full_disk(len(data)):
+            draft = self._drafted(path, data)
+        try:
+            with self._alone(conditional=over is not None):
+                if over is not None and _version(path) != over:
+                    raise Moved(key)
+                version = _version(draft)
+                draft.replace(path)
+        except BaseException:
+            _unlink(draft)
+            raise
+        sync(path.parent)
+        return version
+
+    def get(self, key: str) -> tuple[bytes, str]:
+        """As of `Blobs`."""
+        with (self._root / key).open("rb") as file:
+            return file.read(), _told(os.fstat(file.fileno()))
+
+    def read(self, key: str, first: Bytes, size: Bytes) -> bytes:
+        """As of `Blobs`."""
+        with (self._root / key).open("rb", buffering=0) as file:
+            file.seek(first)
+            return file.read(size) or b""
+
+    def remove(self, keys: Iterable[str]) -> None:
+        """As of `Blobs`; a folder goes with its last file."""
+        for key in keys:
+            _unlink(self._root / key)
+
+    def walk(self, folder: str) -> Iterator[Blob]:
+        """As of `Blobs`."""
+        for place, _, names in os.walk(self._root / folder):
+            for path in [self._root / place / name for name in sorted(names) if not name.startswith(".")]:
+                with suppress(FileNotFoundError):
+                    told = path.stat()
+                    yield Blob(path.relative_to(self._root).as_posix(), told.st_size, told.st_mtime)
+
+    def folders(self, folder: str) -> list[str]:
+        """As of `Blobs`."""
+        try:
+            return sorted(entry.name for entry in os.scandir(self._root / folder) if entry.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def _drafted(self, path: Path, data: bytes | memoryview) -> Path:
+        """The bytes on disk beside `path`; its folder may go with another's last blob just now, and is made again."""
+        draft = path.with_name(f"{DRAFT}{uuid4().hex}")
+        while True:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileNotFoundError), draft.open("wb", buffering=0) as file:
+                write_all(file.fileno(), memoryview(data))
+                os.fsync(file.fileno())
+                return draft
+
+    @contextmanager
+    def _alone(self, *, conditional: bool) -> Iterator[None]:
+        """Nobody else looks and writes inside the block."""
+        if not conditional:
+            yield
+            return
+        file = os.open(self._root / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(file)
+
+
+def _unlink(path: Path) -> None:
+    """Delete a file, and its folder with the last one."""
+    path.unlink(missing_ok=True)
+    with suppress(OSError):
+        path.parent.rmdir()
+
+
+def _version(path: Path) -> str:
+    try:
+        return _told(path.stat())
+    except FileNotFoundError:
+        return ""
+
+
+def _told(facts: os.stat_result) -> str:
+    return f"{facts.st_mtime_ns:x}-{facts.st_ino:x}-{facts.st_size:x}"
