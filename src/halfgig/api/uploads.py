@@ -115,7 +115,7 @@ class UploadRoutes:
         return Response(status_code=201, headers={"Location": location, **tus.progress_headers(upload)})
 
     async def head(self, request: Request, upload_id: str) -> Response:
-        """How many bytes are safely on disk: go on from there."""
+        """How many bytes are safe: go on from there."""
         tus.check_version(request.headers)
         await self._turns.settle(upload_id)
         return Response(headers=tus.facts_headers(await self._facts(upload_id)))

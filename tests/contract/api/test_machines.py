@@ -99,6 +99,17 @@ def test_a_job_on_an_upload_tells_where_that_is(postgres_url: str, open_site: An
         assert (by_url.place, by_upload.place) == ("", site.services.home)
 
 
+def test_a_job_on_an_upload_that_all_machines_reach_is_done_by_any(
+    postgres_url: str, open_site: Any, tmp_path: Path
+) -> None:
+    with open_site(database_url=postgres_url, blob_url=f"file://{tmp_path}/shared") as site:
+        source = {"upload": site.upload()}
+        assert site.post("/jobs", json={"kind": "reps", "source": source}).status_code == 202
+        [job] = site.queue(lambda queue: queue.page())
+        assert job.place == ""
+        assert site.queue(lambda queue: queue.foremost("another home")) == job
+
+
 def test_a_database_that_is_away_is_a_problem_that_passes(
     tmp_path: Path, postgres_url: str, open_site: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
