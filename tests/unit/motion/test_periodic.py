@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import random
+from statistics import mean, pstdev
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from halfgig.motion.angles import COLUMN, SIGNALS, AnglesAt
 from halfgig.motion.kept import Sight
-from halfgig.motion.periodic import LEAST_REPS, NAME, Runs
+from halfgig.motion.periodic import LEAST_REPS, NAME, Runs, Spread
 from halfgig.motion.recognition import Recognizer
 from halfgig.records import Rep
 
@@ -32,6 +36,15 @@ def test_a_run_is_even_if_its_reps_are_alike() -> None:
     assert even_run([*reps(range(5)), *reps(range(5, 10), depth=160)]) == []
     assert len(even_run([*reps([0, 1]), *reps(range(20, 26))])) == 6
     assert even_run([]) == []
+
+
+@given(st.lists(st.floats(0.3, 20.0), min_size=1))
+def test_a_spread_is_the_deviation_by_the_mean(values: list[float]) -> None:
+    spread = Spread()
+    for value in values:
+        spread.add(value)
+    assert spread.total == pytest.approx(sum(values))
+    assert spread.share == pytest.approx(pstdev(values) / mean(values), abs=1e-6)
 
 
 def swinging(count: int, gap: float) -> Iterator[AnglesAt]:
