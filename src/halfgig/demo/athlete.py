@@ -219,7 +219,7 @@ def figure(body: Body, camera: Camera, shirt: Colour) -> list[Capsule | Slab]:
     joints = body.joints
     shapes: list[Capsule | Slab] = [_trunk(body, camera, shirt), _pelvis(body, camera), _neck(body, camera)]
     for side in SIDE_NAMES:
-        shapes += _arm(joints, side, camera, shirt) + _leg(joints, side, camera)
+        shapes += _arm(joints, side, camera) + _leg(joints, side, camera)
     return shapes + _head(body, camera)
 
 
@@ -248,14 +248,14 @@ def _between(start: Point, end: Point, share: float) -> Point:
     return start + share * (end - start)
 
 
-def _arm(joints: dict[str, Point], side: str, camera: Camera, shirt: Colour) -> list[Capsule | Slab]:
+def _arm(joints: dict[str, Point], side: str, camera: Camera) -> list[Capsule | Slab]:
+    """A bare arm: the hem of a short sleeve would be taken for an elbow by the pose model."""
     shoulder, elbow, wrist, hand = (joints[f"{side}_{name}"] for name in ("shoulder", "elbow", "wrist", "hand"))
-    sleeve, depth = _between(shoulder, elbow, 0.5), camera.depth(shoulder, elbow, wrist)
+    depth = camera.depth(shoulder, elbow, wrist)
     return [
-        camera.rod(shoulder, elbow, (0.056, 0.042), SKIN, depth),
-        camera.rod(shoulder, sleeve, (0.066, 0.058), shirt, depth - 0.001),
-        camera.rod(elbow, wrist, (0.043, 0.029), SKIN, depth - 0.002),
-        camera.rod(wrist, hand, (0.034, 0.038), SKIN, depth - 0.003),
+        camera.rod(shoulder, elbow, (0.064, 0.040), SKIN, depth),
+        camera.rod(elbow, wrist, (0.044, 0.028), SKIN, depth - 0.002),
+        camera.rod(wrist, hand, (0.030, 0.036), SKIN, depth - 0.003),
     ]
 
 

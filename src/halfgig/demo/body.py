@@ -170,7 +170,7 @@ def pull_up(depths: Depths) -> Body:
     build = _Builder(shoulders + TRUNK * limb(-lean), lean, face_turn=10)
     for name, side in SIDE_NAMES.items():
         build.leg(name, limb(12 + 10 * depth, 3, side), limb(-35 - 15 * depth, 2, side), foot=30)
-        build.reach(name, np.array([0.0, BAR_HEIGHT - 0.03, side * BAR_HALF]), np.array([-0.2, -0.6, side * 1.0]))
+        build.reach(name, np.array([0.0, BAR_HEIGHT - 0.03, side * BAR_HALF]), np.array([0.6, -0.6, side * 0.8]))
     return build.body()
 
 
@@ -191,7 +191,7 @@ def lunge(depths: Depths) -> Body:
     build.step("left", np.array([0.40, ANKLE_HEIGHT, HIP_HALF]))
     build.step("right", np.array([-0.42, ANKLE_HEIGHT + 0.09, -HIP_HALF]), foot=45)
     for name, side in SIDE_NAMES.items():
-        build.arm(name, limb(-15, 22, side), limb(35, -10, side))
+        build.arm(name, limb(6, 9, side), limb(16, 5, side))
     return build.body()
 
 
@@ -207,13 +207,13 @@ def deadlift(depths: Depths) -> Body:
 
 
 def shoulder_press(depths: Depths) -> Body:
-    """Hands from beside the head to overhead."""
+    """Hands from above the elbows, beside the head, to overhead."""
     depth = max(depths.values())
     build = _Builder(_pelvis_over_feet(2, -2), 0)
     for name, side in SIDE_NAMES.items():
         build.leg(name, limb(2, 6, side), limb(-2, 4, side))
-        wrist = build.joints[f"{name}_shoulder"] + [0.06, 0.12 + 0.42 * depth, side * (0.12 - 0.04 * depth)]
-        build.reach(name, wrist, np.array([0.5, -1.0, side * 0.6]))
+        hand = [0.17 - 0.11 * depth, 0.22 + 0.32 * depth, side * (0.22 - 0.14 * depth)]
+        build.reach(name, build.joints[f"{name}_shoulder"] + hand, np.array([0.5, -1.0, side * 0.7]))
     return build.stand()
 
 
