@@ -18,6 +18,7 @@ MAX_GAP = 1.0  # seconds without a value that end whatever was going on
 MAX_REST = 60.0  # seconds at a low that end it, too: what comes next belongs to something else
 EDGE = 0.3  # seconds at rest that a run begins with, from which its first turn is a true one
 SLACK = 0.4  # share of `least` within which the signal counts as still being at its extreme
+STEPS = 16  # into which the way through it is divided
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +86,27 @@ class _Extreme:
 
     def __init__(self, time: Seconds, value: float, slack: float, *, high: bool) -> None:
         self.time, self.value, self.high = time, value, high
-        self.arrive = self.leave = time
-        self._slack, self._arrived = slack, value
+        self.leave = time
+        self._slack = slack
+        self._way = deque([(time, value)])  # to the extreme, from where it is near; at most STEPS places of it
+
+    @property
+    def arrive(self) -> Seconds:
+        """Since when it is near."""
+        return self._way[0][0]
 
     def take(self, time: Seconds, value: float) -> None:
         if (value > self.value) if self.high else (value < self.value):
-            self.time, self.value = time, value
-        if abs(self.value - self._arrived) > self._slack:
-            self.arrive, self._arrived = time, value
+            self._move(time, value)
         if abs(self.value - value) <= self._slack:
             self.leave = time
+
+    def _move(self, time: Seconds, value: float) -> None:
+        self.time, self.value = time, value
+        if abs(value - self._way[-1][1]) > self._slack / STEPS:
+            self._way.append((time, value))
+        while abs(value - self._way[0][1]) > self._slack:
+            self._way.popleft()
 
 
 class TurnFinder:

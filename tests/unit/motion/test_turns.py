@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from halfgig.motion.turns import Smoother, TurnFinder
+from halfgig.motion.turns import STEPS, Smoother, TurnFinder
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,6 +27,22 @@ def turns(values: Sequence[float], least: float = 20.0, times: list[float] | Non
     times = times or [number / 10 for number in range(len(values))]
     found = [turn for time, value in zip(times, values, strict=True) for turn in finder.add(time, value)]
     return found + finder.finish()
+
+
+def test_a_slow_turn_is_reached_and_left_at_the_same_height() -> None:
+    slow = [math.cos(math.pi * number / 20) for number in range(41)]  # two seconds there, two seconds back
+    for depth in (42.0, 55.0, 68.0):
+        work = turns([170 - depth * (1 - one) for one in slow])[1]
+        assert work is not None
+        assert work.middle == pytest.approx(2.0, abs=0.01)
+
+
+def test_a_turn_that_is_approached_for_long_holds_a_few_places() -> None:
+    finder = TurnFinder(20.0)
+    for number in range(5_000):
+        finder.add(number / 100, 170 - 0.004 * number)
+    assert finder._low is not None
+    assert len(finder._low._way) <= STEPS + 1
 
 
 def test_smoothing_gives_every_sample_back_at_its_own_time() -> None:
