@@ -35,7 +35,7 @@ def tunings() -> Iterator[Tuning]:
 
 def leave_one_out(clips: Sequence[Clip]) -> Iterator[str]:
     """The share of clips that are exact and within one: with the figures in use, and with those chosen without them."""
-    active = [(clip.label, list(measure_angles(clip.poses))) for clip in clips if clip.label.exercise]
+    active = [(clip.label, list(measure_angles(clip.poses, guess=True))) for clip in clips if clip.label.exercise]
     misses = {tuning: [_miss(*clip, tuning) for clip in active] for tuning in {*tunings(), TUNING}}
     origins = [label.origin for label, _ in active]
     apart = [miss for origin in sorted(set(origins)) for miss in _held(origins, misses, origin)]

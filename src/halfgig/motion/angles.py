@@ -63,15 +63,21 @@ COLUMN = {name: column for column, name in enumerate(SIGNALS)}
 class AnglesAt:
     """Every signal at one moment: `values` is (len(SIGNALS),) float32, NaN where unseen; all NaN without a pose.
 
-    `cut`: what was before has nothing to do with this moment.
+    `cut`: what was before has nothing to do with this moment. `guesses`, where they were asked for, is
+    (len(JOINT_NAMES),) float32: joints of which one end is hidden as the model guesses it, NaN where more is.
     """
 
     time: Seconds
     values: Row
     cut: bool = False
+    guesses: Row | None = None
 
     def __getitem__(self, name: str) -> float:
         return float(self.values[COLUMN[name]])
+
+    def guess(self, joint: str) -> float:
+        """A joint's angle, seen or guessed; NaN where it is neither."""
+        return self[joint] if self.guesses is None else float(self.guesses[COLUMN[joint]])
 
 
 def joint_angle(a: Points, b: Points, c: Points) -> Row:
@@ -84,8 +90,8 @@ def joint_angle(a: Points, b: Points, c: Points) -> Row:
     return angle
 
 
-def measure_angles(poses: Iterable[PoseAt]) -> Iterator[AnglesAt]:
-    """The signals of each pose; all NaN where there is none, so that the clock goes on.
+def measure_angles(poses: Iterable[PoseAt], *, guess: bool = False) -> Iterator[AnglesAt]:
+    """The signals of each pose; all NaN where there is none, so that the clock goes on; with `guess`, guesses, too.
 
     There is a cut also where nobody was found for LOST seconds: whoever comes then may be another.
     """
@@ -97,7 +103,8 @@ def measure_angles(poses: Iterable[PoseAt]) -> Iterator[AnglesAt]:
             away = True
             yield AnglesAt(moment.time, unseen)
             continue
-        yield AnglesAt(moment.time, measure(moment.pose), cut or (away and moment.time - seen > LOST))
+        guesses = guess_joints(moment.pose) if guess else None
+        yield AnglesAt(moment.time, measure(moment.pose), cut or (away and moment.time - seen > LOST), guesses)
         seen, cut, away = moment.time, False, False
 
 
@@ -118,11 +125,20 @@ def body_points(pose: Pose) -> Points:
     return np.concatenate([seen, DEPTH_TRUST * pose.world[:, 2:]], axis=1).astype(np.float32)
 
 
+def guess_joints(pose: Pose) -> Row:
+    """(len(JOINT_NAMES),) degrees of the joints of which two ends of three are seen."""
+    return _seen(_bends(body_points(pose)), np.median(pose.visibility[_TRIPLES], axis=1))
+
+
 def _joints(points: Points, visibility: Row) -> Row:
+    return _seen(_bends(points), visibility[_TRIPLES].min(axis=1))
+
+
+def _bends(points: Points) -> Row:
+    """Each joint's angle, seen or not."""
     ends = points[_TRIPLES]
     ends[..., 2] *= _TRUSTED[:, None]
-    angles = joint_angle(ends[:, 0], ends[:, 1], ends[:, 2])
-    return _seen(angles, visibility[_TRIPLES].min(axis=1))
+    return joint_angle(ends[:, 0], ends[:, 1], ends[:, 2])
 
 
 def _heights(points: Points, visibility: Row) -> Row:

@@ -57,6 +57,7 @@ def aside(trait: Trait) -> Trait:
 LOW, HIGH = "low", "high"  # the end of a signal's range at which the work is done
 THERE, BACK = "there", "back"  # on which way the load is lifted: to the work's end, or back to rest
 DEGREES, TRUNK = "degrees", "% of the trunk"  # units of signals
+NEAR_REST = 0.3  # of a full repetition, within which a side is at rest
 PERCENT = 100.0  # heights are counted in hundredths of a trunk length, which have the size of degrees
 
 
@@ -110,20 +111,35 @@ class Exercise:
         return SIDES if self.each else ("both",)
 
     def signal(self, moment: AnglesAt, side: str = "both") -> float:
-        """The signal's value, NaN where unseen; of both sides the mean, or the one that is seen."""
+        """The signal's value, NaN where unseen; of both sides the mean, or the one that is seen.
+
+        What neither side shows is as the model guesses it, where the moment has guesses.
+        """
         if self._is_height:
             return PERCENT * moment[self.joint]
         if self.joint in WHOLE:
             return moment[self.joint]
-        left, right = moment[f"left_{self.joint}"], moment[f"right_{self.joint}"]
+        left, right = self._sides(moment)
         if side == "both":
             return blend(left, right)
-        return self._presumed(left, right) if side == "left" else self._presumed(right, left)
-
-    def _presumed(self, own: float, other: float) -> float:
-        """The value of a side; one that the other side hides is presumed to rest, since the limb that works is seen."""
+        own, other = (left, right) if side == "left" else (right, left)
         hidden = math.isnan(own) and not math.isnan(other)
-        return self.rest if hidden and self.rest is not None else own
+        return self._presumed(moment.guess(f"{side}_{self.joint}"), other) if hidden else own
+
+    def _sides(self, moment: AnglesAt) -> tuple[float, float]:
+        names = [f"{side}_{self.joint}" for side in SIDES]
+        left, right = (moment[name] for name in names)
+        if math.isnan(left) and math.isnan(right):
+            left, right = (moment.guess(name) for name in names)
+        return left, right
+
+    def _presumed(self, guess: float, other: float) -> float:
+        """The value of a hidden side: at rest while the other works, since the limb that works is seen, as a rule;
+        while the other rests, as it is guessed, since a body hides its own limbs."""
+        if self.rest is None or self.full is None:
+            return guess
+        rests = abs(other - self.rest) < NEAR_REST * abs(self.full - self.rest)
+        return guess if rests and not math.isnan(guess) else self.rest
 
     @property
     def _is_height(self) -> bool:

@@ -1,7 +1,7 @@
 """Measures: how each repetition was done, from the signals during it: tempo, depth, symmetry, velocity, and a score.
 
-A fault costs points only as far as the angles can be wrong from that view; where the view tells too little, there is
-no score.
+A fault costs points only beyond what the angles can be wrong by from that view; where the view tells too little, or too
+little of the rep was seen, there is no score.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ MOST_DEPTH, MOST_REST, MOST_SYMMETRY, DROPPED = 50, 25, 20, 10  # points that a 
 EVEN = 0.8  # of the greater side's range, from which sides are even
 LEAST_LOWERING = 0.4  # seconds, below which a load is dropped
 SEEN_WELL = 0.8  # of the moments, in which both sides must be seen to be compared
+BELIEVED = 0.5  # confidence in a rep, from which its angles are judged
 SHORTEST = 0.1  # seconds of a way, so that a velocity is a number
 
 
@@ -46,7 +47,7 @@ def look(rep: Rep, rows: Rows, exercise: Exercise) -> Sight:
 
 def assess(rep: Rep, sight: Sight, exercise: Exercise) -> Rep:
     """The rep with its quality."""
-    band = error_band(exercise.joint, sight.view)
+    band = error_band(exercise.joint, sight.view) if sight.confidence >= BELIEVED else None
     lowering, lifting = _ways(rep, exercise)
     faults = list(_faults(rep, exercise, band, lowering, sight.symmetry))
     judged = exercise.full is not None and band is not None

@@ -84,7 +84,7 @@ def count(
     frames show a person.
     """
     tally, finders = PoseTally(), [HoldFinder(row) for row in _held(exercise)]
-    angles = watch_holds(measure_angles(tally.watch(poses)), finders)
+    angles = watch_holds(measure_angles(tally.watch(poses), guess=exercise is not None), finders)
     viewed = tally.see(angles)
     if exercise is None:
         exercise, found = Recognizer((*EXERCISES, *learned)).recognize(viewed)

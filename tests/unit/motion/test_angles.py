@@ -67,6 +67,19 @@ def test_what_is_out_of_sight_is_nan(perform: Perform) -> None:
     assert np.isfinite(row[COLUMN["right_knee"]])
 
 
+def test_a_hidden_end_is_guessed_where_that_is_asked_for_and_two_are_not(perform: Perform) -> None:
+    pose = first_pose(perform("squat", 1))
+    hidden = pose.visibility.copy()
+    hidden[[15, 14, 16]] = 0.1  # the left wrist; right elbow and wrist
+    (moment,) = measure_angles([PoseAt(0.0, replace(pose, visibility=hidden))], guess=True)
+    assert math.isnan(moment["left_elbow"])
+    assert moment.guess("left_elbow") == pytest.approx(measure(pose)[COLUMN["left_elbow"]])
+    assert math.isnan(moment.guess("right_elbow"))
+    (unasked,) = measure_angles([PoseAt(0.0, replace(pose, visibility=hidden))])
+    assert math.isnan(unasked.guess("left_elbow"))
+    assert unasked.guess("left_knee") == unasked["left_knee"]
+
+
 def test_without_a_pose_every_signal_is_nan() -> None:
     (moment,) = measure_angles([PoseAt(1.5, None)])
     assert moment.time == 1.5

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from halfgig.errors import BadRequest
-from halfgig.motion.angles import COLUMN, SIGNALS, AnglesAt
+from halfgig.motion.angles import COLUMN, JOINT_NAMES, SIGNALS, AnglesAt
 from halfgig.motion.exercises import EXERCISES, exercise_named
 from halfgig.motion.forms import DEGREES, TRUNK, blend
 
@@ -71,6 +73,17 @@ def test_a_family_is_one_movement() -> None:
     assert {row.family for row in EXERCISES} <= {row.name for row in EXERCISES} | {"raise", "triceps"}
 
 
+def test_the_docs_tell_what_is_recognised_as_another_and_what_never() -> None:
+    pages = (Path(__file__).parents[3] / "docs" / "reps.md").read_text(encoding="utf-8").split("\n\n")
+    (paragraph,) = (part.lower() for part in pages if part.startswith("Those without a form"))
+    as_another, never = paragraph.split("a form of.")
+    shown = {row.family for row in EXERCISES if row.form and row.prior > 0}
+    for row in EXERCISES:
+        if not row.form or row.prior == 0:
+            place = as_another if row.family in shown else never
+            assert [word for word in row.name.split() if word not in place] == []
+
+
 def moment(**signals: float) -> AnglesAt:
     row = np.full(len(SIGNALS), np.nan, np.float32)
     for name, value in signals.items():
@@ -90,6 +103,26 @@ def test_the_arm_that_the_other_hides_is_presumed_to_rest() -> None:
     assert curl.signal(moment(right_elbow=60), "left") == curl.rest
     assert curl.signal(moment(right_elbow=60), "right") == 60
     assert math.isnan(curl.signal(moment(), "left"))
+
+
+def guessed(left: float, right: float, **seen: float) -> AnglesAt:
+    joints = np.full(len(JOINT_NAMES), np.nan, np.float32)
+    joints[[COLUMN["left_elbow"], COLUMN["right_elbow"]]] = left, right
+    return replace(moment(**seen), guesses=joints)
+
+
+def test_what_neither_side_shows_is_as_the_model_guesses_it() -> None:
+    curl = exercise_named("bicep curl")
+    assert curl.signal(guessed(60, 70)) == 65
+    assert curl.signal(guessed(60, math.nan)) == 60
+    assert curl.signal(guessed(60, 90, right_elbow=90)) == 90  # what is seen needs no guess
+
+
+def test_a_hidden_arm_is_guessed_while_the_other_rests() -> None:
+    curl = exercise_named("alternating curl")
+    assert curl.signal(guessed(60, 150, right_elbow=150), "left") == 60
+    assert curl.signal(guessed(60, 80, right_elbow=80), "left") == curl.rest
+    assert curl.signal(guessed(math.nan, 150, right_elbow=150), "left") == curl.rest
 
 
 def test_the_seen_side_stands_for_both() -> None:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from halfgig.demo.athlete import Beat, Script
+from halfgig.demo.athlete import Beat, Script, steady, truth
+from halfgig.demo.body import EXERCISES
 from halfgig.errors import SourceError
 from halfgig.motion.exercises import exercise_named
 from halfgig.motion.report import as_csv_rows, as_json, count
@@ -32,8 +33,32 @@ def test_a_report_tells_reps_attempts_and_frames(perform: Perform) -> None:
     assert [rep.number for rep in report.reps] == [1, 2, 3]
 
 
+@pytest.mark.parametrize("tempo", [1.2, 2.0, 4.0])
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_every_drawn_exercise_is_counted_and_turns_on_time(perform: Perform, exercise: str, tempo: float) -> None:
+    script = steady(exercise, 3, tempo, fps=10)
+    report = count(perform(script), exercise_named(exercise))
+    drawn = [row["turn"] for row in truth(script)["reps"]]
+    assert [rep.turn for rep in report.reps] == pytest.approx(drawn, abs=0.1)
+
+
 def test_without_an_exercise_it_is_recognised(perform: Perform) -> None:
     assert count(perform("jumping jack", 5)).exercise == "jumping jack"
+
+
+def test_arms_that_the_body_hides_are_counted_when_told_and_not_judged(perform: Perform) -> None:
+    curls = [_without_hands(moment) for moment in perform("bicep curl", 3, fps=10)]
+    report = count(curls, exercise_named("bicep curl"))
+    assert report.count == 3
+    assert {rep.quality.score for rep in report.reps if rep.quality} == {None}
+    assert count(curls).count == 0
+
+
+def _without_hands(moment: PoseAt) -> PoseAt:
+    assert moment.pose is not None
+    seen = moment.pose.visibility.copy()
+    seen[[15, 16]] = 0.1
+    return replace(moment, pose=replace(moment.pose, visibility=seen))
 
 
 def test_nobody_is_a_report_with_a_note() -> None:
