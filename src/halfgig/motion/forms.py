@@ -113,30 +113,23 @@ class Exercise:
     def signal(self, moment: AnglesAt, side: str = "both") -> float:
         """The signal's value, NaN where unseen; of both sides the mean, or the one that is seen.
 
-        What neither side shows is as the model guesses it, where the moment has guesses.
+        Where the moment has guesses, what neither side shows is the mean of both, and a hidden side is presumed.
         """
         if self._is_height:
             return PERCENT * moment[self.joint]
         if self.joint in WHOLE:
             return moment[self.joint]
-        left, right = self._sides(moment)
+        names = [f"{one}_{self.joint}" for one in SIDES]
         if side == "both":
-            return blend(left, right)
-        own, other = (left, right) if side == "left" else (right, left)
-        hidden = math.isnan(own) and not math.isnan(other)
-        return self._presumed(moment.guess(f"{side}_{self.joint}"), other) if hidden else own
-
-    def _sides(self, moment: AnglesAt) -> tuple[float, float]:
-        names = [f"{side}_{self.joint}" for side in SIDES]
-        left, right = (moment[name] for name in names)
-        if math.isnan(left) and math.isnan(right):
-            left, right = (moment.guess(name) for name in names)
-        return left, right
+            seen = blend(*(moment[name] for name in names))
+            return sum(moment.guess(name) for name in names) / 2 if math.isnan(seen) else seen
+        own, other = names if side == "left" else reversed(names)
+        return self._presumed(moment.guess(own), moment[other]) if math.isnan(moment[own]) else moment[own]
 
     def _presumed(self, guess: float, other: float) -> float:
         """The value of a hidden side: at rest while the other works, since the limb that works is seen, as a rule;
-        while the other rests, as it is guessed, since a body hides its own limbs."""
-        if self.rest is None or self.full is None:
+        while the other rests or is hidden, as it is guessed, since a body hides its own limbs."""
+        if self.rest is None or self.full is None or math.isnan(other):
             return guess
         rests = abs(other - self.rest) < NEAR_REST * abs(self.full - self.rest)
         return guess if rests and not math.isnan(guess) else self.rest

@@ -114,7 +114,7 @@ def guessed(left: float, right: float, **seen: float) -> AnglesAt:
 def test_what_neither_side_shows_is_as_the_model_guesses_it() -> None:
     curl = exercise_named("bicep curl")
     assert curl.signal(guessed(60, 70)) == 65
-    assert curl.signal(guessed(60, math.nan)) == 60
+    assert math.isnan(curl.signal(guessed(60, math.nan)))  # one arm alone is cut off by the picture's edge, it may be
     assert curl.signal(guessed(60, 90, right_elbow=90)) == 90  # what is seen needs no guess
 
 
@@ -123,6 +123,7 @@ def test_a_hidden_arm_is_guessed_while_the_other_rests() -> None:
     assert curl.signal(guessed(60, 150, right_elbow=150), "left") == 60
     assert curl.signal(guessed(60, 80, right_elbow=80), "left") == curl.rest
     assert curl.signal(guessed(math.nan, 150, right_elbow=150), "left") == curl.rest
+    assert curl.signal(guessed(60, math.nan), "left") == 60
 
 
 def test_the_seen_side_stands_for_both() -> None:
