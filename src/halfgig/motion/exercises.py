@@ -75,7 +75,7 @@ EXERCISES = (
         aliases=("lateral lunge", "cossack squat"),
         rest=165,
         full=105,
-        view="front",
+        view="oblique",
         quick=0.8,
         prior=SELDOM,
         group="lunge",
@@ -142,6 +142,7 @@ EXERCISES = (
         rest=155,
         full=75,
         lift=THERE,
+        view="front",
     ),
     Exercise(
         "lat pull-down",
@@ -158,6 +159,7 @@ EXERCISES = (
         lift=THERE,
         prior=SELDOM,
         group="pull-up",
+        view="front",
     ),
     Exercise(
         "shoulder press",
@@ -197,6 +199,7 @@ EXERCISES = (
         full=85,
         lift=THERE,
         group="raise",
+        view="oblique",
     ),
     Exercise(
         "lateral raise",
@@ -207,7 +210,7 @@ EXERCISES = (
         rest=25,
         full=85,
         lift=THERE,
-        view="front",
+        view="oblique",
         group="raise",
     ),
     Exercise(

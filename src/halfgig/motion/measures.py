@@ -40,14 +40,14 @@ SHORTEST = 0.1  # seconds of a way, so that a velocity is a number
 def look(rep: Rep, rows: Rows, exercise: Exercise) -> Sight:
     """What the signals (n, len(SIGNALS)) during the rep tell, and nothing that the rep itself does."""
     view = view_of(rows)
-    band = error_band(exercise.joint, view)
+    band = error_band(exercise, view)
     symmetry = None if band is None else _symmetry(rep, rows, exercise, view)
     return Sight(view, symmetry, _confidence(rep, rows, exercise, view))
 
 
 def assess(rep: Rep, sight: Sight, exercise: Exercise) -> Rep:
     """The rep with its quality."""
-    band = error_band(exercise.joint, sight.view) if sight.confidence >= BELIEVED else None
+    band = error_band(exercise, sight.view) if sight.confidence >= BELIEVED else None
     lowering, lifting = _ways(rep, exercise)
     faults = list(_faults(rep, exercise, band, lowering, sight.symmetry))
     judged = exercise.full is not None and band is not None

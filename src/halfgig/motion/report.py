@@ -145,7 +145,7 @@ def _report(exercise: Exercise | None, found: list[Rep], finders: Sequence[HoldF
 
 
 def _signal(exercise: Exercise, view: str) -> Signal:
-    error = error_band(exercise.joint, view)
+    error = error_band(exercise, view)
     return Signal(exercise.joint, exercise.unit, exercise.work, exercise.rest, exercise.full, error, exercise.lift)
 
 
@@ -156,8 +156,9 @@ def _notes(exercise: Exercise | None, tally: PoseTally) -> Iterator[str]:
         yield "A person was seen, but no exercise was recognised; name it with --exercise to count it all the same."
     elif tally.with_pose < 0.5 * tally.frames:
         yield f"A person was seen in only {100 * tally.with_pose // tally.frames} % of the frames."
-    if exercise is not None and exercise.full is not None and error_band(exercise.joint, tally.view) is None:
-        yield f"From this view ({tally.view}) nothing can be said about depth; film from the {exercise.view}."
+    if exercise is not None and exercise.full is not None and error_band(exercise, tally.view) is None:
+        better = "" if error_band(exercise, exercise.view) is None else f"; film from the {exercise.view}"
+        yield f"From this view ({tally.view}) nothing can be said about depth{better}."
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 
 from halfgig.motion.angles import COLUMN, SIGNALS
-from halfgig.motion.exercises import exercise_named
+from halfgig.motion.exercises import EXERCISES, exercise_named
 from halfgig.motion.measures import assess, look
 from halfgig.motion.views import ALONG, BACK, FRONT, OBLIQUE, SIDE, UNKNOWN, error_band, view_of
 from halfgig.records import Quality, Rep
+
+if TYPE_CHECKING:
+    from halfgig.motion.forms import Exercise
 
 SQUAT, CURL, PRESS = (exercise_named(name) for name in ("squat", "bicep curl", "shoulder press"))
 CAMERAS = {SIDE: (1, 0, 0), FRONT: (0, 1, 0), BACK: (0, -1, 0), OBLIQUE: (0.7, 0.7, 0), ALONG: (0.1, 0.2, 0.97)}
@@ -50,13 +55,21 @@ def test_who_turns_round_is_not_seen_from_the_side() -> None:
 
 
 def test_angles_have_a_band_where_the_view_allows_it() -> None:
-    side, oblique = error_band("knee", SIDE), error_band("knee", OBLIQUE)
+    side, oblique = error_band(SQUAT, SIDE), error_band(SQUAT, OBLIQUE)
     assert side is not None
     assert oblique is not None
     assert side < oblique
-    assert error_band("knee", FRONT) is None
-    assert error_band("bent_knee", SIDE) == side
-    assert error_band("shoulder_place", SIDE) is None
+    assert error_band(SQUAT, FRONT) is None
+    assert error_band(exercise_named("side lunge"), SIDE) == side
+    assert error_band(exercise_named("step-up"), SIDE) is None
+    assert error_band(exercise_named("pull-up"), SIDE) is None
+    assert error_band(CURL, SIDE) is not None
+
+
+@pytest.mark.parametrize("exercise", [row for row in EXERCISES if row.full is not None], ids=lambda row: row.name)
+def test_from_the_view_that_is_asked_for_something_can_be_said(exercise: Exercise) -> None:
+    told = [view for view in CAMERAS if error_band(exercise, view) is not None]
+    assert exercise.view in told or not told
 
 
 def test_a_full_rep_has_its_tempo_and_no_fault() -> None:
@@ -84,7 +97,9 @@ def test_a_load_from_the_floor_was_not_lowered() -> None:
 def test_what_is_short_is_said_in_words_and_costs_points() -> None:
     found = quality(squat(lowest=115, highest=150), rows(left_knee=100.0))
     assert found.reasons == ("depth 20 degrees short", "15 degrees short of a full return")
-    assert found.score == 100 - (20 - 5) - (15 - 5)
+    band = error_band(SQUAT, SIDE)
+    assert band is not None
+    assert found.score == 100 - (20 - band) - (15 - band)
     low = quality(squat(lowest=90, highest=120), rows(left_elbow=100.0), PRESS)
     assert low.reasons[0] == "depth 40 degrees short"
 
