@@ -175,6 +175,25 @@ class TestPostgres:
             break_at_commit(line, arrives=arrives, monkeypatch=monkeypatch)
         assert notes(line) == ([1] if arrives else [])
 
+    def test_what_only_reads_begins_no_transaction(
+        self, line: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The end of one waits for the disk."""
+        connection, asked = line._connection, list[str]()
+        assert connection is not None
+        execute = connection.execute
+
+        def noting(query: Any, *values: Any) -> Any:
+            asked.append(str(query))
+            return execute(query, *values)
+
+        monkeypatch.setattr(connection, "execute", noting)
+        line.execute("SELECT id FROM notes")
+        line.execute("WITH RECURSIVE\n a (n) AS (SELECT 1) SELECT n FROM a")
+        assert len(asked) == 2
+        line.execute("WITH a AS (SELECT 1) UPDATE notes SET told = 'b'")
+        assert len(asked) == 5
+
     def test_its_clock_is_the_servers(self, line: PostgresDatabase) -> None:
         theirs = float(line.execute("SELECT extract(epoch FROM clock_timestamp())::float8").get)
         assert abs(line.now() - theirs) < 1
