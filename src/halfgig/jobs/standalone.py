@@ -82,7 +82,8 @@ class Standalone:
                 "at_once": self._supervisor.most,
             }
             log.info("started", extra={"facts": facts})
-            log.info("jobs on uploads are left to the machines that have these")
+            if not settings.blob_url:
+                log.info("jobs on uploads are left to the machines that have these; BLOB_URL would share them")
             await self._supervisor.run(self._stopping)
         log.info("stopped", extra={"facts": {"memory_bytes": rss()}})
 
