@@ -9,8 +9,8 @@ ARG PYTHON=3.11
 FROM python:${PYTHON}-slim-bookworm AS build
 WORKDIR /build
 RUN python -m venv /opt/halfgig
-COPY requirements.txt ./
-RUN /opt/halfgig/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements.txt
+COPY requirements-image.txt ./
+RUN /opt/halfgig/bin/pip install --no-cache-dir --no-deps --require-hashes -r requirements-image.txt
 COPY pyproject.toml README.md LICENSE ./
 COPY src ./src
 RUN /opt/halfgig/bin/pip install --no-cache-dir --no-deps .

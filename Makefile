@@ -70,6 +70,7 @@ test-models: models
 lock:  # pin anew what pyproject.toml asks for; run it under the oldest Python, whose choice fits the newer ones too
 	pip-compile $(LOCK_FLAGS) $(LOCK) -o requirements.txt pyproject.toml
 	pip-compile $(LOCK_FLAGS) $(LOCK) -c requirements.txt --extra dev -o requirements-dev.txt pyproject.toml
+	pip-compile $(LOCK_FLAGS) $(LOCK) -c requirements-dev.txt --extra postgres --extra s3 -o requirements-image.txt pyproject.toml
 	pip-compile $(LOCK_FLAGS) $(LOCK) -c requirements-dev.txt --extra bench -o requirements-bench.txt pyproject.toml
 
 $(VENV)/ready: requirements-dev.txt pyproject.toml

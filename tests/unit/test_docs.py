@@ -9,7 +9,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 PAGES = [*sorted(PROJECT.glob("*.md")), *sorted((PROJECT / "docs").rglob("*.md"))]
-LOCKS = ("requirements.txt", "requirements-dev.txt", "requirements-bench.txt")
+LOCKS = ("requirements.txt", "requirements-image.txt", "requirements-dev.txt", "requirements-bench.txt")
 DECISIONS = PROJECT / "docs" / "decisions"
 
 
@@ -60,8 +60,8 @@ def test_requirements_are_pinned_by_hash_and_name_no_address(name: str) -> None:
 
 
 def test_the_locks_agree() -> None:
-    runtime, dev, bench = map(pins, LOCKS)
-    assert runtime.items() <= dev.items()
+    runtime, image, dev, bench = map(pins, LOCKS)
+    assert runtime.items() <= image.items() <= dev.items()
     assert runtime.items() <= bench.items()
     assert {name: dev[name] for name in dev.keys() & bench.keys()} == {
         name: bench[name] for name in dev.keys() & bench.keys()
