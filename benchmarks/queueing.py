@@ -1,7 +1,7 @@
 """The queue on a Postgres of this machine: jobs made, claims by several at once, how soon events are told, a worker.
 
-`python -m benchmarks.queueing URL COUNT` is one of those who claim. procrastinate is measured on the same Postgres
-where RIVAL_PYTHON names an environment that has it.
+`python -m benchmarks.queueing claim URL COUNT` is one of those who claim, `look` of those who look. procrastinate is
+measured on the same Postgres where RIVAL_PYTHON names an environment that has it.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from halfgig.memory.meter import rss
 from halfgig.records import Segment
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
 SECTION = "the queue on Postgres"
 MADE, CLAIMED = 10_000, 2_000
@@ -46,9 +46,11 @@ def measured_queue() -> Iterator[Row]:
             return
         yield made(url)
         for count in CLAIMERS:
-            yield claims("halfgig", [sys.executable, "-m", "benchmarks.queueing", url, str(CLAIMED // count)], count)
+            yield at_once("halfgig, claims", own("claim", url, CLAIMED // count), count)
         with JobQueue(url) as queue:
             queue.execute("DELETE FROM jobs")
+        for count in CLAIMERS:
+            yield at_once("halfgig, looks", own("look", url, CLAIMED // count), count)
         yield events_told(url)
         yield idle_worker(url)
         if rival := os.environ.get("RIVAL_PYTHON"):
@@ -83,8 +85,13 @@ def made(url: str) -> Row:
     return Row(SECTION, f"halfgig, {MADE:,} jobs made one by one", seconds, rate=MADE / seconds)
 
 
-def claims(whose: str, command: Sequence[str], count: int, env: dict[str, str] | None = None) -> Row:
-    """`count` processes that claim side by side, each its share: from the first word to the last claim."""
+def own(what: str, url: str, count: int) -> list[str]:
+    """The command of a process that claims or looks so often."""
+    return [sys.executable, "-m", "benchmarks.queueing", what, url, str(count)]
+
+
+def at_once(what: str, command: Sequence[str], count: int, env: dict[str, str] | None = None) -> Row:
+    """`count` processes that claim or look side by side, each its share: from the first word to the last answer."""
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "env": env}
     children = [subprocess.Popen(command, **pipes) for _ in range(count)]
     for child in children:
@@ -97,21 +104,35 @@ def claims(whose: str, command: Sequence[str], count: int, env: dict[str, str] |
         child.stdin.flush()
     told = [json.loads(child.communicate()[0]) for child in children]
     seconds = max(one["seconds"] for one in told)
-    claimed, held = sum(one["claimed"] for one in told), max(one["resident"] for one in told) / MIB
+    done, held = sum(one["claimed"] for one in told), max(one["resident"] for one in told) / MIB
     assert seconds <= time.monotonic() - begun
-    return Row(SECTION, f"{whose}, claims by {count} at once", seconds, rate=claimed / seconds, rss=held)
+    return Row(SECTION, f"{what} by {count} at once", seconds, rate=done / seconds, rss=held)
 
 
-def claim(url: str, count: int) -> None:
-    """Claim as a supervisor does: look what is first, then take it. Tells when it is ready, and begins at a line."""
+def timed(do: Callable[[JobQueue, int], int], url: str, count: int) -> None:
+    """Tell when it is ready, begin at a line, and tell how much was done in which time."""
     with JobQueue(url) as queue:
         print("ready", flush=True)
         sys.stdin.readline()
-        begun, claimed = time.monotonic(), 0
-        while claimed < count and (job := queue.foremost()) is not None:
-            claimed += queue.claim(job.id, f"claimer:{os.getpid()}") is not None
+        begun, done = time.monotonic(), do(queue, count)
         seconds = time.monotonic() - begun
-    print(json.dumps({"claimed": claimed, "seconds": seconds, "resident": rss(os.getpid())}))
+    print(json.dumps({"claimed": done, "seconds": seconds, "resident": rss(os.getpid())}))
+
+
+def claim(queue: JobQueue, count: int) -> int:
+    """Claim as a supervisor does: look what is first, then take it."""
+    claimed = 0
+    while claimed < count and (job := queue.foremost()) is not None:
+        claimed += queue.claim(job.id, f"claimer:{os.getpid()}") is not None
+    return claimed
+
+
+def look(queue: JobQueue, count: int) -> int:
+    """Look as a supervisor does that finds nothing to do: whose lease has run out, and what is first."""
+    for _ in range(count):
+        queue.release_expired()
+        queue.foremost()
+    return count
 
 
 @contextmanager
@@ -169,8 +190,8 @@ def rivals(python: str, url: str) -> Iterator[Row]:
     what = f"procrastinate, {MADE:,} jobs made one by one"
     yield Row(SECTION, what, told["seconds"], rate=MADE / told["seconds"], rss=told["resident"] / MIB)
     for count in CLAIMERS:
-        yield claims("procrastinate", [python, str(RIVAL), "claim", url, str(CLAIMED // count)], count, env)
+        yield at_once("procrastinate, claims", [python, str(RIVAL), "claim", url, str(CLAIMED // count)], count, env)
 
 
 if __name__ == "__main__":
-    claim(sys.argv[1], int(sys.argv[2]))
+    timed({"claim": claim, "look": look}[sys.argv[1]], sys.argv[2], int(sys.argv[3]))

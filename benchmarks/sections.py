@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.accuracy import word_error_rate
+from benchmarks.fleet import LOAD, PRICE, SIZES, Fleet, offered, predicted
 from benchmarks.originals import originals
 from benchmarks.queueing import measured_queue
 from benchmarks.recordings import SHARED_DATA, Recording, english_utterances, joined, looped
@@ -152,6 +153,11 @@ def queue(_: Plan) -> Iterator[Row]:
     yield from measured_queue()
 
 
+def simulating(_: Plan) -> Iterator[Row]:
+    """What 10 to 10,000 machines would do; `python -m benchmarks.fleet` takes other figures."""
+    yield from predicted((offered(size, LOAD, Fleet(1, 1.0)) for size in SIZES), PRICE)
+
+
 SECTIONS = {
     "starting": starting,
     "speech": speech,
@@ -162,4 +168,5 @@ SECTIONS = {
     "originals": earlier,
     "soak": soaking,
     "queue": queue,
+    "simulate": simulating,
 }
