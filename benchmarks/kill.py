@@ -36,7 +36,7 @@ ONE_THREAD = {"THREADS": "1", "WORKERS": "1", "HALFGIG_OFFLINE": "1"}
 LEAST_PAUSE, MOST_PAUSE = 0.3, 4.0  # seconds between two kills
 TALK = Path(__file__).parents[1] / "src" / "halfgig" / "demo" / "talk.opus"
 KINDS = ("transcript", "reps", "transcript", "index")
-CHECKPOINT = {WINDOW: 1, POSE: BATCH, FILING: 1}  # units of work that one checkpoint holds
+CHECKPOINT = {WINDOW: 2, POSE: BATCH, FILING: 1}  # units at work at a time: two windows are heard side by side
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,10 @@ class Teller:
         self.heard.append(window.duration)
         return window
 
-    def decode(self, window: Window, hearing: Hearing, temperature: float = 0.0) -> Decoding:
+    def decode(self, windows: list[Window], hearing: Hearing, temperature: float = 0.0) -> list[Decoding]:
+        return [self._decode(window) for window in windows]
+
+    def _decode(self, window: Window) -> Decoding:
         loud = np.flatnonzero(window.probabilities >= 0.5) * 0.032
         words = [
             f"Ġ{window.start:.0f}{number:x}{(number * 7919) % 65_536:x}"

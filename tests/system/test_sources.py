@@ -137,11 +137,11 @@ def test_what_is_kept_of_a_counted_video(data: Path, tmp_path: Path) -> None:
         assert client.get(source["links"]["reps"]).json() == client.get(made["links"]["result"]).json()
         assert client.get(source["media"]).content == video.read_bytes()
         assert_is_a_picture(client.get(source["thumbnail"]).content)
-        assert_follows_the_person(client.get(source["poses"]).content, job["progress"]["duration"])
+        assert_follows_the_person(client.get(source["poses"]).content, source["duration"])
         assert job["links"]["drawings"] == source["links"]["drawings"]
         drawn = {name: drawing(client, source["links"]["drawings"], name) for name in DRAWINGS}
         assert_is_plotted(drawn["plot.png"])
-        assert_is_drawn_on(drawn["overlay.mp4"], job["progress"]["duration"])
+        assert_is_drawn_on(drawn["overlay.mp4"], source["duration"])
         rows = list(csv.DictReader(io.StringIO(drawn["landmarks.csv"].decode())))
         assert len(rows) == job["result"]["frames_analyzed"]
         assert_is_the_same_table(drawn["landmarks.parquet"], rows)

@@ -144,8 +144,10 @@ def recognize(
 ) -> Iterator[tuple[Window, list[tuple[Window, list[Segment]]]]]:
     """Each window with the parts that it was heard in: itself, or what it was split into, each with its segments."""
     windows = iter(windows)
-    while group := list(islice(windows, hearing.together)):
+    group = list(islice(windows, 1))  # alone: somebody waits for the first text
+    while group:
         yield from hear(group, recognizer, hearing)
+        group = list(islice(windows, hearing.together))
 
 
 def hear(

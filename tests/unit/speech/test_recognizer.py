@@ -181,7 +181,7 @@ def test_a_decoder_that_always_loops_ends() -> None:
 def test_windows_are_decoded_side_by_side_and_come_in_their_order() -> None:
     lengths = [18.0, 5.0, 10.0, 12.0, 7.0]
     texts, model = hear(full, *map(speech, lengths))
-    assert model.together == [2, 2, 1]
+    assert model.together == [1, 2, 2]
     assert texts == [hear(full, speech(length))[0][0] for length in lengths]
 
 
@@ -189,10 +189,10 @@ def test_only_the_window_that_needs_it_is_heard_again() -> None:
     def loops_when_long(seconds: float, _: float) -> Answer:
         return Answer(["Ġso"] * 100) if seconds > 12 else full(seconds)
 
-    texts, model = hear(loops_when_long, speech(18), speech(5))
-    assert len(texts) == 3
-    assert model.together == [2, 2]
-    assert sum(seconds for seconds, _ in model.calls[2:]) == pytest.approx(18, abs=0.3)
+    texts, model = hear(loops_when_long, speech(5), speech(18), speech(5))
+    assert len(texts) == 4
+    assert model.together == [1, 2, 2]
+    assert sum(seconds for seconds, _ in model.calls[3:]) == pytest.approx(18, abs=0.3)
 
 
 def test_what_is_decoded_is_as_long_whatever_it_stands_beside() -> None:
