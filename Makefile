@@ -38,7 +38,7 @@ setup: $(VENV)/ready models  ## install halfgig into .venv and pull the models i
 demo: setup  ## transcribe, index and search a talk, count an athlete's reps, and check the answers
 	@$(BIN)/python -m halfgig.demo
 
-test: check test-models  ## check, then run every test; about a quarter of an hour on two cores
+test: check test-models  ## check, then run every test; about twelve minutes on two cores
 	@$(BIN)/python -m pytest -r s $(PARALLEL)
 
 check: $(VENV)/ready  ## formatting, lint and types, those of the page where tsc is installed

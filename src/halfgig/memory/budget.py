@@ -72,8 +72,8 @@ TINY_WEIGHTS, BASE_WEIGHTS = 39_451_946, 75_104_236  # bytes of model.bin, int8
 # Best first within a kind: what stands lower needs less and is worth less. An index costs what its transcript does:
 # the recogniser is closed before the embedder is opened. Reps and overlays cost the decoder and the frames besides.
 TABLE = (
-    Cost("transcribe", "base", 264 * MIB, window=65 * MIB, mkl=40 * MIB),
-    Cost("transcribe", "tiny.en", 195 * MIB, window=65 * MIB, mkl=30 * MIB),
+    Cost("transcribe", "base", 264 * MIB, window=65 * MIB, mkl=20 * MIB),
+    Cost("transcribe", "tiny.en", 195 * MIB, window=65 * MIB, mkl=18 * MIB),
     Cost("language", "base", 247 * MIB, window=65 * MIB, mkl=30 * MIB),
     Cost("reps", "full", 80 * MIB),
     Cost("reps", "lite", 69 * MIB),

@@ -16,16 +16,16 @@ def outcome(attempts: int, **begun: int) -> Outcome:
     return Outcome(WISH, {"state": "succeeded"}, b"{}", 1, effort)
 
 
-def test_a_window_for_each_interruption_may_be_heard_again() -> None:
-    calm, disturbed = outcome(1, window=4), outcome(3, window=6)
+def test_two_windows_for_each_interruption_may_be_heard_again() -> None:
+    calm, disturbed = outcome(1, window=4), outcome(3, window=8)
     assert compare([calm], [disturbed]) == []
-    assert total_repeated([calm], [disturbed]) == "2 of 4 windows, 0 of 0 poses, 0 of 0 filings"
+    assert total_repeated([calm], [disturbed]) == "4 of 4 windows, 0 of 0 poses, 0 of 0 filings"
 
 
 @pytest.mark.parametrize(
     ("calm", "disturbed"),
     [
-        (outcome(1, window=4), outcome(2, window=6)),
+        (outcome(1, window=4), outcome(2, window=7)),
         (outcome(1, pose=120), outcome(2, pose=171)),
         (outcome(1, filing=1), outcome(1, filing=2)),
         (outcome(1, window=4), outcome(2, window=3)),  # a window that nobody heard
