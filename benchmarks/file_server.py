@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import re
-import threading
 from contextlib import contextmanager
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
+
+from benchmarks.serving import answering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,12 +93,5 @@ def asked_range(header: str, size: Bytes) -> tuple[Bytes, Bytes] | None:
 @contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """The address of a server of the folder's files, as long as the block lasts."""
-    server = Server(("127.0.0.1", 0), partial(Files, folder))
-    thread = threading.Thread(target=server.serve_forever, name="file-server")
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with answering(Server(("127.0.0.1", 0), partial(Files, folder))) as address:
+        yield address

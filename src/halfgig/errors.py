@@ -202,3 +202,9 @@ class ServerRefuses(ServerTrouble):
     """A server that was asked on the user's behalf refuses: the key, the name or the quota is not right."""
 
     retryable = False
+
+
+def kinds(root: type[HalfgigError] = HalfgigError) -> list[type[HalfgigError]]:
+    """Every kind of error that a problem may name, the tree from its root down; what modules refine stays with them."""
+    below = (kind for child in root.__subclasses__() for kind in kinds(child))
+    return [kind for kind in (root, *below) if kind.__module__ == __name__]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import nullcontext, suppress
+from contextlib import closing, nullcontext, suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,18 +24,16 @@ NOTES = "CREATE TABLE notes (id INTEGER PRIMARY KEY, told TEXT)"
 
 @pytest.fixture
 def database(where: Where) -> Iterator[Database]:
-    opened = open_database(where, DESIGN)
-    opened.execute(NOTES)
-    yield opened
-    opened.close()
+    with closing(open_database(where, DESIGN)) as opened:
+        opened.execute(NOTES)
+        yield opened
 
 
 @pytest.fixture
 def line(postgres_url: str) -> Iterator[PostgresDatabase]:
-    opened = PostgresDatabase(postgres_url, DESIGN)
-    opened.execute(NOTES)
-    yield opened
-    opened.close()
+    with closing(PostgresDatabase(postgres_url, DESIGN)) as opened:
+        opened.execute(NOTES)
+        yield opened
 
 
 def note(database: Database, number: int, told: str | None = "a") -> None:

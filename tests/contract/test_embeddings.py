@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 from tests.unit.models.made import Maker
 
 from halfgig.commands import reindex

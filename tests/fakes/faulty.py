@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlsplit
 
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 
 if TYPE_CHECKING:
     from collections import deque

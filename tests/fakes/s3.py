@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.request import Request, urlopen
 from uuid import uuid4
 
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 from tests.waiting import until
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 import pytest
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 
 from halfgig import cli
 from halfgig.settings import Settings

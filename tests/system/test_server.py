@@ -8,73 +8,31 @@ import re
 import signal
 import subprocess
 import sys
-import threading
-from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
+from tests.system.logged import PATIENCE, Logged, running
 
 from halfgig.memory.meter import rss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from contextlib import AbstractContextManager
 
-PATIENCE = 120.0  # seconds that anything may take on a busy machine
 READY = 2.0  # processor seconds within which a server is there; with a machine of its own, that is the time it takes
 SLOW = 3  # times as many they may be on a slow processor
 IDLE = 60 * 1024 * 1024  # bytes: a MB is 1,048,576 bytes here, as in every figure and setting
 HEAVY = ("numpy", "av", "ctranslate2", "tokenizers", "ai_edge_litert", "yt_dlp", "faster_whisper", "h11")
 
 
-class Served:
-    """A server that runs: its process, its address, its log."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process, self.log = process, list[dict[str, Any]]()
-        assert process.stderr is not None
-        for line in process.stderr:
-            self.log.append(json.loads(line))
-            if self.log[-1]["event"] == "started":
-                break
-        self.address = self.log[0]["address"] if self.log else ""
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.log.extend(json.loads(line) for line in self.process.stderr)
-
-    def end(self, number: signal.Signals = signal.SIGTERM) -> int:
-        """Its exit code, when it has ended upon this signal."""
-        self.process.send_signal(number)
-        code = self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        return code
-
-
 @pytest.fixture
-def serve(tmp_path: Path) -> Callable[..., AbstractContextManager[Served]]:
+def serve(tmp_path: Path) -> Callable[..., AbstractContextManager[Logged]]:
     """serve(**environment) -> a server on a free port of loopback, as long as the block lasts."""
 
-    @contextmanager
-    def started(**environment: str) -> Iterator[Served]:
-        own = {"HALFGIG_DATA": str(tmp_path), "PORT": "0", "LOG_FORMAT": "json", "HALFGIG_OFFLINE": "1", **environment}
-        command = [sys.executable, "-m", "halfgig", "serve"]
-        process = subprocess.Popen(command, env={**os.environ, **own}, stderr=subprocess.PIPE, text=True)
-        try:
-            yield (served := Served(process))
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            served._reader.join()
-            assert process.stderr is not None
-            process.stderr.close()
-
-    return started
+    return partial(running, "serve", tmp_path, HALFGIG_OFFLINE="1")
 
 
 def processor_seconds(pid: int) -> float:

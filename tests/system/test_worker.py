@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
 import sys
-import threading
 import time
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx
 import pytest
 from tests.fakes.databases import fresh_postgres
+from tests.system.logged import PATIENCE, Logged, running
 
 from halfgig import __version__
 from halfgig.jobs.job import Job, State
@@ -23,53 +21,16 @@ from halfgig.jobs.supervisor import RESTARTED
 from halfgig.memory.meter import rss
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-PATIENCE = 120.0  # seconds; only a test that fails waits so long
 IDLE = 60 * 1024 * 1024  # bytes
 NOWHERE = {"url": "http://203.0.113.1/never.mp4"}  # an address at which nobody answers
 
 
-class Station:
-    """A worker that has started: its process, its address, its log."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.process, self.log = process, list[dict[str, Any]]()
-        assert process.stderr is not None
-        for line in process.stderr:
-            self.log.append(json.loads(line))
-            if self.log[-1]["event"] == "started":
-                break
-        self.address = self.log[-1]["address"]
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stderr is not None
-        self.log.extend(json.loads(line) for line in self.process.stderr)
-
-    def end(self, number: signal.Signals) -> int:
-        self.process.send_signal(number)
-        code = self.process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        return code
-
-
-@contextmanager
-def worker(folder: Path, url: str, **environment: str) -> Iterator[Station]:
-    own = {"HALFGIG_DATA": str(folder), "DATABASE_URL": url, "PORT": "0", "LOG_FORMAT": "json", "WORKERS": "1"}
-    command = [sys.executable, "-m", "halfgig", "worker"]
-    process = subprocess.Popen(command, env={**os.environ, **own, **environment}, stderr=subprocess.PIPE, text=True)
-    try:
-        yield (station := Station(process))
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        station._reader.join()
-        assert process.stderr is not None
-        process.stderr.close()
+def worker(folder: Path, url: str, **environment: str) -> AbstractContextManager[Logged]:
+    return running("worker", folder, DATABASE_URL=url, WORKERS="1", **environment)
 
 
 @pytest.fixture

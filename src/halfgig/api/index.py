@@ -7,8 +7,8 @@ from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
 from halfgig import __version__
-from halfgig.api.problems import PAGE, kinds
-from halfgig.errors import slug
+from halfgig.api.problems import PAGE
+from halfgig.errors import kinds, slug
 
 router = APIRouter(tags=["about"])
 

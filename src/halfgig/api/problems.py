@@ -60,12 +60,6 @@ def phrase(status: int) -> str:
         return "Error"
 
 
-def kinds(root: type[HalfgigError] = HalfgigError) -> list[type[HalfgigError]]:
-    """Every kind of error that a problem may name, the tree from its root down; what modules refine stays with them."""
-    below = (kind for child in root.__subclasses__() for kind in kinds(child))
-    return [kind for kind in (root, *below) if kind.__module__ == HalfgigError.__module__]
-
-
 class ProblemResponse(JSONResponse):
     """A problem as the answer to a request; a WebSocket is opened to tell it, and closed for it."""
 

@@ -11,24 +11,20 @@ from halfgig.errors import (
     BadRequest,
     Busy,
     Conflict,
-    DatabaseAway,
     DoesNotFit,
     Forbidden,
     HalfgigError,
-    LibraryError,
     Locked,
-    MissingStream,
     ModelError,
     NotFound,
-    ServerRefuses,
     ServerTrouble,
     SourceError,
     Stalled,
     StorageFull,
     TooLarge,
     Unauthorized,
-    Unreachable,
     UnsupportedMedia,
+    kinds,
     slug,
 )
 
@@ -36,23 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MOST_TEXT = 500  # characters of a detail or a remedy
-KINDS: tuple[type[HalfgigError], ...] = (
-    *(
-        BadRequest,
-        Busy,
-        Conflict,
-        DatabaseAway,
-        DoesNotFit,
-        Forbidden,
-        LibraryError,
-        Locked,
-        MissingStream,
-        ModelError,
-        NotFound,
-    ),
-    *(ServerRefuses, SourceError, Stalled, StorageFull, TooLarge, Unauthorized, Unreachable, UnsupportedMedia),
-)
-NAMED = {slug(kind): kind for kind in KINDS}  # by the fragment of a problem's type
+# By the fragment of a problem's type; where it is of no kind, the fault is the server's trouble.
+NAMED = {slug(kind): kind for kind in kinds() if kind is not HalfgigError}
 BY_STATUS: dict[int, type[HalfgigError]] = {
     401: Unauthorized,
     403: Forbidden,

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 
 from halfgig.errors import BadRequest
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import av
 import numpy as np
 import pytest
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 
 from halfgig.media.audio import decode_audio
 from halfgig.media.frames import decode_frames

@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 
 import halfgig.media.connection
 import halfgig.media.ranges

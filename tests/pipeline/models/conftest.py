@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 
 from halfgig.models.manifest import File, Kind, Model, Url
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig import errors
-from halfgig.api.problems import error_response, kinds, plain_problem, problem, wrong_field
+from halfgig.api.problems import error_response, plain_problem, problem, wrong_field
 from halfgig.errors import MIB, Busy, DoesNotFit, HalfgigError, ModelError, StorageFull, Unauthorized
 
 if TYPE_CHECKING:
@@ -48,9 +48,9 @@ def test_who_has_no_key_is_told_how_to_send_one() -> None:
 
 def test_every_kind_has_a_name_of_its_own_and_says_what_it_is() -> None:
     defined = {kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, HalfgigError)}
-    assert defined <= set(kinds())
-    assert len({errors.slug(kind) for kind in kinds()}) == len(kinds())
-    assert all(kind.__doc__ for kind in kinds())
+    assert defined <= set(errors.kinds())
+    assert len({errors.slug(kind) for kind in errors.kinds()}) == len(errors.kinds())
+    assert all(kind.__doc__ for kind in errors.kinds())
 
 
 def test_what_a_module_refines_has_the_name_of_its_kind() -> None:
@@ -58,7 +58,7 @@ def test_what_a_module_refines_has_the_name_of_its_kind() -> None:
         """A source in two."""
 
     assert errors.slug(Torn) == "source-error"
-    assert Torn not in kinds()
+    assert Torn not in errors.kinds()
 
 
 def test_an_odd_status_has_a_title() -> None:

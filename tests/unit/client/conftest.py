@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import pytest
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 
 from halfgig.client.address import Address
 from halfgig.client.client import Client

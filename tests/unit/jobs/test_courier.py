@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from tests.fakes.serving import answering
+from benchmarks.serving import answering
 
 from halfgig.errors import Forbidden, LibraryError, SourceError
 from halfgig.jobs.courier import LONGEST_WAIT, Courier
