@@ -40,8 +40,8 @@ class Standing:
     """What can be said at one moment.
 
     `phase` is up on the way on which the load is lifted, whichever way the joint goes. `exercise` is None where none is
-    recognised, `value` is its signal, None where that is not seen. `reps` are by side; `held` is how long a static
-    exercise has been held.
+    recognised, `value` is its signal, None where that is neither seen nor guessed. `reps` are by side; `held` is how
+    long a static exercise has been held.
     """
 
     time: Seconds
@@ -63,7 +63,7 @@ class Live:
 
     def __init__(self, exercise: Exercise | None, learned: Sequence[Exercise] = ()) -> None:
         self._given: deque[PoseAt] = deque()
-        self._angles = measure_angles(self._moments())
+        self._angles = measure_angles(self._moments(), guess=exercise is not None)
         self._watched: _Watched
         if exercise is None:
             self._watched = _Any(learned)

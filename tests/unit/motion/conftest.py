@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,14 @@ def true_pose(body: Body) -> Pose:
     center = (world[23] + world[24]) / 2
     upright = (world - center) * (1, -1, 1)
     return Pose(places.astype(np.float32), upright.astype(np.float32), np.ones(33, np.float32), 1.0)
+
+
+def without_hands(moment: PoseAt) -> PoseAt:
+    """The same with both wrists hidden, as by the body."""
+    assert moment.pose is not None
+    seen = moment.pose.visibility.copy()
+    seen[[15, 16]] = 0.1
+    return replace(moment, pose=replace(moment.pose, visibility=seen))
 
 
 @pytest.fixture(scope="session")

@@ -5,6 +5,7 @@ import pickle
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.motion.conftest import without_hands
 
 from halfgig.demo.athlete import Beat, Script
 from halfgig.motion import live as module
@@ -38,6 +39,13 @@ def test_what_is_counted_live_is_what_a_video_of_it_has(perform: Perform, exerci
     assert standings[-1].count == report.count == 6
     counts = [standing.count for standing in standings]
     assert counts == sorted(counts)
+
+
+def test_arms_that_the_body_hides_are_counted_live_as_of_a_video(perform: Perform) -> None:
+    curl = exercise_named("bicep curl")
+    curls = [without_hands(moment) for moment in perform("bicep curl", 3, fps=10)]
+    assert watch(Live(curl), curls)[-1].count == count(curls, curl).count == 3
+    assert watch(Live(None), curls)[-1].count == 0
 
 
 def test_a_rep_counts_before_it_is_over(perform: Perform) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.unit.motion.conftest import without_hands
 
 from halfgig.demo.athlete import Beat, Script
 from halfgig.errors import SourceError
@@ -37,18 +38,11 @@ def test_without_an_exercise_it_is_recognised(perform: Perform) -> None:
 
 
 def test_arms_that_the_body_hides_are_counted_when_told_and_not_judged(perform: Perform) -> None:
-    curls = [_without_hands(moment) for moment in perform("bicep curl", 3, fps=10)]
+    curls = [without_hands(moment) for moment in perform("bicep curl", 3, fps=10)]
     report = count(curls, exercise_named("bicep curl"))
     assert report.count == 3
     assert {rep.quality.score for rep in report.reps if rep.quality} == {None}
     assert count(curls).count == 0
-
-
-def _without_hands(moment: PoseAt) -> PoseAt:
-    assert moment.pose is not None
-    seen = moment.pose.visibility.copy()
-    seen[[15, 16]] = 0.1
-    return replace(moment, pose=replace(moment.pose, visibility=seen))
 
 
 def test_nobody_is_a_report_with_a_note() -> None:
