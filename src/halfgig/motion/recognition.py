@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 NONE = "none"  # the exercise of a video that shows none
 REMEMBERED: Seconds = 300  # a rep of 20 s, a rest of 60 s behind it and the 120 s until it is told are within them
 MOST_A_SECOND = 20  # moments that are remembered: 0.9 MB
+ROUNDING = 1e-6  # share by which the time between two moments may be short
 MOST_FAIR, NEIGHBOURS = 64, 8  # reps of fair form before there is proof; reps between which one stands in a row
 GOOD_FORM = 0.5  # fit from which a rep is one of its exercise
 POOR_FORM = 0.15  # fit from which a rep counts, once the exercise is known
@@ -74,7 +75,7 @@ class Memory:
 
     def add(self, moment: AnglesAt) -> None:
         """Remember this moment in place of the oldest, unless it follows too closely on another."""
-        if 0 <= moment.time - self._last < 1 / MOST_A_SECOND:
+        if 0 <= moment.time - self._last < (1 - ROUNDING) / MOST_A_SECOND:
             return
         self._times[self._next], self._rows[self._next] = moment.time, moment.values
         self._next = (self._next + 1) % len(self._times)

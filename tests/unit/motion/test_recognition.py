@@ -203,6 +203,13 @@ def test_memory_is_of_seconds_at_any_rate() -> None:
     assert len(memory.during(Rep(1, 50.1, 51, 51.1, 0, 1))) >= 10
 
 
+def test_memory_drops_nothing_of_what_comes_as_often_as_it_remembers() -> None:
+    memory = Memory(seconds=10)
+    for number in range(10 * MOST_A_SECOND):
+        memory.add(moment(number / MOST_A_SECOND))
+    assert len(memory.during(Rep(1, 0, 5, 10, 0, 1))) == 10 * MOST_A_SECOND
+
+
 def test_fit_is_a_product_of_likenesses_and_unseen_signals_do_not_count() -> None:
     rows = np.stack([moment(0, trunk=10, left_knee=170).values, moment(1, trunk=20, left_knee=90).values])
     assert fit((mean("trunk", most=45), moves("knee", 45), reaches("knee", 100)), rows, "both") == 1
