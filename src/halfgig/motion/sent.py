@@ -8,12 +8,12 @@ import numpy as np
 
 from halfgig.errors import BadRequest
 from halfgig.motion.angles import HIPS, SHOULDERS
+from halfgig.motion.pose_batches import LANDMARKS
 from halfgig.records import Pose
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-LANDMARKS = 33
 FIGURES = 4  # x, y, z, visibility
 FARTHEST = 1e6
 TRUNK = 0.5  # metres from the shoulders to the hips: by it a person of no known size is measured

@@ -8,7 +8,8 @@ import pytest
 
 from halfgig.errors import BadRequest
 from halfgig.motion.angles import COLUMN, measure
-from halfgig.motion.sent import LANDMARKS, TRUNK, read_landmarks
+from halfgig.motion.pose_batches import LANDMARKS
+from halfgig.motion.sent import TRUNK, read_landmarks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
