@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from halfgig.errors import DatabaseAway, LibraryError
+from halfgig.errors import BadRequest, DatabaseAway, LibraryError
 from halfgig.jobs.table import DESIGN
+from halfgig.store import postgres_line
 from halfgig.store.opening import open_database
 from halfgig.store.postgres_database import PostgresDatabase
 from halfgig.store.postgres_schema import version
@@ -210,7 +211,18 @@ class TestPostgres:
             (lambda url: url.replace("/postgres?", "/nowhere?"), LibraryError, "no such database"),
             (lambda url: url.replace("postgres:@", "stranger:secret@"), LibraryError, "name or the password"),
             (lambda url: "postgresql://a:secret@127.0.0.1:1/x", DatabaseAway, "cannot be reached"),
-            (lambda url: "postgresql://a:secret@h/x?nonsense=1", LibraryError, "no address of Postgres"),
+            *(
+                (lambda url, wrong=wrong: wrong, LibraryError, "no address of Postgres.*%40")
+                for wrong in (
+                    "postgresql://a:secret@h/x?nonsense=1",
+                    "postgresql://u:p@secret@127.0.0.1:1/x",
+                    "postgresql://u:sec/secret@127.0.0.1:1/x",
+                    "postgresql://u:secret/x",
+                    "postgresql://u:secret%zz@127.0.0.1:1/x",
+                    "postgresql://[::1/secret",
+                    "host=127.0.0.1 port=1 password=secret user=u",
+                )
+            ),
         ],
     )
     def test_what_is_wrong_is_told_with_a_remedy(
@@ -221,6 +233,11 @@ class TestPostgres:
         assert type(raised.value) is kind
         assert "DATABASE_URL" in str(raised.value)
         assert "secret" not in str(raised.value)
+
+    def test_without_psycopg_that_comes_first(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(postgres_line, "find_spec", lambda _: None)
+        with pytest.raises(BadRequest, match=r"halfgig\[postgres\]"):
+            PostgresDatabase("host=h", DESIGN)
 
     def test_who_holds_a_row_for_too_long_is_told_of(self, line: PostgresDatabase, postgres_url: str) -> None:
         other = PostgresDatabase(postgres_url, DESIGN)

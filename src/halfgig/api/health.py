@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.concurrency import run_in_threadpool
@@ -17,9 +17,6 @@ from halfgig.errors import MIB, HalfgigError
 from halfgig.memory.limit import memory_limit
 from halfgig.memory.meter import rss, working_set
 from halfgig.store.room import free_space
-
-if TYPE_CHECKING:
-    from halfgig.jobs.queue import JobQueue
 
 router = APIRouter(tags=["watching"])
 
@@ -70,15 +67,10 @@ async def _lacking(services: Services) -> list[str]:
 
 async def _queue_trouble(services: Services) -> str:
     try:
-        await services.ask(_write_nothing)
+        await services.ask(lambda queue: queue.touch())
     except HalfgigError as error:
         return error.detail
     return ""
-
-
-def _write_nothing(queue: JobQueue) -> None:
-    with queue.transaction():  # it takes the write lock, and fails where the file cannot be written
-        pass
 
 
 def _supervisor_trouble(services: Services) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -15,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
     from halfgig.records import Seconds
-
-log = logging.getLogger("halfgig")
 
 MOST_HEAD = 8_192  # bytes of a request
 PATIENCE: Seconds = 5.0  # for a request to come, and for its answer to be made and taken

@@ -29,12 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from halfgig.jobs.job import Job
-    from halfgig.jobs.queue import JobQueue
+    from halfgig.records import Seconds
     from halfgig.settings import Settings
 
 log = logging.getLogger("halfgig")
 
 PART = "worker"  # of its home, beside a server's
+ANSWER: Seconds = 3.0  # that the database has to answer in, for who asks whether we are ready: less than its port's
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -107,9 +108,11 @@ class Standalone:
         if self._stopping.is_set():
             return _status("stopping", 503)
         try:
-            await self._queue.ask(_touch)
-        except HalfgigError as error:
-            return _status(error.detail, 503)
+            async with asyncio.timeout(ANSWER):
+                await self._queue.ask(lambda queue: queue.touch())
+        except (HalfgigError, TimeoutError) as error:
+            log.warning("not ready", extra={"facts": {"detail": str(error) or f"no answer in {ANSWER:g} s"}})
+            return _status("the database does not answer", 503)  # whoever asks may be anybody
         return _status("ok")
 
     async def metrics(self) -> Told:
@@ -140,11 +143,6 @@ def _home(settings: Settings) -> str:
     except OSError as error:
         detail = f"The folder {settings.data_dir} cannot be used: {error.strerror or error}."
         raise LibraryError(detail, "Check its rights and its disk, or set HALFGIG_DATA to another.") from error
-
-
-def _touch(queue: JobQueue) -> None:
-    with queue.transaction():  # as a claim begins
-        pass
 
 
 def _status(text: str, status: int = 200) -> Told:

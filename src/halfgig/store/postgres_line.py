@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from halfgig import __version__
 from halfgig.errors import BadRequest, DatabaseAway, LibraryError
@@ -34,6 +33,8 @@ _MANNERS: dict[str, Any] = {
     "tcp_user_timeout": 25_000,
 }
 
+_SCHEMES = ("postgresql://", "postgres://")
+_ADDRESS = "Give postgresql://USER:PASSWORD@HOST/NAME, with each @ : / of the password as %40 %3A %2F."
 _NAME = "Correct the name or the password in DATABASE_URL."
 _GRANT = f"Grant the role the right to create the schema {SCHEMA} and the extension vector in this database."
 # By the beginning of SQLSTATE, where the server gives one; else by what it says while a connection is made.
@@ -59,15 +60,28 @@ _SAID = {"too many": "53", "remaining": "53", "password": "28", "pg_hba": "28", 
 
 
 def shown(url: str) -> str:
-    """The address as it may be told: without a name, a password and options."""
-    parts = urlsplit(url)
-    return f"The database {parts.hostname or 'of this machine'}{parts.path}"
+    """The address as it may be told: without a name, a password and options.
+
+    Errors: LibraryError where it is none, or where a part of a password would be taken for that of a host or a
+    database; BadRequest without psycopg.
+    """
+    if find_spec("psycopg") is None:
+        raise BadRequest("A database in Postgres needs psycopg.", "Install it: pip install 'halfgig[postgres]'")
+    import psycopg
+    from psycopg.conninfo import conninfo_to_dict
+
+    try:
+        parts = conninfo_to_dict(url)
+    except (psycopg.Error, ValueError):
+        raise _no_address() from None
+    host, port, name = (str(parts.get(part) or "") for part in ("host", "port", "dbname"))
+    if not url.startswith(_SCHEMES) or "@" in host + name or port.strip("0123456789,"):
+        raise _no_address()
+    return f"The database {host if host and host[0] != '/' else 'of this machine'}{name and f'/{name}'}"
 
 
 def connect(url: str) -> Connection:
-    """A new connection that commits each statement by itself. Errors: of `trouble`; BadRequest without psycopg."""
-    if find_spec("psycopg") is None:
-        raise BadRequest("A database in Postgres needs psycopg.", "Install it: pip install 'halfgig[postgres]'")
+    """A new connection that commits each statement by itself. Errors: of `trouble`."""
     import psycopg
 
     # Nothing is prepared on the server, so that a pooler may stand between, and values are quoted here, so that a
@@ -105,7 +119,7 @@ async def listen(url: str) -> AsyncIterator[str]:
 
 def _no_address() -> LibraryError:
     """An error that does not tell the address, for parts of it may be secret."""
-    return LibraryError("DATABASE_URL is no address of Postgres'.", "Give postgresql://USER@HOST/NAME.")
+    return LibraryError("DATABASE_URL is no address of Postgres'.", _ADDRESS)
 
 
 def trouble(error: psycopg.Error, shown: str, *, broken: bool) -> LibraryError:
