@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -14,6 +15,8 @@ from tests.system.site import PATIENCE, Site, running, until
 from tests.unit.motion.conftest import true_pose
 
 from halfgig.demo.athlete import bodies, steady
+from halfgig.errors import MIB
+from halfgig.memory.meter import peak_rss
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -98,6 +101,22 @@ def test_the_second_at_a_time_is_asked_to_wait(site: Site) -> None:
         assert (problem["status"], closed.code) == (429, LATER)
         assert problem["remedy"]
         assert closed.reason == problem["detail"]
+    until(lambda: coaches(site) == [])
+
+
+def test_a_crowd_is_sent_away_before_it_is_heard(site: Site) -> None:
+    """What sixty lines would hold unread is 60 MiB and more; one of them may wait."""
+    assert site.process is not None
+    with opened(site.address) as first, ExitStack() as crowd:
+        first.hear()
+        before = peak_rss(site.process.pid)
+        for _ in range(60):
+            line = crowd.enter_context(opened(site.address))
+            with suppress(Closed):  # as it ought to be
+                line.send_bytes(bytes(1024 * 1024))
+        assert peak_rss(site.process.pid) - before < 20 * MIB
+        first.send({"time": 1, **NOBODY})
+        assert first.hear()["time"] == 1
     until(lambda: coaches(site) == [])
 
 

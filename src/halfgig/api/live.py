@@ -84,8 +84,13 @@ async def _count(line: WebSocket, services: Services, newest: Newest) -> None:
     exercise = line.query_params.get("exercise", "auto")
     if len(exercise) > LONGEST_NAME:
         raise BadRequest("There is no exercise with so long a name.", "Name one that halfgig exercises lists.")
+    async with services.counting_live().begin() as session:  # before it nothing is read: whoever waits holds nothing
+        await _hold(line, session, exercise, newest, services.settings.live_idle_seconds)
+
+
+async def _hold(line: WebSocket, session: Session, exercise: str, newest: Newest, idle: float) -> None:
     reading = asyncio.create_task(_read(line, newest))
-    counting = asyncio.create_task(_serve(line, services, exercise, newest))
+    counting = asyncio.create_task(_serve(line, session, exercise, newest, idle))
     try:
         await asyncio.wait((reading, counting), return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -107,14 +112,13 @@ async def _read(line: WebSocket, newest: Newest) -> None:
         newest.put({"text": message["text"]} if sent is None else {"jpeg": base64.b64encode(sent).decode()})
 
 
-async def _serve(line: WebSocket, services: Services, exercise: str, newest: Newest) -> None:
-    async with services.counting_live().begin() as session:
-        ready = await session.ask({"exercise": exercise, "model": session.model})
-        if "error" in ready:
-            await _close(line, _problem(ready["error"]))
-            return
-        await line.send_json({"ready": {**ready, "model": session.model}})
-        await _answer(line, session, newest, services.settings.live_idle_seconds)
+async def _serve(line: WebSocket, session: Session, exercise: str, newest: Newest, idle: float) -> None:
+    ready = await session.ask({"exercise": exercise, "model": session.model})
+    if "error" in ready:
+        await _close(line, _problem(ready["error"]))
+        return
+    await line.send_json({"ready": {**ready, "model": session.model}})
+    await _answer(line, session, newest, idle)
 
 
 async def _answer(line: WebSocket, session: Session, newest: Newest, idle: float) -> None:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 KIND = "live"
 HUNG: Seconds = 60.0  # without an answer, after which the child is taken for dead; the first one waits for its model
 PATIENCE: Seconds = 3.0  # for a session that is ending, by who wants the next one
+MOST_WAITING = 1  # for a session that is ending: each has a line open, which holds a message unread
 LONGEST_ANSWER: Bytes = 64 * 1024
 
 
@@ -91,6 +92,7 @@ class LiveSessions:
         self._settings, self._lend, self._command = settings, lend, command
         self._patience = patience
         self._open: set[Process] = set()
+        self._waiting = 0
         self._places = asyncio.Semaphore(settings.live_sessions)
 
     @property
@@ -102,8 +104,8 @@ class LiveSessions:
     async def begin(self) -> AsyncIterator[Session]:
         """A session that ends with its block, and its child with it.
 
-        Busy where there are as many as may be, or others hold the memory; DoesNotFit where there can never be so much;
-        Conflict where there may be none; BadRequest for a POSE_MODEL that there is not.
+        Busy where there are as many as may be, or one waits already, or others hold the memory; DoesNotFit where there
+        can never be so much; Conflict where there may be none; BadRequest for a POSE_MODEL that there is not.
         """
         if not self._settings.live_sessions:
             raise Conflict("This server counts nobody live.", "Set LIVE_SESSIONS to 1 or more.")
@@ -121,13 +123,17 @@ class LiveSessions:
             self._places.release()
 
     async def _find_place(self) -> None:
-        """Take a place; one that is being left is waited for."""
+        """Take a place; one that is being left is waited for, by `MOST_WAITING` at a time."""
+        if self._places.locked() and self._waiting >= MOST_WAITING:
+            raise _crowded()
+        self._waiting += 1
         try:
             async with asyncio.timeout(self._patience):
                 await self._places.acquire()
         except TimeoutError:
-            why = "Somebody else is being counted live, and there is room for no more."
-            raise Busy(why, "Try again when they have ended.") from None
+            raise _crowded() from None
+        finally:
+            self._waiting -= 1
 
     @asynccontextmanager
     async def _child(self, lease: Lease) -> AsyncIterator[Process]:
@@ -158,3 +164,9 @@ class LiveSessions:
         for process in tuple(self._open):
             kill(process)
             await process.wait()
+
+
+def _crowded() -> Busy:
+    return Busy(
+        "Somebody else is being counted live, and there is room for no more.", "Try again when they have ended."
+    )

@@ -108,6 +108,22 @@ def test_the_next_session_waits_for_one_that_is_ending(settings: Settings) -> No
     run(story())
 
 
+def test_one_waits_for_a_session_and_all_others_are_refused_at_once(settings: Settings) -> None:
+    async def story() -> None:
+        sessions = LiveSessions(settings, patience=PATIENCE)
+        async with sessions.begin():
+            following = asyncio.create_task(sessions.begin().__aenter__())
+            await asyncio.sleep(0)
+            for _ in range(20):
+                with pytest.raises(Busy, match="no more"):
+                    async with sessions.begin():
+                        pass
+        await following
+        await sessions.close()
+
+    run(story())
+
+
 def test_a_session_gets_what_fits_or_is_refused_in_words(settings: Settings) -> None:
     full, lite = budget.at_most("live", "full")
 
