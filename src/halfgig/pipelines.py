@@ -58,11 +58,11 @@ def transcribe(
     tidy: Callable[[], object],
     seam: Seam | None = None,
 ) -> Iterator[Stretch]:
-    """speech windows -> stretches of segments, from a seam on; `tidy` gives memory back after each window."""
+    """speech windows -> stretches of segments, from a seam on; `tidy` gives memory back after each pair of windows."""
     from halfgig.speech.recognizer import recognize
     from halfgig.speech.transcript import stitch
 
-    return stitch(recognize(_tidied(windows, tidy), recognizer, hearing), seam)
+    return stitch(recognize(windows, recognizer, hearing, tidy), seam)
 
 
 def embed(segments: Iterable[Segment], embedder: PassageEmbedder, batch_size: int) -> Iterator[tuple[Passage, Floats]]:

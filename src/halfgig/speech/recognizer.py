@@ -21,7 +21,7 @@ from halfgig.speech.tokens import START, TRANSCRIBE, TRANSLATE, is_special, read
 from halfgig.speech.words import Alignment, token_times, with_words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from halfgig.records import Segment
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 MAX_COLUMNS = 3000  # mel columns that Whisper can see: 30 s
 PADDING = 600  # mel columns of silence after the speech; with fewer the decoder loops or stops early more often
 POSITIONS = 1300  # of the encoder's output, for the longest window and its padding; two columns make one
-MAX_TOKENS = 224  # of one decoding, as in Whisper's own; only a text that loops is longer
+FEW_TOKENS, MAX_TOKENS = 80, 112  # of a decoding side by side, and of one alone: people say 30 to 75 in a window
 SHORTEST = 4.0  # seconds; a window that short is not split again
 FEW_SHAPES = ("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "2")  # it would keep 2 MB for every length of window it ever saw
 TEMPERATURES = (0.4, 0.8)
@@ -85,7 +85,22 @@ class Recognizer:
     def decode(
         self, encoded: Sequence[ctranslate2.StorageView], hearing: Hearing, temperature: float = 0.0
     ) -> list[Decoding]:
-        """Text of each encoded window, decoded side by side; above temperature 0 it is sampled, by a fixed seed."""
+        """Text of each encoded window; above temperature 0 it is sampled, by a fixed seed.
+
+        They are decoded side by side, and those that are longer than usual, mostly because they loop, again by
+        themselves: what the decoder holds grows with the tokens of all of them.
+        """
+        if temperature:
+            return self._decode(encoded, hearing, temperature, MAX_TOKENS)
+        decodings = self._decode(encoded, hearing, temperature, FEW_TOKENS)
+        for place, decoding in enumerate(decodings):
+            if len(decoding.tokens) >= FEW_TOKENS:
+                [decodings[place]] = self._decode([encoded[place]], hearing, temperature, MAX_TOKENS)
+        return decodings
+
+    def _decode(
+        self, encoded: Sequence[ctranslate2.StorageView], hearing: Hearing, temperature: float, tokens: int
+    ) -> list[Decoding]:
         sampling: dict[str, float] = {"beam_size": hearing.beam_size}
         if temperature:
             ctranslate2.set_random_seed(SEED)
@@ -93,7 +108,7 @@ class Recognizer:
         results = self.model.generate(
             side_by_side(encoded),
             [self._prompt(hearing)] * len(encoded),
-            max_length=MAX_TOKENS,
+            max_length=2 * tokens,  # of which CTranslate2 leaves one half to a prompt
             return_scores=True,
             return_no_speech_prob=True,
             **sampling,
@@ -140,13 +155,17 @@ def _decoding(result: Any, temperature: float, least: float) -> Decoding:
 
 
 def recognize(
-    windows: Iterable[Window], recognizer: Recognizer, hearing: Hearing
+    windows: Iterable[Window], recognizer: Recognizer, hearing: Hearing, tidy: Callable[[], object]
 ) -> Iterator[tuple[Window, list[tuple[Window, list[Segment]]]]]:
-    """Each window with the parts that it was heard in: itself, or what it was split into, each with its segments."""
+    """Each window with the parts that it was heard in: itself, or what it was split into, each with its segments.
+
+    `tidy` is called once all that were heard side by side are through.
+    """
     windows = iter(windows)
     group = list(islice(windows, 1))  # alone: somebody waits for the first text
     while group:
         yield from hear(group, recognizer, hearing)
+        tidy()
         group = list(islice(windows, hearing.together))
 
 
@@ -156,8 +175,8 @@ def hear(
     """Decode windows side by side; yield each as `recognize` does."""
     encoded = [recognizer.encode(window, hearing.padding) for window in windows]
     decodings = recognizer.decode(encoded, hearing)
-    for window, sound, decoding in zip(windows, encoded, decodings, strict=True):
-        yield window, list(_judged(window, sound, decoding, recognizer, hearing))
+    for window, decoding in zip(windows, decodings, strict=True):
+        yield window, list(_judged(window, encoded.pop(0), decoding, recognizer, hearing))
 
 
 def _judged(
@@ -170,10 +189,12 @@ def _judged(
     segments = _plain(window, decoding)
     if not decoding.is_silence and not (decoding.is_sound and accounts_for(window, segments)):
         if window.duration > SHORTEST:
+            del encoded  # its parts need the room
             parts = _heard_in_parts(window, recognizer, hearing)
             if not (decoding.is_sound and _length(segments) >= sum(_length(heard) for _, heard in parts)):
                 yield from parts
                 return
+            encoded = recognizer.encode(window, hearing.padding)
         elif not decoding.is_sound:
             decoding = _last_resort(recognizer, encoded, hearing, decoding)
     yield window, _segments(window, recognizer, hearing, encoded, decoding)

@@ -11,7 +11,16 @@ import numpy as np
 import pytest
 
 from halfgig.errors import ModelError
-from halfgig.speech.recognizer import POSITIONS, TEMPERATURES, Hearing, Recognizer, recognize, side_by_side
+from halfgig.speech.recognizer import (
+    FEW_TOKENS,
+    MAX_TOKENS,
+    POSITIONS,
+    TEMPERATURES,
+    Hearing,
+    Recognizer,
+    recognize,
+    side_by_side,
+)
 from halfgig.speech.vad import CHUNK
 from halfgig.speech.windows import CHUNKS_PER_SECOND, Span, Window
 
@@ -43,6 +52,7 @@ class FakeModel:
     calls: list[tuple[float, float]] = field(default_factory=list)
     prompts: list[list[str]] = field(default_factory=list)
     together: list[int] = field(default_factory=list)
+    lengths: list[int] = field(default_factory=list)
     columns: list[int] = field(default_factory=list)
     beams: list[int] = field(default_factory=list)
 
@@ -55,6 +65,7 @@ class FakeModel:
     def generate(self, encoded: Any, prompts: list[list[str]], **options: Any) -> list[Any]:
         assert encoded.shape[0] == len(prompts)
         self.together.append(len(prompts))
+        self.lengths.append(options["max_length"])
         return [self._one(sound[0, 0], prompt, options) for sound, prompt in zip(encoded, prompts, strict=True)]
 
     def _one(self, seconds: float, prompt: list[str], options: Any) -> Any:
@@ -99,7 +110,7 @@ def hear(
 ) -> tuple[list[str], FakeModel]:
     """The texts that came of windows, and the model as it was used."""
     fake = FakeModel(answer, **model)
-    heard = recognize(windows, Recognizer(fake, IDS), hearing or Hearing())
+    heard = recognize(windows, Recognizer(fake, IDS), hearing or Hearing(), lambda: None)
     return [segment.text for _, parts in heard for _, segments in parts for segment in segments], fake
 
 
@@ -130,7 +141,7 @@ def test_nothing_at_all_is_dropped() -> None:
 
 def test_a_loop_is_heard_again_in_parts() -> None:
     def loops_when_long(seconds: float, _: float) -> Answer:
-        return Answer(["Ġso"] * 100) if seconds > 12 else full(seconds)
+        return Answer(["Ġso"] * 60) if seconds > 12 else full(seconds)
 
     texts, model = hear(loops_when_long, speech(18))
     assert len(texts) == 2
@@ -156,7 +167,7 @@ def test_the_whole_is_kept_where_its_parts_say_less() -> None:
 
 def test_what_loops_to_the_end_is_sampled_at_rising_temperatures() -> None:
     def calm_when_warm(seconds: float, temperature: float) -> Answer:
-        return full(seconds) if temperature >= TEMPERATURES[-1] else Answer(["Ġso"] * 100)
+        return full(seconds) if temperature >= TEMPERATURES[-1] else Answer(["Ġso"] * 60)
 
     texts, model = hear(calm_when_warm, speech(3.5))
     assert [temperature for _, temperature in model.calls] == [0.0, *TEMPERATURES]
@@ -166,14 +177,14 @@ def test_what_loops_to_the_end_is_sampled_at_rising_temperatures() -> None:
 
 def test_where_no_temperature_helps_a_calm_guess_is_better_than_a_loop() -> None:
     def guesses(_: float, temperature: float) -> Answer:
-        return Answer(TEXT, logprob=-2 - temperature) if temperature else Answer(["Ġso"] * 100, logprob=-0.1)
+        return Answer(TEXT, logprob=-2 - temperature) if temperature else Answer(["Ġso"] * 60, logprob=-0.1)
 
     texts, _ = hear(guesses, speech(3.5))
     assert texts == ["a few words that are all different and short."]
 
 
 def test_a_decoder_that_always_loops_ends() -> None:
-    texts, model = hear(lambda *_: Answer(["Ġso"] * 100), speech(19.9))
+    texts, model = hear(lambda *_: Answer(["Ġso"] * 60), speech(19.9))
     assert len(model.calls) < 60
     assert all(text.split()[0] == "so" for text in texts)
 
@@ -187,12 +198,22 @@ def test_windows_are_decoded_side_by_side_and_come_in_their_order() -> None:
 
 def test_only_the_window_that_needs_it_is_heard_again() -> None:
     def loops_when_long(seconds: float, _: float) -> Answer:
-        return Answer(["Ġso"] * 100) if seconds > 12 else full(seconds)
+        return Answer(["Ġso"] * 60) if seconds > 12 else full(seconds)
 
     texts, model = hear(loops_when_long, speech(5), speech(18), speech(5))
     assert len(texts) == 4
     assert model.together == [1, 2, 2]
     assert sum(seconds for seconds, _ in model.calls[3:]) == pytest.approx(18, abs=0.3)
+
+
+def test_what_is_longer_than_usual_is_decoded_again_by_itself() -> None:
+    def long_when_long(seconds: float, _: float) -> Answer:
+        words = [f"Ġ{sha256(bytes([n])).hexdigest()[:6]}" for n in range(FEW_TOKENS)]
+        return Answer(["<|0.00|>", *words, f"<|{seconds:.2f}|>"]) if seconds > 12 else full(seconds)
+
+    _, model = hear(long_when_long, speech(5), speech(10), speech(18))
+    assert model.together == [1, 2, 1]
+    assert model.lengths == [2 * FEW_TOKENS, 2 * FEW_TOKENS, 2 * MAX_TOKENS]
 
 
 def test_what_is_decoded_is_as_long_whatever_it_stands_beside() -> None:
@@ -227,7 +248,7 @@ def test_the_prompt_says_language_and_task(*, multilingual: bool, hearing: Heari
 
 @pytest.mark.parametrize(("hearing", "beam"), [(None, 5), (Hearing(beam_size=1), 1), (Hearing(beam_size=2), 2)])
 def test_texts_are_weighed_by_the_beam_and_sampled_without_one(hearing: Hearing | None, beam: int) -> None:
-    _, model = hear(lambda *_: Answer(["Ġso"] * 100), speech(3.5), hearing=hearing)
+    _, model = hear(lambda *_: Answer(["Ġso"] * 60), speech(3.5), hearing=hearing)
     assert model.beams == [beam, *(1 for _ in TEMPERATURES)]
 
 
@@ -238,8 +259,8 @@ def test_the_encoder_sees_the_window_and_a_little_silence() -> None:
 
 def test_words_are_timed_only_where_they_are_asked_for() -> None:
     recognizer = Recognizer(FakeModel(full), IDS)
-    [(_, [(_, plain)])] = recognize([speech(5)], recognizer, Hearing())
-    [(_, [(_, timed)])] = recognize([speech(5)], recognizer, Hearing(words=True))
+    [(_, [(_, plain)])] = recognize([speech(5)], recognizer, Hearing(), lambda: None)
+    [(_, [(_, timed)])] = recognize([speech(5)], recognizer, Hearing(words=True), lambda: None)
     assert plain[0].words == ()
     assert " ".join(word.text.strip() for word in timed[0].words) == timed[0].text
     assert timed[0].words[1].start == pytest.approx(0.2)
