@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+# Takes no snapshot: what is read after it is of after whatever was waited for.
+_PRESENT = "LOCK TABLE halfgig_facts IN ACCESS SHARE MODE"
 _LIMIT = f"SET LOCAL statement_timeout = '{LONGEST_WORK}'"
 _STALE = """DELETE FROM halfgig_arrivals WHERE at < now() - interval '1 day'"""  # of a process that died
 _HOMELESS = """SELECT DISTINCT source_id FROM (SELECT source_id FROM {table}) AS kept
@@ -94,7 +96,7 @@ class LibraryIndex(PostgresPassages):
 
     def __init__(self, home: Home, model: EmbeddingModel | None = None) -> None:
         self._home, self._line, self._elsewhere = home, Inside(home), Spelled()
-        self.model = self._line.run(recorded)
+        self.model = self._line.run(_present)
         if model is not None and model != self.model:
             self.model = self._line.write(lambda session: adopt(session, model))
         self._holding = (PASSAGES, EVENTS) if self.model else (EVENTS,)
@@ -157,6 +159,12 @@ class LibraryIndex(PostgresPassages):
 
     def _ask_words(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         return self._line.ask(statement, **values)  # there are words of events before there is a model
+
+
+def _present(session: Session) -> EmbeddingModel | None:
+    """The model of the index, which no other takes the place of before the transaction ends."""
+    session.script(_PRESENT)
+    return recorded(session)
 
 
 def _wait(session: Session, edition: str, page: list[tuple[Passage, Floats]]) -> None:

@@ -35,8 +35,10 @@ _KEEP = """INSERT INTO halfgig_next_passages
  (id, source_id, number, "start", "end", text, words, vector, edition) OVERRIDING SYSTEM VALUE
  SELECT id, source_id, number, "start", "end", text, words, %(vector)s::vector, edition FROM halfgig_passages
  WHERE id = %(id)s ON CONFLICT DO NOTHING"""
-_COUNTS = "SELECT (SELECT count(*) FROM halfgig_next_passages), (SELECT count(*) FROM halfgig_passages)"
-_HOLD = "LOCK TABLE halfgig_passages IN ACCESS EXCLUSIVE MODE"
+_COUNTS = """SELECT next.many, ours.many FROM (SELECT count(*) AS many FROM halfgig_passages) ours,
+ (SELECT count(*) AS many FROM halfgig_next_passages) next"""
+# In the order in which everybody else comes to them. The facts keep out whoever asks first of which model the index is.
+_HOLD = "LOCK TABLE halfgig_facts, halfgig_arrivals, halfgig_passages IN ACCESS EXCLUSIVE MODE"
 
 
 def renew_library(home: Home, embedder: PassageEmbedder, batch_size: int, watch: Watch) -> int:
@@ -85,8 +87,10 @@ def _keep(session: Session, model: EmbeddingModel, batch: Sequence[tuple[Any, ..
 
 
 def _swap(session: Session, model: EmbeddingModel) -> bool:
-    """Put the next vectors in the place of the old, if none is missing."""
-    alone(session, "halfgig")
+    """Put the next vectors in the place of the old, if none is missing.
+
+    Nothing is held before the facts are: whoever has read them may wait for what goes by a name.
+    """
     session.script(_HOLD)
     check_ours(recorded(session, NEXT), model)
     session.do(_ALL_STRAY)

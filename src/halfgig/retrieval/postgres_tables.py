@@ -24,7 +24,8 @@ _RECORD = """INSERT INTO halfgig_facts VALUES (%(name)s, %(value)s)
  ON CONFLICT (name) DO UPDATE SET value = excluded.value"""
 _ANY = "SELECT EXISTS (SELECT 1 FROM halfgig_passages)"
 _DROP = "DROP TABLE IF EXISTS halfgig_passages, halfgig_arrivals"
-_UNLEARN = "UPDATE halfgig_words SET place = NULL; DELETE FROM halfgig_facts WHERE name = 'learnt'"
+# The facts before all else, here and below: whoever puts another index in place holds them first.
+_UNLEARN = "DELETE FROM halfgig_facts WHERE name = 'learnt'; UPDATE halfgig_words SET place = NULL"
 _NEXT_PREFIX = "halfgig_next_"
 _NO_NEXT = "DELETE FROM halfgig_facts WHERE name IN ('next_model', 'next_dim')"
 _NEXT_TABLES = """SELECT tablename FROM pg_tables
@@ -99,8 +100,8 @@ def begin_next(session: Session, model: EmbeddingModel) -> None:
 
 def drop_next(session: Session) -> None:
     """Forget what was made so far of an index with another model."""
-    session.script(_DROP.replace("halfgig_", _NEXT_PREFIX))
     session.script(_NO_NEXT)
+    session.script(_DROP.replace("halfgig_", _NEXT_PREFIX))
 
 
 def take_next(session: Session, model: EmbeddingModel) -> None:
@@ -158,5 +159,5 @@ def drop(session: Session, edition: str) -> None:
 
 def learn(session: Session, words: list[str]) -> None:
     """Remember words that are no slips, the commonest first."""
-    session.do(_LEARN, words=words, runs=["|".join(runs_of(word)) for word in words])
     session.do(_RECORD, name="learnt", value="yes")
+    session.do(_LEARN, words=words, runs=["|".join(runs_of(word)) for word in words])
