@@ -122,6 +122,26 @@ def test_two_machines_that_index_a_source_at_once_leave_one_whole(
     assert (first.knows("apple"), first.knows("bridge")) == (True, False)
 
 
+def test_repetitions_are_filed_while_the_source_is_indexed(
+    here: Database, there: Database, thread: ThreadPoolExecutor
+) -> None:
+    ready(here)
+    library, events = Library(here), own_events(here)
+    with here.transaction():
+        library.note_source(ID, "/talk.mp4", "Talk", None)  # holds the source
+        indexing = waiting(
+            lambda: own_index(there, MODEL).replace(
+                ID, spoken("a bridge"), lambda: Library(there).note_source(ID, "/talk.mp4", "Talk", None)
+            ),
+            thread,
+            here,
+        )
+        assert events.replace(ID, [Event(0, 0.0, 9.0, "10 squats", "10 squats")]) == 1
+    assert indexing.result(PATIENCE) == 2
+    assert [event.text for event in events.events(ID)] == ["10 squats"]
+    assert [passage.text for passage in own_index(here).passages(ID)] == ["a bridge"] * 2
+
+
 def test_a_text_that_changes_while_it_is_indexed_stays_to_be_indexed(
     here: Database, there: Database, thread: ThreadPoolExecutor
 ) -> None:

@@ -65,7 +65,8 @@ class PostgresEvents:
 
 
 def _replace(session: Session, source_id: str, rows: list[Event]) -> None:
-    alone(session, source_id)
+    # Another name than for its passages: who puts those in place comes to the source's row after it, and we before.
+    alone(session, f"events {source_id}")
     session.do(_FORGET, source_id=source_id)
     session.copy(_ADD, (_row(source_id, one) for one in rows))
     add_words(session, set().union(*(every_word(told, set()) for told in {one.words for one in rows})))
