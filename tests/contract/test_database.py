@@ -10,7 +10,7 @@ import pytest
 
 from halfgig.errors import BadRequest, DatabaseAway, LibraryError
 from halfgig.jobs.table import DESIGN
-from halfgig.store import postgres_line
+from halfgig.store import postgres_database, postgres_line
 from halfgig.store.opening import open_database
 from halfgig.store.postgres_database import PostgresDatabase
 from halfgig.store.postgres_schema import version
@@ -173,6 +173,23 @@ class TestPostgres:
             note(line, 1)
             break_at_commit(line, arrives=arrives, monkeypatch=monkeypatch)
         assert notes(line) == ([1] if arrives else [])
+
+    def test_a_commit_that_cannot_be_asked_after_is_not_said_to_be_undone(
+        self, line: PostgresDatabase, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(postgres_database, "FATE", 0.1)
+
+        def note_and_lose_the_server() -> None:
+            with line.transaction():
+                note(line, 1)
+                break_at_commit(line, arrives=True, monkeypatch=monkeypatch)
+                monkeypatch.setattr(line, "_url", "postgresql://127.0.0.1:1/x")
+
+        with pytest.raises(LibraryError, match=r"not known.*Look before") as raised:
+            note_and_lose_the_server()
+        assert not raised.value.retryable
+        monkeypatch.setattr(line, "_url", postgres_url)
+        assert notes(line) == [1]
 
     def test_what_only_reads_begins_no_transaction(
         self, line: PostgresDatabase, monkeypatch: pytest.MonkeyPatch

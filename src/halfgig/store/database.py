@@ -57,6 +57,7 @@ class Database(Protocol):
 
     Values stand in statements as `?` or `:name`. Errors of the database leave `guarded`, `transaction` and `reading`
     as LibraryError; DatabaseAway means that nothing was written, and that it may be tried again.
+    LibraryError of a commit may mean that it is not known whether it was written.
     """
 
     dialect: Dialect

@@ -1,4 +1,4 @@
-"""Postgres as a database of ours: one connection, opened anew where it broke, and a commit that is never in doubt."""
+"""Postgres as a database of ours: one connection, opened anew where it broke, and a commit that is asked after."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import lru_cache
 from itertools import chain, repeat
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from halfgig.errors import DatabaseAway
+from halfgig.errors import DatabaseAway, LibraryError
 from halfgig.store.database import POSTGRES
 from halfgig.store.postgres_line import connect, shown, trouble
 from halfgig.store.postgres_schema import migrate
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PAUSES: tuple[Seconds, ...] = (0.0, 0.05, 0.1, 0.2, 0.5)  # between attempts while it is away, then the last again
-FATE: Seconds = 10.0  # that the answer is waited for whether a commit whose line broke has come through
+FATE: Seconds = 10.0  # that is asked at least whether a commit whose line broke has come through
 CLOCK: Seconds = 300.0  # after which the server's clock is read again
 
 _TOKEN = re.compile(r"'[^']*'|::|%|\?|:([a-z_]+)")
@@ -131,7 +131,7 @@ class PostgresDatabase:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """A block that is written whole or not at all. DatabaseAway where it was not."""
+        """A block that is written whole or not at all. DatabaseAway where not, LibraryError where nobody knows."""
         if self._within:
             with self.line() as line, line.transaction():
                 yield
@@ -189,12 +189,18 @@ class PostgresDatabase:
                 self._within = False
                 line.execute("COMMIT")
         except DatabaseAway:
-            if not self._came_through(number):
+            came_through = self._came_through(number)
+            if came_through is None:
+                detail = (
+                    f"{self._shown} broke off in the middle of a write, and it is not known whether it was written."
+                )
+                raise LibraryError(detail, "Look before you ask again.") from None
+            if not came_through:
                 raise
 
-    def _came_through(self, number: int) -> bool:
-        """Whether the transaction of this number was committed before its line broke."""
-        until = time.monotonic() + FATE
+    def _came_through(self, number: int) -> bool | None:
+        """Whether the transaction of this number was committed before its line broke; None where nobody can say."""
+        until = time.monotonic() + max(FATE, self._patience)
         while time.monotonic() < until:
             try:
                 fate = self._patiently(lambda: self._run("SELECT txid_status(?)", (number,)).get)
@@ -202,9 +208,9 @@ class PostgresDatabase:
                 self._sleep(PAUSES[-1])
                 continue
             if fate != "in progress":  # the server has noticed that its line broke
-                return bool(fate == "committed")
+                return {"committed": True, "aborted": False}.get(fate)
             self._sleep(PAUSES[1])
-        return False
+        return None
 
     # --- the line
 
