@@ -11,6 +11,7 @@ from tests.fakes.databases import library_at
 from halfgig.cli import main
 from halfgig.errors import BadRequest
 from halfgig.jobs.attempt import Attempt
+from halfgig.jobs.deliveries import Deliveries
 from halfgig.jobs.home import home_of
 from halfgig.jobs.job import State
 from halfgig.jobs.moving import move_jobs
@@ -119,7 +120,28 @@ class TestJobs:
             assert claimed is not None
             attempt = Attempt(queue, claimed)
             assert (attempt.checkpointed(), list(attempt.batches())) == ({"at": 1}, [b"\0\xff"])
-        assert (move_jobs(settings).known, move_jobs(settings).moved) == (3, 0)
+        again = move_jobs(settings)
+        assert (again.known, again.moved, again.other) == (3, 0, [running.id])
+
+    def test_a_webhook_that_is_owed_is_owed_by_one(self, settings: Settings) -> None:
+        with JobQueue(settings.data_dir / "jobs.db") as queue:
+            job, _ = queue.create("index", {"url": "http://a/b"}, {}, callback_url="http://a/hook")
+            queue.cancel(job.id)
+        far = move_jobs(settings, unfinished=False)
+        assert (far.moved, far.waiting) == (0, 1)
+        with JobQueue(settings.data_dir / "jobs.db") as queue:
+            Deliveries(queue).failed(Deliveries(queue).claim(1)[0].id, "Gone.", None)
+        far = move_jobs(settings, unfinished=False)
+        assert (far.moved, far.waiting) == (1, 0)
+
+    def test_a_drawing_is_for_the_machine_that_has_the_poses(self, settings: Settings) -> None:
+        with JobQueue(settings.data_dir / "jobs.db") as queue:
+            job = queue.draw({"source": "s", "title": "S"}, "plot.svg")
+        move_jobs(settings)
+        with JobQueue(settings.database_url) as queue:
+            moved = queue.get(job.id)
+            assert moved is not None
+            assert moved.place == home_of(settings.data_dir)
 
     def test_a_key_that_another_machine_has_used_is_its_own(self, settings: Settings) -> None:
         with JobQueue(settings.database_url) as queue:
@@ -138,13 +160,17 @@ class TestCommand:
             monkeypatch.setenv(name, value)
 
     def test_what_was_moved_is_told(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
-        jobs(settings)
+        *_, waiting = jobs(settings)
         with sole_server(settings.data_dir):
             assert main(["db", "move", "sqlite", "postgres"]) == 0
         told = capsys.readouterr()
         assert told.out == "Moved 3 sources (10 passages) and 1 job.\n"
-        assert "1 source and 2 jobs are being worked on" in told.err
+        assert "1 source and 2 jobs are being worked on, or owe a webhook" in told.err
         assert main(["db", "move", "sqlite", "postgres"]) == 0
         assert capsys.readouterr().out == (
             "Moved 1 source (0 passages) and 2 jobs.\n3 sources and 1 job were there already.\n"
         )
+        with JobQueue(settings.database_url) as queue:
+            queue.cancel(waiting.id)
+        assert main(["db", "move", "sqlite", "postgres"]) == 0
+        assert f"not as here: {waiting.id}\n" in capsys.readouterr().err

@@ -24,7 +24,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="bring what is in the files of this machine there",
         description="Copy the library and the jobs from the files of this machine into the database of DATABASE_URL, "
         "and compare both. The files stay. What is there already is left as it is, so that a move that was cut off "
-        "goes on when it is run again. What is being worked on is moved when the server of this folder is stopped.",
+        "goes on when it is run again. What is being worked on, or owes a webhook, is moved when the server of this "
+        "folder is stopped.",
     )
     moving.add_argument("old", choices=["sqlite"])
     moving.add_argument("new", choices=["postgres"])

@@ -64,11 +64,11 @@ def _tell(sources: library.Moved, done: jobs.Moved) -> None:
     print(f"Moved {_count(sources.moved, 'source')} ({passages}) and {_count(done.moved, 'job')}.")
     if sources.known or done.known:
         print(f"{_count(sources.known, 'source')} and {_count(done.known, 'job')} were there already.")
-    if sources.other:
-        print(f"Left as they are there, though they are not as here: {', '.join(sources.other)}", file=sys.stderr)
+    if other := [*sources.other, *done.other]:
+        print(f"Left as they are there, though they are not as here: {', '.join(other)}", file=sys.stderr)
     if sources.waiting or done.waiting:
         waiting = f"{_count(sources.waiting, 'source')} and {_count(done.waiting, 'job')}"
-        print(f"{waiting} are being worked on, and were not moved. {AGAIN}", file=sys.stderr)
+        print(f"{waiting} are being worked on, or owe a webhook, and were not moved. {AGAIN}", file=sys.stderr)
 
 
 def _count(number: int, what: str) -> str:

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from halfgig.jobs.home import home_of
-from halfgig.jobs.job import Job
+from halfgig.jobs.job import DRAWING, Job
 from halfgig.jobs.table import DESIGN
 from halfgig.store.opening import open_database
 
@@ -27,6 +27,7 @@ PARTS = {  # tables of what belongs to a job, and what their rows are ordered by
     "deliveries": (("id", "job_id", "url", "state", "created_at", "due_at", "tries", "trouble"), "id"),
 }
 _IDS = "SELECT id, state FROM jobs ORDER BY id"
+_OWED = "SELECT 1 FROM deliveries WHERE job_id = ? AND due_at IS NOT NULL"
 _THERE = "SELECT 1 FROM jobs WHERE id = ?"
 _TAKEN = "SELECT 1 FROM jobs WHERE idempotency_key = ?"
 ENDED = ("succeeded", "failed", "cancelled")
@@ -34,11 +35,15 @@ ENDED = ("succeeded", "failed", "cancelled")
 
 @dataclass(slots=True)
 class Moved:
-    """How far a move is. `known` were there already, `waiting` have not ended; `broken` are not the same there."""
+    """How far a move is. `known` were there already; of these `other` are not as they are here, and were left alone.
+
+    `waiting` have not ended, or owe a webhook, and were not moved. `broken` were moved and are not the same there.
+    """
 
     moved: int = 0
     known: int = 0
     waiting: int = 0
+    other: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
 
 
@@ -47,8 +52,9 @@ def move_jobs(
 ) -> Moved:
     """Copy every job with its events, checkpoints, batches and deliveries, and compare digests. What is here stays.
 
-    With `unfinished` those that have not ended, too: for when no server runs. Those on an upload are for the server of
-    this folder. Cut off anywhere, it goes on when it is called again: a job that is there is left as it is.
+    With `unfinished` those that have not ended or owe a webhook, too: for when no server runs. Those on what is in this
+    folder, as uploads and poses, are for its server. Cut off anywhere, it goes on when it is called again: a job that
+    is there is left as it is.
     """
     far, path = Moved(), settings.data_dir / "jobs.db"
     if not path.exists():
@@ -69,8 +75,9 @@ def move_jobs(
 def _move(job_id: str, state: str, here: Database, there: Database, far: Moved, *, unfinished: bool, home: str) -> None:
     if there.execute(_THERE, (job_id,)).get:
         far.known += 1
-    elif state not in ENDED and not unfinished:
-        far.waiting += 1
+        far.other += [job_id] if digest(here, job_id) != digest(there, job_id) else []
+    elif not unfinished and (state not in ENDED or here.execute(_OWED, (job_id,)).get):
+        far.waiting += 1  # the server here would send that webhook, too
     else:
         with here.reading():
             _put(job_id, here, there, home)
@@ -82,7 +89,7 @@ def _move(job_id: str, state: str, here: Database, there: Database, far: Moved, 
 def _put(job_id: str, here: Database, there: Database, home: str) -> None:
     (row,) = here.execute(_select("jobs", JOB, "id"), (job_id,))
     job = dict(zip(JOB, row, strict=True))
-    if '"upload"' in job["source"]:
+    if '"upload"' in job["source"] or job["kind"] == DRAWING:
         job["place"] = home
     with there.transaction():
         if job["idempotency_key"] and there.execute(_TAKEN, (job["idempotency_key"],)).get:
