@@ -529,6 +529,20 @@ class TestLosses:
             assert (index.tidy(), index.count(), index.notes()) == (0, 5, [])
             assert 0 < len(slept) < len(outside_module.PAUSES)
 
+    def test_what_is_later_than_anybody_waits_is_not_lost(self, outside: Outside, connection: SqliteDatabase) -> None:
+        with outside.open("pinecone") as place:
+            index = place.open(connection, MODEL)
+            outside.pinecone.lag = 100
+            index.replace("talk", rows())
+            assert (list(index.find_faults()), index.tidy()) == ([], 0)
+            assert (index.sources(), index.count()) == (["talk"], 5)
+            assert index.notes() == [outside_note("pinecone://talks")]
+            for _ in range(100):
+                index.nearest(rows()[0][1], 9)
+            assert (index.notes(), len(index.nearest(rows()[0][1], 9))) == ([], 5)
+            outside.pinecone.namespaces.clear()
+            assert list(index.find_faults()) == ["pinecone://talks has not all vectors of talk"]
+
 
 def lose(outside: Outside, kind: str, place: Place) -> None:
     """All of `gone`, and two passages of `partly`."""

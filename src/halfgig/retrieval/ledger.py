@@ -41,6 +41,8 @@ _GONE = "DELETE FROM index_ledger WHERE place = ? AND edition = ? AND state = 'l
 _CURRENT = "SELECT edition FROM index_ledger WHERE place = ? AND source_id = ? AND state = 'current'"
 _KEPT = "SELECT edition FROM index_ledger WHERE place = ? AND state != 'leaving'"
 _IN = "SELECT source_id, edition, passages FROM index_ledger WHERE place = ? AND state = ? ORDER BY source_id"
+_TAKEN_IN = """SELECT source_id, edition, passages FROM index_ledger
+ WHERE place = ? AND state = 'current' AND seen ORDER BY source_id"""
 _COUNT = """SELECT coalesce(sum(passages), 0) FROM index_ledger
  WHERE place = :place AND state = 'current' AND (:source_id IS NULL OR source_id = :source_id)"""
 _OUTSIDE = "SELECT coalesce(max(passages), 0) FROM index_ledger WHERE source_id = ? AND state = 'current'"
@@ -125,6 +127,10 @@ class Ledger:
     def those(self, state: str) -> list[tuple[str, str, int]]:
         """Source, edition and number of passages of those that are in a state, by source."""
         return list(self._connection.execute(_IN, (self._place, state)))
+
+    def taken_in(self) -> list[tuple[str, str, int]]:
+        """The same of those that are shown and have been seen there: what is missing of them is lost, and not late."""
+        return list(self._connection.execute(_TAKEN_IN, (self._place,)))
 
     def count(self, source_id: str | None = None) -> int:
         """How many passages of the source, or of all, are shown."""

@@ -147,7 +147,7 @@ class ServiceIndex(WithTexts):
         """
         self._ledger.abandon(None)
         self._wait()
-        shown = self._ledger.those("current")  # before what is there is read, which takes a while,
+        shown = self._ledger.taken_in()  # before what is there is read, which takes a while,
         there = self._there()
         kept = self._ledger.kept()  # and after it, since others write meanwhile
         strange = [(source_id, edition) for edition, (source_id, _) in there.items() if edition not in kept]
@@ -179,7 +179,7 @@ class ServiceIndex(WithTexts):
     def _lost(
         self, shown: Iterable[tuple[str, str, int]], there: Mapping[str, tuple[str, int]]
     ) -> Iterator[tuple[str, str]]:
-        """Yield source and edition of what is shown and not there for whole, neither in a list nor in a search."""
+        """Yield source and edition of what was seen there and is not for whole, neither in a list nor in a search."""
         for source_id, edition, passages in shown:
             if there.get(edition, ("", 0))[1] < passages and not self._service.has(source_id, edition, passages):
                 yield source_id, edition
@@ -263,7 +263,7 @@ class ServiceIndex(WithTexts):
     def find_faults(self) -> Iterator[str]:
         """Yield what in the library does not agree, then what the service does not have, or has too much."""
         yield from find_faults(self._connection)
-        place, shown, there = self._service.place, self._ledger.those("current"), self._there()
+        place, shown, there = self._service.place, self._ledger.taken_in(), self._there()
         kept = self._ledger.kept()
         missing = self._ledger.without(self._texts.sources())
         yield from (f"{source_id} has no vectors in {place}" for source_id in missing)
