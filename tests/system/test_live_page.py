@@ -25,6 +25,18 @@ LEAD = 4.0  # seconds that the athlete stands first, while the server gets ready
 SQUATS = Script("squat", (Beat(0.8, 0.2, 0.8, 0.3),) * REPS, width=240, height=240, fps=8, lead=LEAD)
 STANDING = 60.0  # seconds behind them, longer than a quick test takes: chromium shows the film again and again
 ENDED = "document.querySelector('video').srcObject.getTracks().every((track) => track.readyState === 'ended')"
+# Who asks for the camera waits in `asking` for the test to allow it; `seeing` are all that were allowed.
+HESITATE = """if (navigator.mediaDevices) {
+  const open = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  Object.assign(window, { asking: [], seeing: [] });
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    await new Promise((allow) => asking.push(allow));
+    const stream = await open(wanted);
+    seeing.push(stream);
+    return stream;
+  };
+}"""
+ALLOW = "asking.splice(0).forEach((allow) => allow())"
 DRAWN = "document.querySelector('.skeleton').getContext('2d').getImageData(0, 0, 2000, 2000).data.some(Boolean)"
 
 
@@ -93,9 +105,7 @@ def test_squats_before_the_camera_are_counted_also_after_the_line_was_lost(site:
         page.locator(".score-count", has_text=re.compile("^0$")).wait_for()
         page.get_by_role("button", name="Stop").click()
         page.get_by_role("button", name="Start the camera").wait_for()
-        assert page.evaluate(
-            "document.querySelector('video').srcObject.getTracks().every((t) => t.readyState === 'ended')"
-        )
+        assert page.evaluate(ENDED)
 
 
 def test_what_keeps_the_camera_from_counting_is_said(site: Site, visit: Any) -> None:
@@ -110,3 +120,33 @@ def test_what_keeps_the_camera_from_counting_is_said(site: Site, visit: Any) -> 
         other = second.go("#/live")
         other.get_by_role("button", name="Start the camera").click()
         other.get_by_role("alert").get_by_text("Somebody else is being counted live").wait_for()
+
+
+def test_a_camera_that_is_allowed_too_late_sees_nothing(site: Site, visit: Any) -> None:
+    with visit(site, **CAMERA) as seen:
+        seen.page.add_init_script(HESITATE)
+        page = seen.go("#/live")
+        start, stop = (page.get_by_role("button", name=name) for name in ("Start the camera", "Stop"))
+        start.click()
+        page.wait_for_function("() => asking.length === 1")
+        stop.click()
+        start.wait_for()
+        allow(page, allowed=1, on=0)
+        start.click()
+        page.get_by_label("Exercise", exact=True).select_option("squat")  # starts anew
+        page.wait_for_function("() => asking.length === 2")
+        allow(page, allowed=3, on=1)
+        page.locator(".score-phase", has_text=re.compile("Ready|Down|Up")).wait_for()  # the line is open
+        stop.click()
+        allow(page, allowed=3, on=0)
+        start.click()
+        page.wait_for_function("() => asking.length === 1")
+        seen.go("#/")
+        page.locator("video").wait_for(state="detached")
+        allow(page, allowed=4, on=0)
+
+
+def allow(page: Page, *, allowed: int, on: int) -> None:
+    """Allow the camera to all who ask; so many were allowed then, and so many of these see."""
+    page.evaluate(ALLOW)
+    page.wait_for_function(f"() => seeing.length === {allowed} && seeing.filter((one) => one.active).length === {on}")

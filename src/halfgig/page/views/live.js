@@ -1,7 +1,7 @@
 // The camera: somebody exercises before it, and the count and the phase stand large over the picture.
 import { html, useEffect, useRef, useState } from "../base.js";
 import { hasSeveralCameras, openCamera, openLine } from "../camera.js";
-import { span } from "../format.js";
+import { measured, span } from "../format.js";
 import { Select } from "../parts/field.js";
 import { Heading } from "../parts/heading.js";
 import { Icon } from "../parts/icon.js";
@@ -70,7 +70,7 @@ function Facts({ standing }) {
   const rows = [
     [told.counted, count],
     [told.exercise, exercise],
-    [told.angle(signal), angle === null || angle === undefined ? null : `${Math.round(angle)}${unit === "degrees" ? "°" : ` ${unit}`}`],
+    [told.angle(signal), angle === null || angle === undefined ? null : measured(angle, unit)],
     ...("left" in sides ? [[told.sides, told.bothSides(sides)]] : []),
     [text.reps.attempt, attempts || null],
     [told.held, held ? span(held) : null],
@@ -106,7 +106,7 @@ function useCounting(exercise, facing) {
     if (anew) setStanding(NOTHING);
     setState("asking");
     try {
-      await see(now, video.current, facing);
+      await see(now, video.current, facing, () => turn === now.turn);
     } catch (refused) {
       if (turn === now.turn) stop(refused);
       return;
@@ -132,13 +132,17 @@ function useCounting(exercise, facing) {
   return { video, canvas, state, problem, standing, several, start, stop };
 }
 
-/** Have the video show the camera that faces so. Throws Problem. */
-async function see(now, video, facing) {
+/** Have the video show the camera that faces so, unless it is no longer wanted once it is allowed. Throws Problem. */
+async function see(now, video, facing, isWanted) {
   if (now.stream?.active && now.facing === facing) return;
   unsee(now);
-  now.stream = await openCamera(facing);
-  now.facing = facing;
-  video.srcObject = now.stream;
+  const stream = await openCamera(facing);
+  if (!isWanted()) {
+    end(stream);
+    return;
+  }
+  Object.assign(now, { stream, facing });
+  video.srcObject = stream;
   await video.play().catch(() => null);
 }
 
@@ -147,6 +151,10 @@ function clear(canvas) {
 }
 
 function unsee(now) {
-  for (const track of now.stream?.getTracks() ?? []) track.stop();
+  end(now.stream);
   now.stream = null;
+}
+
+function end(stream) {
+  for (const track of stream?.getTracks() ?? []) track.stop();
 }
