@@ -322,7 +322,9 @@ class TestBrokenLines:
                 line.run(lambda session: session.one("SHOW statement_timeout")),
                 line.ask("SHOW statement_timeout"),
             ]
-            assert limits == ["10min", "30s", [("0",)]]  # the session's own is as it was, for a pooler's next client
+            assert limits == ["10min", "30s", [("30s",)]]
+            after = line._opened().execute("SHOW statement_timeout").fetchall()
+            assert after == [("0",)]  # the session's own is as it was, for a pooler's next client
             with pytest.raises(ServerTrouble, match="statement timeout") as told:
                 line.run(lambda session: session.one("SELECT pg_sleep(60)"), longest="20ms")
             assert told.value.retryable

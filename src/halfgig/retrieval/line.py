@@ -63,7 +63,7 @@ class Line:
 
     def ask(self, statement: str, **values: Any) -> list[tuple[Any, ...]]:
         """The rows of one statement, which changes nothing."""
-        return self._again(lambda connection: Session(connection).ask(statement, **values), ASKING)
+        return self.run(lambda session: session.ask(statement, **values))
 
     def _again(self, attempt: Callable[[psycopg.Connection[tuple[Any, ...]]], T], pauses: Sequence[Seconds]) -> T:
         import psycopg
