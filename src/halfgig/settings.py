@@ -184,7 +184,7 @@ class Settings:
         "BLOB_URL",
         "",
         "address",
-        "s3://BUCKET/PREFIX, or file:///FOLDER: uploads in storage that several machines reach; without it here",
+        "s3://BUCKET/PREFIX, or file:///FOLDER: uploads in storage that machines of one queue reach; without it here",
     )
     index_url: str = _row(
         "INDEX_URL",

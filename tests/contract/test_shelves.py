@@ -10,7 +10,7 @@ import pytest
 from tests.unit.jobs.conftest import Clock
 
 from halfgig.api.forms import FormLimits, FormReader
-from halfgig.errors import MIB, Conflict, Locked, NotFound, ServerTrouble, StorageFull
+from halfgig.errors import MIB, BadRequest, Conflict, Locked, NotFound, ServerTrouble, StorageFull
 from halfgig.store import blob_file, blob_shelf
 from halfgig.store import writer as writer_module
 from halfgig.store.blob_file import BlobFile, Parts
@@ -47,16 +47,18 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(params=["disk", "folder", "s3"])
-def reopen(
+def shelf(
     request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, small_parts: None, s3_of_all: Front | None
-) -> Callable[..., UploadStore]:
-    """A store of the same uploads, as another server or the same one after a start has it."""
-    shelf: Shelf
+) -> Shelf:
     if request.param == "disk":
-        shelf = DiskShelf(tmp_path / "uploads")
-    else:
-        url = f"file://{tmp_path}/shared" if request.param == "folder" else request.getfixturevalue("s3").make_bucket()
-        shelf = BlobShelf(open_blobs(url), tmp_path / "staging", clock)
+        return DiskShelf(tmp_path / "uploads")
+    url = f"file://{tmp_path}/shared" if request.param == "folder" else request.getfixturevalue("s3").make_bucket()
+    return BlobShelf(open_blobs(url), tmp_path / "staging", clock)
+
+
+@pytest.fixture
+def reopen(shelf: Shelf, clock: Clock) -> Callable[..., UploadStore]:
+    """A store of the same uploads, as another server or the same one after a start has it."""
     return lambda quota=None, **more: UploadStore(shelf, quota, clock, **more)
 
 
@@ -181,6 +183,16 @@ def test_a_form_brings_an_upload_whole_or_not_at_all(reopen: Callable[..., Uploa
     broken.feed(head + BYTES[:2500])
     broken.discard()
     assert list(reopen().uploads()) == []
+
+
+def test_it_belongs_to_one_queue_where_machines_share_it(shelf: Shelf) -> None:
+    for _ in range(2):
+        shelf.own("a queue")
+    if not shelf.shared:
+        return
+    with pytest.raises(BadRequest, match=r"Another queue owns the uploads at BLOB_URL.*a prefix of its own"):
+        shelf.own("another")
+    shelf.own("a queue")
 
 
 # --- shared by machines ------------------------------------------------------------------------------------

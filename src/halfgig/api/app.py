@@ -49,6 +49,7 @@ from halfgig.api.upkeep import cleaning, delivering, hearing, running, sampling
 from halfgig.errors import MIB, LibraryError
 from halfgig.jobs.bell import Bell
 from halfgig.jobs.home import home_of
+from halfgig.jobs.queue import JobQueue
 from halfgig.jobs.queue_thread import QueueThread
 from halfgig.jobs.webhooks import read_secret
 from halfgig.media.addresses import AllowList
@@ -63,6 +64,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
     from halfgig.api.upkeep import MakeSupervisor
+    from halfgig.store.shelf import Shelf
 
 log = logging.getLogger("halfgig.api")
 
@@ -173,18 +175,35 @@ def open_sessions(settings: Settings, keys: tuple[str, ...]) -> Sessions:
 
 
 def open_services(settings: Settings, tally: Tally) -> Services:
-    """The queue and the uploads of the settings. LibraryError where they cannot be used, ServerTrouble for BLOB_URL."""
+    """The queue and the uploads of the settings.
+
+    LibraryError where they cannot be used; for BLOB_URL ServerTrouble, and BadRequest where another queue has it.
+    """
     quota, limit = settings.disk_quota_mb, settings.max_file_size_mb
     with telling_trouble(settings):
+        shelf = upload_shelf(settings)
         store = UploadStore(
-            upload_shelf(settings),
+            shelf,
             None if quota is None else round(quota * MIB),
             limit=None if limit is None else round(limit * MIB),
             expiry=settings.upload_expiry_seconds,
             others=partial(held, settings.drawings_dir),
         )
         home = home_of(settings.data_dir) if settings.database_url else ""
-    return Services(settings, QueueThread(settings.jobs_at), Bell(), store, tally=tally, home=home)
+        queue = open_queue(settings, shelf)
+    return Services(settings, queue, Bell(), store, tally=tally, home=home)
+
+
+def open_queue(settings: Settings, shelf: Shelf) -> QueueThread:
+    """The queue, to which what is on the shelf belongs: no other could tell what its jobs need. Errors: as above."""
+    queue = QueueThread(settings.jobs_at)
+    try:
+        if shelf.shared:
+            shelf.own(queue.ask_now(JobQueue.identity))
+    except BaseException:
+        queue.close()
+        raise
+    return queue
 
 
 @contextmanager

@@ -23,12 +23,13 @@ DESIGN = Design(
     name="job queue",
     application_id=0x48414C4A,  # "HALJ"
     package="halfgig.jobs",
-    schema=2,
-    postgres=1,
+    schema=3,
+    postgres=2,
     durable=True,  # what was accepted outlives a loss of power
 )
 PAGE = 200  # events read at a time
 
+_IDENTITY = "SELECT id FROM queue_facts"
 _COLUMNS = [column.name for column in fields(Job)]
 _JSON = frozenset({"options", "source", "progress", "timings", "failures", "degraded", "notes", "problem", "result"})
 COLUMNS = ", ".join(_COLUMNS)
@@ -77,6 +78,11 @@ class JobTable:
     def execute(self, statement: str, values: Any = ()) -> Rows:
         """Run a statement, within one of these blocks."""
         return self.database.execute(self.database.dialect.spell(statement), values)
+
+    def identity(self) -> str:
+        """The id of this queue, the same for all who use its database."""
+        with self.guarded():
+            return str(self.execute(_IDENTITY).get)
 
     def get(self, job_id: str) -> Job | None:
         """The job of this id, None where there is none."""

@@ -1,7 +1,8 @@
 """Uploads in storage that machines share: parts of one size, and a record that says which of them count.
 
-`uploads/ID/info.json` has the facts, `uploads/ID/000003-TOKEN` the bytes from 3 * PART on; the last is shorter. A part
-carries the token of the hold that wrote it, so that whoever was taken for dead may write, and hurts nobody.
+`owner` has the id of the queue whose uploads they are, `uploads/ID/info.json` the facts of one, and
+`uploads/ID/000003-TOKEN` its bytes from 3 * PART on; the last is shorter. A part carries the token of the hold that
+wrote it, so that whoever was taken for dead may write, and hurts nobody.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from secrets import token_hex
 from typing import IO, TYPE_CHECKING, Any
 
-from halfgig.errors import MIB, HalfgigError, ServerTrouble
+from halfgig.errors import MIB, BadRequest, HalfgigError, ServerTrouble
 from halfgig.store.blob_file import PART, BlobFile, Parts
 from halfgig.store.blobs import Moved
 from halfgig.store.shelf import locked
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
     from halfgig.store.blobs import Blobs
 
-FOLDER = "uploads"
+FOLDER, OWNER = "uploads", "owner"
 LEASE: Seconds = 30.0  # that a hold is believed to be alive after its last record
 ENDLESS: Bytes = 1 << 62
 AT_ONCE = 2  # parts that are on their way, each of them held in memory
@@ -69,6 +70,17 @@ class BlobShelf:
     def __init__(self, blobs: Blobs, staging: Path, clock: Callable[[], float] = time.time) -> None:
         self._blobs, self._staging, self._clock = blobs, staging, clock
         staging.mkdir(parents=True, exist_ok=True)
+
+    def own(self, queue_id: str) -> None:
+        """As of `Shelf`, by a blob that the first who comes writes and nobody changes."""
+        try:
+            owner = self._blobs.get(OWNER)[0]
+        except FileNotFoundError:
+            with suppress(Moved):  # another was first
+                self._blobs.put(OWNER, queue_id.encode(), over="")
+            owner = self._blobs.get(OWNER)[0]
+        if owner.decode() != queue_id:
+            raise BadRequest("Another queue owns the uploads at BLOB_URL.", "Give it a prefix of its own.")
 
     def free(self) -> Bytes:
         """No storage says; DISK_QUOTA_MB may."""

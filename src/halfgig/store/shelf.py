@@ -46,6 +46,9 @@ class Shelf(Protocol):
 
     shared: bool  # with other machines, whose uploads come and go
 
+    def own(self, queue_id: str) -> None:
+        """Belong to this queue, whose jobs tell what is needed. BadRequest where another queue's uploads are here."""
+
     def free(self) -> Bytes:
         """Bytes that may still be written."""
 
@@ -79,6 +82,9 @@ class DiskShelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
+
+    def own(self, queue_id: str) -> None:
+        """Nothing is to be told: the data folder has one server, and that one queue."""
 
     def free(self) -> Bytes:
         """Bytes that the disk has left."""

@@ -6,10 +6,12 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import pytest
 from tests.contract.api.conftest import Idle
 
 from halfgig.api.app import create_app
 from halfgig.api.events import Pace, watch
+from halfgig.errors import BadRequest
 from halfgig.jobs.attempt import Attempt
 from halfgig.records import Segment
 from halfgig.settings import Settings
@@ -18,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
-    import pytest
-
     from halfgig.api.services import Services
 
 PATIENCE = 60.0  # seconds; only a test that fails waits so long
@@ -27,8 +27,8 @@ DEAF = Pace(look=600)  # who looks so seldom hears only by being told
 
 
 @asynccontextmanager
-async def server(folder: Path, url: str) -> AsyncIterator[Services]:
-    app = create_app(Settings(data_dir=folder, database_url=url), lambda _: Idle())
+async def server(folder: Path, url: str, **more: Any) -> AsyncIterator[Services]:
+    app = create_app(Settings(data_dir=folder, database_url=url, **more), lambda _: Idle())
     async with app.router.lifespan_context(app):
         services: Services = app.state.halfgig
         yield services
@@ -108,6 +108,23 @@ def test_a_job_on_an_upload_that_all_machines_reach_is_done_by_any(
         [job] = site.queue(lambda queue: queue.page())
         assert job.place == ""
         assert site.queue(lambda queue: queue.foremost("another home")) == job
+
+
+def test_servers_of_one_queue_share_uploads_and_another_queue_may_not(tmp_path: Path, postgres_url: str) -> None:
+    async def story() -> None:
+        shared: Any = {"blob_url": f"file://{tmp_path}/shared"}
+        async with server(tmp_path / "a", postgres_url, **shared), server(tmp_path / "b", postgres_url, **shared):
+            with pytest.raises(BadRequest, match="Another queue owns the uploads at BLOB_URL"):
+                create_app(Settings(data_dir=tmp_path / "c", **shared))
+
+    asyncio.run(story())
+
+
+def test_two_files_of_jobs_may_not_share_uploads(tmp_path: Path, open_site: Any) -> None:
+    shared: Any = {"blob_url": f"file://{tmp_path}/shared"}
+    for _ in range(2):
+        with open_site(**shared), pytest.raises(BadRequest, match="a prefix of its own"):
+            create_app(Settings(data_dir=tmp_path / "other", **shared))
 
 
 def test_a_database_that_is_away_is_a_problem_that_passes(
