@@ -14,8 +14,8 @@ from halfgig.media.pictures import fit_frame
 if TYPE_CHECKING:
     from halfgig.records import Pixels
 
-MOST_PIXELS = 4096 * 4096
-REMEDY = "Send a whole JPEG of at most 4096 x 4096 pixels; 480 pixels across are enough."
+MOST_PIXELS = 1920 * 1088  # a progressive one is held whole, at 6 bytes a pixel, however small it is wanted
+REMEDY = "Send a whole JPEG of at most 1920 x 1088 pixels; 480 pixels across are enough."
 
 
 def read_jpeg(jpeg: bytes, most_width: int) -> Pixels:

@@ -63,3 +63,13 @@ def test_a_picture_of_too_many_pixels_is_refused_before_it_is_decoded() -> None:
     forged = head[:at] + (8_000).to_bytes(2, "big") * 2 + head[at + 4 :]
     with pytest.raises(SourceError, match="8000 x 8000"):
         read_jpeg(forged, 640)
+
+
+def test_a_large_progressive_picture_is_refused_for_it_would_be_held_whole() -> None:
+    out = BytesIO()
+    Image.new("RGB", (2560, 1440)).save(out, "JPEG", progressive=True)
+    with pytest.raises(SourceError, match=r"2560 x 1440.*at most 1920 x 1088"):
+        read_jpeg(out.getvalue(), 480)
+    out = BytesIO()
+    Image.new("RGB", (1088, 1920)).save(out, "JPEG", progressive=True)
+    assert read_jpeg(out.getvalue(), 480).shape[2] == 3
