@@ -9,6 +9,7 @@ import pytest
 
 from halfgig.errors import MIB, BadRequest, ServerRefuses, ServerTrouble
 from halfgig.store.blobs import Moved, open_blobs
+from halfgig.store.folder_blobs import FolderBlobs
 from halfgig.store.s3_blobs import S3Blobs
 
 if TYPE_CHECKING:
@@ -64,6 +65,23 @@ def test_a_blob_is_replaced_only_where_it_is_what_it_was(blobs: Blobs) -> None:
     with pytest.raises(Moved):
         blobs.put("a/facts", b"4", over=second)
     assert list(blobs.walk("a")) == []
+
+
+def test_what_is_cleared_while_it_is_written_to_a_folder_is_written_again(tmp_path: Path) -> None:
+    class Cleared(FolderBlobs):
+        times = 0
+
+        def _drafted(self, path: Path, data: bytes | memoryview) -> Path:
+            draft = super()._drafted(path, data)
+            self.times += 1
+            if self.times == 1:
+                self.remove([one.key for one in self.walk("a")])
+            return draft
+
+    blobs = Cleared(tmp_path)
+    version = blobs.put("a/part", b"bytes")
+    assert blobs.get("a/part") == (b"bytes", version)
+    assert (blobs.times, [one.key for one in blobs.walk("a")]) == (2, ["a/part"])
 
 
 def test_one_of_several_who_replace_a_blob_at_once_does(blobs: Blobs) -> None:

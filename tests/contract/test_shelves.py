@@ -231,6 +231,39 @@ def test_a_machine_that_died_holds_an_upload_for_a_while(shared: BlobShelf, cloc
     assert other.open(upload.id).read_bytes() == BYTES
 
 
+def test_a_slow_writer_keeps_its_upload_and_nothing_counts_before_its_time(shared: BlobShelf, clock: Clock) -> None:
+    store, other = UploadStore(shared, None, clock), UploadStore(shared, None, clock)
+    upload = store.create(length=len(BYTES))
+    with store.append(upload.id, 0, provisional=True) as writer:
+        for start in range(0, len(BYTES), 100):
+            writer.append(BYTES[start : start + 100])
+            clock.now += LEASE / 3
+            with pytest.raises(Locked):
+                other.append(upload.id, 0)
+            with pytest.raises(Locked):
+                other.remove(upload.id)
+            assert (other.facts(upload.id).offset, shared._record(upload.id)[0].parts) == (0, Parts())
+        writer.commit(ended=True)
+    assert other.open(upload.id).read_bytes() == BYTES
+
+
+def test_what_a_killed_server_had_begun_to_write_goes_with_its_upload(
+    shared: BlobShelf, clock: Clock, tmp_path: Path
+) -> None:
+    store = UploadStore(shared, None, clock)
+    upload = store.create(length=10)
+    (tmp_path / f"shared/uploads/{upload.id}/.draft-x").write_bytes(bytes(100))
+    clock.now += DAY
+    assert store.expire() == [upload.id]
+    assert shared.names() == []
+    alone = tmp_path / f"shared/uploads/{upload.id}"  # as one that was deleted while it was written to
+    alone.mkdir()
+    (alone / ".draft-x").write_bytes(bytes(100))
+    clock.now = (alone / ".draft-x").stat().st_mtime + DAY + 1
+    assert store.expire() == [upload.id]
+    assert shared.names() == []
+
+
 def test_one_that_wakes_too_late_changes_nothing(shared: BlobShelf, clock: Clock) -> None:
     store, other = UploadStore(shared, None, clock), UploadStore(shared, None, clock)
     upload = store.create(length=len(BYTES))

@@ -165,6 +165,7 @@ class BlobHold:
 
     def write(self, piece: memoryview) -> None:
         """As of `Hold`."""
+        self._stay()
         self._fetch()
         while piece:
             some = piece[: PART - self._held]
@@ -221,8 +222,16 @@ class BlobHold:
         self._sent.add(self._number)
         self._changed = False
 
+    def _stay(self) -> None:
+        """Let others know in time that we are slow, not dead; no part that does not count is recorded with it."""
+        now = self._clock()
+        if now > self._record.until - LEASE / 2:
+            self._take(replace(self._record, until=now + LEASE))
+
     def _save(self, upload: Upload) -> None:
-        record = Record(upload, self._parts, self._token, self._clock() + LEASE)
+        self._take(Record(upload, self._parts, self._token, self._clock() + LEASE))
+
+    def _take(self, record: Record) -> None:
         try:
             self._put(record)
         except (Moved, FileNotFoundError):  # another holds it, or has deleted it

@@ -29,20 +29,26 @@ class FolderBlobs:
 
     def put(self, key: str, data: bytes | memoryview, *, over: str | None = None) -> str:
         """As of `Blobs`."""
-        path = self._root / key
-        with telling_full_disk(len(data)):
-            draft = self._drafted(path, data)
+        path, version = self._root / key, ""
+        while not version:
+            with telling_full_disk(len(data)):
+                draft = self._drafted(path, data)
+            with suppress(FileNotFoundError):  # another took it away with all that is there: it is written again
+                version = self._replaced(draft, path, over)
+        sync(path.parent)
+        return version
+
+    def _replaced(self, draft: Path, path: Path, over: str | None) -> str:
         try:
             with self._alone(conditional=over is not None):
                 if over is not None and _version(path) != over:
-                    raise Moved(key)
-                version = _version(draft)
+                    raise Moved(path)
+                version = _told(draft.stat())
                 draft.replace(path)
+                return version
         except BaseException:
             _unlink(draft)
             raise
-        sync(path.parent)
-        return version
 
     def get(self, key: str) -> tuple[bytes, str]:
         """As of `Blobs`."""
@@ -61,9 +67,9 @@ class FolderBlobs:
             _unlink(self._root / key)
 
     def walk(self, folder: str) -> Iterator[Blob]:
-        """As of `Blobs`."""
+        """As of `Blobs`, and what a killed server had begun to write, so that it goes with the others."""
         for place, _, names in os.walk(self._root / folder):
-            for path in [self._root / place / name for name in sorted(names) if not name.startswith(".")]:
+            for path in [self._root / place / name for name in sorted(names) if name != LOCK]:
                 with suppress(FileNotFoundError):
                     told = path.stat()
                     yield Blob(path.relative_to(self._root).as_posix(), told.st_size, told.st_mtime)
