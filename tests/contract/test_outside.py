@@ -487,12 +487,15 @@ def strangers(outside: Outside, kind: str) -> int:
     return len(many) + len(named)
 
 
+LOST = ("gone", "partly")
+
+
 class TestLosses:
     """What a service has lost is found out, and can be brought there again."""
 
     @EVERY
     def test_what_is_lost_is_forgotten_and_the_rest_stays(
-        self, outside: Outside, kind: str, connection: SqliteDatabase
+        self, outside: Outside, kind: str, connection: SqliteDatabase, caplog: pytest.LogCaptureFixture
     ) -> None:
         with outside.open(kind) as place:
             index = place.open(connection, MODEL)
@@ -500,12 +503,14 @@ class TestLosses:
                 index.replace(source_id, rows(seed=seed))
             lose(outside, kind, place)
             what = "passages" if kind == "postgres" else "vectors"
-            missing = [f"{place.shown} has not all {what} of {source_id}" for source_id in ("gone", "partly")]
+            missing = [f"{place.shown} has not all {what} of {source_id}" for source_id in LOST]
             assert sorted(index.find_faults()) == missing
             assert index.tidy() == 0
+            warned = [f"{place.shown} has not all of {one}, which counts as not indexed there" for one in LOST]
+            assert sorted(caplog.messages) == warned
             assert (index.sources(), index.count()) == (["whole"], 5)
-            assert [list(index.passages(source_id)) for source_id in ("partly", "gone")] == [[], []]
-            for source_id in ("partly", "gone"):
+            assert [list(index.passages(source_id)) for source_id in LOST] == [[], []]
+            for source_id in LOST:
                 index.replace(source_id, rows(2))
             assert (list(index.find_faults()), index.count()) == ([], 9)
 

@@ -7,6 +7,7 @@ brought there, and nobody sees it. `settling`: the library has it for whole, and
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     import apsw
+
+log = logging.getLogger("halfgig")
 
 EMBEDDED = ""  # the place of the embedded index, which keeps no ledger
 
@@ -107,8 +110,9 @@ class Ledger:
         """The edition, or every one that is arriving, does not arrive, and is to be removed."""
         self._connection.execute(_ABANDON, {"place": self._place, "edition": edition})
 
-    def lose(self, edition: str) -> None:
-        """The edition is shown, and not there for whole any more: what is left of it is to be removed."""
+    def lose(self, source_id: str, edition: str) -> None:
+        """The source's edition is shown, and not there for whole any more: what is left of it is to be removed."""
+        log.warning("%s has not all of %s, which counts as not indexed there", self._place, source_id)
         self._connection.execute(_LOSE, (self._place, edition))
 
     def gone(self, edition: str) -> None:

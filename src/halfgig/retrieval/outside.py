@@ -171,10 +171,7 @@ class ServiceIndex(WithTexts):
     def _forget_lost(self, shown: Iterable[tuple[str, str, int]], there: Mapping[str, tuple[str, int]]) -> None:
         """Have the ledger forget what is not there for whole, so that it is known to be missing."""
         for source_id, edition in self._lost(shown, there):
-            log.warning(
-                "%s has not all vectors of %s, which counts as not indexed there", self._service.place, source_id
-            )
-            self._ledger.lose(edition)
+            self._ledger.lose(source_id, edition)
 
     def _lost(
         self, shown: Iterable[tuple[str, str, int]], there: Mapping[str, tuple[str, int]]

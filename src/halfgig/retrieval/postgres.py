@@ -121,8 +121,9 @@ class PostgresIndex(PostgresPassages):
         stray = {edition for (edition,) in self._ask(_STRAY)}
         kept = self._ledger.kept()  # and after it, since others write meanwhile
         strange = there.keys() - kept
-        for edition in (edition for _, edition, passages in shown if there.get(edition, 0) != passages):
-            self._ledger.lose(edition)
+        for source_id, edition, passages in shown:
+            if there.get(edition, 0) != passages:
+                self._ledger.lose(source_id, edition)
         for edition in strange | (stray - kept):
             self._line.write(lambda session, edition=edition: drop(session, edition))  # type: ignore[misc]
         self._sweep()
