@@ -23,11 +23,16 @@ from halfgig.operations.moving import move_library
 from halfgig.operations.upkeep import check
 from halfgig.records import Segment
 from halfgig.settings import Settings
+from halfgig.store.blob_shelf import BlobShelf
+from halfgig.store.blobs import open_blobs
 from halfgig.store.edits import Edits
 from halfgig.store.library import Library
+from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.fakes.s3 import Front
 
     from halfgig.jobs.job import Job
 
@@ -153,12 +158,14 @@ class TestJobs:
         assert keys == {theirs.id: "a", ended.id: None}
 
 
-class TestCommand:
-    @pytest.fixture(autouse=True)
-    def environment(self, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-        for name, value in settings.as_environment().items():
-            monkeypatch.setenv(name, value)
+@pytest.fixture
+def environment(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
 
+
+@pytest.mark.usefixtures("environment")
+class TestCommand:
     def test_what_was_moved_is_told(self, settings: Settings, capsys: pytest.CaptureFixture[str]) -> None:
         *_, waiting = jobs(settings)
         with sole_server(settings.data_dir):
@@ -174,3 +181,85 @@ class TestCommand:
             queue.cancel(waiting.id)
         assert main(["db", "move", "sqlite", "postgres"]) == 0
         assert f"not as here: {waiting.id}\n" in capsys.readouterr().err
+
+
+COMMAND = ["db", "move", "sqlite", "postgres"]
+
+
+@pytest.mark.usefixtures("environment")
+class TestUploads:
+    """Those of BLOB_URL become the new queue's, and those of the disk go there."""
+
+    @pytest.fixture(params=["folder", "s3"])
+    def shelf(
+        self,
+        request: pytest.FixtureRequest,
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+        s3_of_all: Front | None,
+    ) -> BlobShelf:
+        front: Front | None = None if request.param == "folder" else request.getfixturevalue("s3")
+        url = front.make_bucket() if front else f"file://{tmp_path}/shared"
+        monkeypatch.setenv("BLOB_URL", url)
+        return BlobShelf(open_blobs(url), tmp_path / "staging")
+
+    @pytest.fixture
+    def old(self, settings: Settings) -> str:
+        with JobQueue(settings.data_dir / "jobs.db") as queue:
+            return queue.identity()
+
+    @pytest.fixture
+    def new(self, settings: Settings) -> str:
+        with JobQueue(settings.database_url) as queue:
+            return queue.identity()
+
+    def test_the_storage_of_the_old_queue_becomes_the_new_ones(
+        self, settings: Settings, shelf: BlobShelf, old: str, new: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        *_, waiting = jobs(settings)
+        shelf.own(old)
+        with sole_server(settings.data_dir):
+            assert main(COMMAND) == 0
+            assert "What is at BLOB_URL is still the server's of this folder. Stop" in capsys.readouterr().err
+            shelf.own(old)
+        assert main(COMMAND) == 0
+        shelf.own(new)
+        assert main(COMMAND) == 0  # and again, as after a kill
+        shelf.own(new)
+        with JobQueue(settings.database_url) as queue:
+            moved = queue.get(waiting.id)
+            assert moved is not None
+            assert moved.place == ""
+
+    def test_that_of_a_third_queue_is_refused_before_anything_is_moved(
+        self, settings: Settings, shelf: BlobShelf, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        jobs(settings)
+        shelf.own("a third")
+        assert main(COMMAND) != 0
+        assert "Another queue owns the uploads at BLOB_URL." in capsys.readouterr().err
+        shelf.own("a third")
+        with JobQueue(settings.database_url) as queue, library_at(settings.database_url) as there:
+            assert (queue.counts(), list(Library(there).sources())) == ({}, [])
+
+    def test_uploads_of_the_disk_go_there_and_their_jobs_to_any_machine(
+        self, settings: Settings, shelf: BlobShelf, new: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        disk = UploadStore(settings.uploads_dir)
+        upload, half = disk.create("talk.mp4", 5), disk.create("half.mp4", 5)
+        for one, data in ((upload, b"Hello"), (half, b"Hel")):
+            with disk.append(one.id, 0) as writer:
+                writer.append(data)
+        with JobQueue(settings.data_dir / "jobs.db") as queue:
+            job, _ = queue.create("index", {"upload": upload.id}, {})
+        assert main(COMMAND) == 0
+        told = capsys.readouterr()
+        assert "Moved 1 upload to BLOB_URL.\n" in told.out
+        assert "Not complete, and not moved: 1 upload." in told.err
+        there = UploadStore(shelf)
+        assert [one.id for one in there.uploads()] == [upload.id]
+        assert (there.facts(upload.id).title, there.open(upload.id).read_bytes()) == ("talk.mp4", b"Hello")
+        shelf.own(new)
+        with JobQueue(settings.database_url) as queue:
+            assert (moved := queue.foremost("any other")) is not None
+            assert moved.id == job.id

@@ -13,32 +13,52 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from halfgig.jobs import moving as jobs
+    from halfgig.jobs.handing import Handing
     from halfgig.operations import moving as library
     from halfgig.settings import Settings
+    from halfgig.store.carrying import Carried
 
 AGAIN = "Stop the server of this folder, and run the same command again for them."
 
 
 def move(settings: Settings) -> int:
-    """Move, and tell what came of it. LibraryError where what was moved is not the same on both sides."""
+    """Move, and tell what came of it. LibraryError where what was moved is not the same on both sides.
+
+    BadRequest, before anything is moved, where the storage of BLOB_URL belongs to a third queue.
+    """
     from halfgig.jobs.moving import move_jobs
     from halfgig.operations.moving import move_library
 
     line = Paced()
     with alone(settings) as unfinished:
+        storage = _storage(settings)
         try:
             sources = move_library(settings, unfinished=unfinished, watch=lambda far: line.draw(lambda _: _far(far)))
+            uploads = None if storage is None else storage.carry(lambda far: line.draw(lambda _: _far(far)))
+            _refuse_broken(uploads.broken if uploads else [])  # before any job that needs them
             done = move_jobs(settings, unfinished=unfinished, watch=lambda far: line.draw(lambda _: _far(far)))
+            handed = storage is None or storage.hand_over(alone=unfinished)
         finally:
             line.wipe()
     _tell(sources, done)
-    if broken := [*sources.broken, *done.broken]:
+    _tell_uploads(uploads, handed=handed)
+    _refuse_broken([*sources.broken, *done.broken])
+    return 0
+
+
+def _storage(settings: Settings) -> Handing | None:
+    from halfgig.jobs.handing import Handing
+
+    return Handing(settings) if settings.blob_url else None
+
+
+def _refuse_broken(broken: list[str]) -> None:
+    if broken:
         raise LibraryError(
             f"{_count(len(broken), 'thing')} moved {'is' if len(broken) == 1 else 'are'} not the same there: "
             f"{', '.join(broken[:5])}.",
             "Remove there what is named, and run the same command again.",
         )
-    return 0
 
 
 @contextmanager
@@ -55,7 +75,7 @@ def alone(settings: Settings) -> Iterator[bool]:
             yield True
 
 
-def _far(far: library.Moved | jobs.Moved) -> str:
+def _far(far: library.Moved | jobs.Moved | Carried) -> str:
     return f"{far.moved} moved  {far.known} there already"
 
 
@@ -69,6 +89,23 @@ def _tell(sources: library.Moved, done: jobs.Moved) -> None:
     if sources.waiting or done.waiting:
         waiting = f"{_count(sources.waiting, 'source')} and {_count(done.waiting, 'job')}"
         print(f"{waiting} are being worked on, or owe a webhook, and were not moved. {AGAIN}", file=sys.stderr)
+
+
+def _tell_uploads(far: Carried | None, *, handed: bool) -> None:
+    if far is None:
+        return
+    if far.moved or far.known:
+        there = f" {_count(far.known, 'upload')} were there already." if far.known else ""
+        print(f"Moved {_count(far.moved, 'upload')} to BLOB_URL.{there}")
+    if far.other:
+        print(f"Left as they are there, though they are not as here: {', '.join(far.other)}", file=sys.stderr)
+    if far.arriving:
+        print(
+            f"Not complete, and not moved: {_count(far.arriving, 'upload')}. Send the rest here, or it anew there.",
+            file=sys.stderr,
+        )
+    if not handed:
+        print(f"What is at BLOB_URL is still the server's of this folder. {AGAIN}", file=sys.stderr)
 
 
 def _count(number: int, what: str) -> str:

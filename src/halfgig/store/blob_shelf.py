@@ -72,15 +72,37 @@ class BlobShelf:
         staging.mkdir(parents=True, exist_ok=True)
 
     def own(self, queue_id: str) -> None:
-        """As of `Shelf`, by a blob that the first who comes writes and nobody changes."""
-        try:
-            owner = self._blobs.get(OWNER)[0]
-        except FileNotFoundError:
+        """As of `Shelf`, by a blob that the first who comes writes."""
+        owner, _ = self._owner()
+        if not owner:
             with suppress(Moved):  # another was first
                 self._blobs.put(OWNER, queue_id.encode(), over="")
-            owner = self._blobs.get(OWNER)[0]
-        if owner.decode() != queue_id:
-            raise BadRequest("Another queue owns the uploads at BLOB_URL.", "Give it a prefix of its own.")
+            owner, _ = self._owner()
+        if owner != queue_id:
+            raise _of_another()
+
+    def owned_by(self, *queue_ids: str) -> str:
+        """Which of these queues owns what is here; empty where nobody does. BadRequest where another one does."""
+        owner, _ = self._owner()
+        if owner not in ("", *queue_ids):
+            raise _of_another()
+        return owner
+
+    def hand_over(self, old: str, new: str) -> None:
+        """Belong to the queue `new`. `old`, whose servers do not run, or nobody was the owner. BadRequest otherwise."""
+        owner, version = self._owner()
+        if old and owner == old:
+            with suppress(Moved):  # another was first
+                self._blobs.put(OWNER, new.encode(), over=version)
+        self.own(new)
+
+    def _owner(self) -> tuple[str, str]:
+        """The owner and the version that says so; empty where nobody is."""
+        try:
+            owner, version = self._blobs.get(OWNER)
+        except FileNotFoundError:
+            return "", ""
+        return owner.decode(), version
 
     def free(self) -> Bytes:
         """No storage says; DISK_QUOTA_MB may."""
@@ -260,6 +282,13 @@ class BlobHold:
         """Delete parts that do not count; what is left of them goes with the upload."""
         with suppress(HalfgigError, OSError):
             self._blobs.remove([f"{self._folder}/{name}" for name in names])
+
+
+def _of_another() -> BadRequest:
+    return BadRequest(
+        "Another queue owns the uploads at BLOB_URL.",
+        "Give it a prefix of its own. Where its jobs are moved to another database, halfgig db move hands it over.",
+    )
 
 
 def _stage(folder: Path) -> IO[bytes]:
