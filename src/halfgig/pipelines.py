@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from halfgig.records import DecodeLog, Floats, Frame, Passage, PoseAt, Rep, Report, Seconds, Segment, Source
     from halfgig.retrieval.embedding import PassageEmbedder
     from halfgig.settings import Settings
+    from halfgig.speech.parts import Parts
     from halfgig.speech.recognizer import Hearing, Recognizer
     from halfgig.speech.transcript import Seam, Stretch
     from halfgig.speech.vad import ScoredBlock, VoiceDetector
@@ -39,16 +40,15 @@ FRAME_WIDTH = 640  # pixels; the pose model sees 256 of them around the person
 
 
 def find_speech(
-    source: Source, detector: VoiceDetector, *, log: DecodeLog, settings: Settings, watch: Watch
+    source: Source, detector: VoiceDetector, parts: Parts, *, log: DecodeLog, settings: Settings, watch: Watch
 ) -> Iterator[Window]:
-    """source -> audio blocks -> speech windows; `watch` hears the position in seconds."""
+    """source -> audio blocks -> speech windows of some parts; `watch` hears the position in seconds."""
     from halfgig.media.audio import decode_audio
-    from halfgig.speech.vad import detect_speech
-    from halfgig.speech.windows import find_windows
+    from halfgig.speech.parts import cut_into_parts, find_windows_of_parts, score_parts
 
-    blocks = decode_audio(source, log=log, settings=settings)
-    scored = prefetch(detect_speech(blocks, detector), AHEAD)
-    return find_windows(_watch_sound(scored, watch))
+    pieces = cut_into_parts(decode_audio(source, log=log, settings=settings), detector, parts)
+    scored = prefetch(score_parts(pieces, detector), AHEAD)
+    return find_windows_of_parts(_watch_sound(scored, watch))
 
 
 def transcribe(
@@ -157,10 +157,8 @@ def _drain(made: queue.Queue[T]) -> None:
 
 
 def _watch_sound(scored: Iterable[ScoredBlock], watch: Watch) -> Iterator[ScoredBlock]:
-    samples = 0
     for block in scored:
-        samples += len(block.samples)
-        watch(samples / SAMPLE_RATE)
+        watch((block.start + len(block.samples)) / SAMPLE_RATE)
         yield block
 
 

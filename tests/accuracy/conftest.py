@@ -13,6 +13,7 @@ from halfgig import pipelines
 from halfgig.media.source import open_source
 from halfgig.records import SAMPLE_RATE, DecodeLog
 from halfgig.settings import Settings
+from halfgig.speech.parts import Parts
 from halfgig.speech.recognizer import Hearing, Recognizer
 from halfgig.speech.vad import VoiceDetector, detect_speech
 from halfgig.speech.windows import find_windows
@@ -39,6 +40,7 @@ class Listener:
         windows = pipelines.find_speech(
             open_source(path, Settings()),
             self.detector,
+            Parts(),
             log=DecodeLog(),
             settings=Settings(),
             watch=lambda _: None,

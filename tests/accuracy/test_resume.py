@@ -19,6 +19,7 @@ from halfgig.operations.counting import Past, prepare_count
 from halfgig.operations.pose_models import PoseModels
 from halfgig.operations.transcription import ignore, transcribe
 from halfgig.settings import Settings
+from halfgig.speech.parts import Parts
 from halfgig.speech.transcript import Seam
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from halfgig.speech.transcript import Stretch
 
 pytestmark = [pytest.mark.models, pytest.mark.slow]
+PART = 15.0  # seconds of a part
 ONE_THREAD = Settings.from_environment({"THREADS": "1", "HALFGIG_OFFLINE": "1"})
 
 
@@ -45,6 +47,20 @@ def test_a_transcript_is_the_same_from_whichever_seam_it_goes_on(model_store: Pa
         kept = Seam(**asdict(whole[cut - 1].seam))  # as it comes back from JSON
         assert stretches(settings, seam=kept) == whole[cut:]
     assert stretches(settings, seam=whole[-1].seam) == []
+
+
+def test_a_transcript_is_the_same_in_whichever_order_its_parts_are_heard(model_store: Path) -> None:
+    settings = replace(ONE_THREAD, data_dir=model_store.parent)
+    whole = stretches(settings, parts=Parts(PART), words=True)
+    numbers = {stretch.seam.part for stretch in whole}
+    assert numbers == set(range(len(numbers)))
+    assert len(numbers) > 2
+    parts = {
+        number: stretches(settings, parts=Parts(PART, first=number, until=number + 1), words=True)
+        for number in reversed(range(len(numbers)))
+    }
+    assert [stretch for number in sorted(parts) for stretch in parts[number]] == whole
+    assert stretches(settings, parts=Parts(PART), words=True, seam=whole[2].seam) == whole[3:]
 
 
 Seen: TypeAlias = "list[tuple[PoseAt, Region | None]]"

@@ -15,6 +15,7 @@ from halfgig.errors import SourceError
 from halfgig.media.source import open_source
 from halfgig.records import SAMPLE_RATE, DecodeLog
 from halfgig.settings import Settings
+from halfgig.speech.parts import Parts
 from halfgig.speech.recognizer import Hearing
 from halfgig.speech.segments import Decoding
 
@@ -82,6 +83,7 @@ def run(path: Path, teller: Teller | None = None, **collect: Any) -> Iterator[Se
     windows = pipelines.find_speech(
         open_source(path, Settings()),
         Loudness(),  # type: ignore[arg-type]
+        collect.get("parts", Parts()),
         log=collect.get("log", DecodeLog()),
         settings=Settings(),
         watch=collect.get("watch", lambda _: None),

@@ -70,6 +70,7 @@ PURE = (
     "speech/captions.py",
     "speech/cues.py",
     "speech/mel.py",
+    "speech/parts.py",
     "speech/segments.py",
     "speech/transcript.py",
     "speech/windows.py",

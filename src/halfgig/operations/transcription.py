@@ -15,6 +15,7 @@ from halfgig.operations.speech_models import SpeechModels
 from halfgig.records import DecodeLog
 from halfgig.settings import Settings
 from halfgig.speech.language import AUTO, check_code, detect_language
+from halfgig.speech.parts import Parts
 from halfgig.speech.recognizer import Hearing
 from halfgig.speech.transcript import Seam
 
@@ -53,6 +54,7 @@ class Transcription:
     words: bool = False
     resume_at: Seconds = 0.0
     seam: Seam = field(default_factory=Seam)
+    parts: Parts = field(default_factory=Parts)
     models: SpeechModels | None = None
     watch: Callable[[Seconds], None] = ignore
     report: Listener = ignore
@@ -89,8 +91,9 @@ class Transcription:
 
     def _hear(self, models: SpeechModels) -> Iterator[Stretch]:
         """Recognise what stands behind the seam."""
+        parts = replace(self.parts, first=max(self.parts.first, self.seam.part))
         windows = pipelines.find_speech(
-            self.source, models.detector(), log=self.log, settings=self.settings, watch=self._moved
+            self.source, models.detector(), parts, log=self.log, settings=self.settings, watch=self._moved
         )
         begin = max(self.resume_at, self.seam.position)
         fresh: Iterator[Window] = (window for window in windows if window.end > begin)
@@ -143,6 +146,7 @@ def transcribe(
     settings: Settings | None = None,
     resume_at: Seconds = 0.0,
     seam: Seam | None = None,
+    parts: Parts | None = None,
     models: SpeechModels | None = None,
     watch: Callable[[Seconds], None] = ignore,
     report: Listener = ignore,
@@ -151,7 +155,8 @@ def transcribe(
 
     `model` is a name (tiny, base, tiny.en) or a folder, `language` a code or auto; both default to the settings, which
     default to the environment. `translate` writes English whatever is spoken, `words` gives each word its times.
-    `resume_at` leaves out what ends before that second; `seam` goes on exactly where an earlier run left off. `models`
+    `resume_at` leaves out what ends before that second; `seam` goes on exactly where an earlier run left off. `parts`
+    are those of the source that are heard. `models`
     are kept for the next source, else they are closed at the end. `watch` hears the position in seconds, `report` the
     events of a download where a model is not there yet.
     Errors: SourceError, MissingStream, TooLarge, DoesNotFit, BadRequest, ModelError.
@@ -176,6 +181,7 @@ def transcribe(
         words=words,
         resume_at=resume_at,
         seam=seam or Seam(),
+        parts=parts or Parts(),
         models=models,
         watch=watch,
         report=report,

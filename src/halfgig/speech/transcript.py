@@ -26,13 +26,15 @@ class Seam:
     """Where the transcript of the windows so far ends, and all that the next one must know to go on from there.
 
     `position` is where the last window ends, `last` where the last segment does; `text` is what was said last, and
-    `echoes` how often in a row before that. Times are seconds on the source's clock.
+    `echoes` how often in a row before that, in the part of the source that has the number `part`. Times are seconds on
+    the source's clock.
     """
 
     position: Seconds = 0.0
     last: Seconds = 0.0
     text: str = ""
     echoes: int = 0
+    part: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,12 @@ class Stretch:
 def stitch(heard: Iterable[tuple[Window, Parts]], seam: Seam | None = None) -> Iterator[Stretch]:
     """A stretch for each window, with its segments on the source's clock; goes on from `seam`.
 
-    Loops and echoes of the decoder are cut, and times never run backwards.
+    Loops and echoes of the decoder are cut, and times never run backwards. With each part of the source it begins anew.
     """
     seam = seam or Seam()
     for window, parts in heard:
+        if window.part_number != seam.part:
+            seam = Seam(part=window.part_number)
         segments: list[Segment] = []
         for part, said in parts:
             for segment in said:

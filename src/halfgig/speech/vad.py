@@ -30,10 +30,15 @@ State: TypeAlias = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredBlock:
-    """Whole chunks of sound, (n * CHUNK,) samples, and their n speech probabilities in [0, 1]."""
+    """Whole chunks of sound, (n * CHUNK,) samples, and their n speech probabilities in [0, 1].
+
+    `part` is the number of their part of the source, `start` that of their first sample in the source.
+    """
 
     samples: Samples
     probabilities: NDArray[np.float32]
+    part: int = 0
+    start: int = 0
 
 
 class VoiceDetector:

@@ -55,12 +55,13 @@ class Span:
 @dataclass(frozen=True, slots=True, eq=False)
 class Window:
     """A stretch of speech for the recogniser: mono 16 kHz samples, (n * CHUNK,), where in the source they came
-    from, and the n speech probabilities of their chunks.
+    from, and the n speech probabilities of their chunks. `part_number` is that of its part of the source.
     """
 
     samples: Samples
     spans: tuple[Span, ...]
     probabilities: NDArray[np.float32]
+    part_number: int = 0
 
     @property
     def start(self) -> Seconds:
@@ -176,8 +177,9 @@ def quietest(numbers: NDArray[np.int64], probabilities: NDArray[np.float32], lea
 
 
 def _chunks(scored: Iterable[ScoredBlock]) -> Iterator[Chunk]:
-    number = 0
+    number: int | None = None
     for block in scored:
+        number = block.start // CHUNK if number is None else number
         for samples, probability in zip(block.samples.reshape(-1, CHUNK), block.probabilities, strict=True):
             yield Chunk(number, samples, float(probability))
             number += 1

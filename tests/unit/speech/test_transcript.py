@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -114,6 +115,15 @@ def test_a_transcript_goes_on_from_any_seam_as_if_it_had_never_stopped() -> None
     for cut in range(len(heard) + 1):
         first = stretches(heard[:cut])
         assert [*first, *stretches(heard[cut:], first[-1].seam if first else None)] == whole
+
+
+def test_with_each_part_of_the_source_a_transcript_begins_anew() -> None:
+    first = [(window(start, 2), [said("you")]) for start in (0, 3)]
+    second = [(replace(window(start, 2), part_number=1), [said("you")]) for start in (6, 9)]
+    whole = stretches([*first, *second])
+    assert whole == [*stretches(first), *stretches(second)]
+    assert texts([segment for stretch in whole for segment in stretch.segments]) == ["you"] * 4
+    assert stretches(second[1:], whole[2].seam) == whole[3:]
 
 
 def test_a_window_in_parts_is_one_stretch() -> None:
