@@ -80,9 +80,9 @@ class Attempt:
                 self._table.tell(job.id, "segment", segment_json(segment))
             self._tell_reps(reps)
             if batch is not None:
-                self._table.execute(_BATCH, {"id": job.id, "data": batch})
+                self._table.write(_BATCH, {"id": job.id, "data": batch})
             values = {"id": job.id, "attempt": job.attempt, "state": to_json(state)}
-            self._table.execute(_CHECKPOINT, values)
+            self._table.write(_CHECKPOINT, values)
 
     def checkpointed(self) -> dict[str, Any] | None:
         """Where to go on; None where the job is at its beginning."""
@@ -110,7 +110,7 @@ class Attempt:
         """Drop all that earlier attempts made, and note why: `fingerprint` stands for other content than theirs."""
         with self._fenced() as job:
             self._forget()
-            self._table.execute(_UNTELL, (job.id,))
+            self._table.write(_UNTELL, (job.id,))
             self._table.tell(job.id, "note", {"text": why})
             self._table.update(replace(job, fingerprint=fingerprint, degraded=(), notes=(why,)))
 
@@ -126,9 +126,9 @@ class Attempt:
             if self._table.held(twin.id) is None:
                 return None
             self._forget()
-            self._table.execute(_UNTELL, (job.id,))
+            self._table.write(_UNTELL, (job.id,))
             after = self._table.execute(_LAST_EVENT, (job.id,)).get
-            self._table.execute(_ADOPT, {"to": job.id, "from": twin.id, "after": after})
+            self._table.write(_ADOPT, {"to": job.id, "from": twin.id, "after": after})
             own = [note for note in twin.notes if not note.startswith(SAME)]  # not that of the twin's own twin
             notes = _union(own, [f"{SAME}{twin.id}."])
             described = replace(job, degraded=twin.degraded, notes=notes, fingerprint=twin.fingerprint)
@@ -148,7 +148,7 @@ class Attempt:
 
     def _forget(self) -> None:
         for statement in _FORGET:
-            self._table.execute(statement, (self.job.id,))
+            self._table.write(statement, (self.job.id,))
 
     def _tell_reps(self, reps: Sequence[Mapping[str, Any]]) -> None:
         for rep in reps:

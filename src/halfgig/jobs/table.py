@@ -24,10 +24,11 @@ DESIGN = Design(
     application_id=0x48414C4A,  # "HALJ"
     package="halfgig.jobs",
     schema=3,
-    postgres=2,
+    postgres=3,
     durable=True,  # what was accepted outlives a loss of power
 )
 PAGE = 200  # events read at a time
+RUNNABLE = "state"  # news of a job that was queued; the word is that of halfgigs that look at every state
 
 _IDENTITY = "SELECT id FROM queue_facts"
 _COLUMNS = [column.name for column in fields(Job)]
@@ -79,6 +80,10 @@ class JobTable:
         """Run a statement, within one of these blocks."""
         return self.database.execute(self.database.dialect.spell(statement), values)
 
+    def write(self, statement: str, values: Any = ()) -> None:
+        """Run a statement of a transaction whose result nobody wants to know: it may be sent with the next one."""
+        self.database.later(self.database.dialect.spell(statement), values)
+
     def identity(self) -> str:
         """The id of this queue, the same for all who use its database."""
         with self.guarded():
@@ -117,7 +122,7 @@ class JobTable:
 
     def update(self, job: Job) -> None:
         """Write a row anew, without a word."""
-        self.execute(_UPDATE, _row(job))
+        self.write(_UPDATE, _row(job))
 
     def move(self, job: Job) -> None:
         """Write a row whose state has changed, and tell it."""
@@ -131,11 +136,12 @@ class JobTable:
             told["failure"] = job.failures[-1]
         if job.problem is not None:
             told["problem"] = job.problem
-        self.tell(job.id, "state", told)
+        self.tell(job.id, "state", told, news=news_of(job))
 
-    def tell(self, job_id: str, type: str, data: Mapping[str, Any]) -> None:
-        """Add an event."""
-        self.execute(_EVENT, {"job_id": job_id, "type": type, "data": to_json(data)})
+    def tell(self, job_id: str, type: str, data: Mapping[str, Any], *, news: str = "") -> None:
+        """Add an event, of which other machines hear as `news`, or by its type."""
+        self.write(_EVENT, {"job_id": job_id, "type": type, "data": to_json(data)})
+        self.database.announce(f"{job_id} {news or type}")
 
     def events(self, job_id: str, after: int = 0, limit: int = PAGE) -> list[Event]:
         """Up to `limit` events with an id past `after`, in order."""
@@ -154,6 +160,11 @@ class JobTable:
         with self.guarded():
             rows = self.execute(_SEGMENTS, (job_id, after, PAGE))
             return [(number, read_segment(json.loads(data))) for number, data in rows]
+
+
+def news_of(job: Job) -> str:
+    """What other machines hear of the state that a job has come to: RUNNABLE is worth their look at the queue."""
+    return RUNNABLE if job.state is State.QUEUED else str(job.state)
 
 
 def segment_json(segment: Segment) -> dict[str, Any]:

@@ -65,6 +65,12 @@ class Database(Protocol):
     def execute(self, statement: str, values: Any = (), /) -> Rows:
         """Run one statement."""
 
+    def later(self, statement: str, values: Any = (), /) -> None:
+        """Run one statement whose result nobody wants to know, before the next one, or before the commit at last."""
+
+    def announce(self, text: str) -> None:
+        """Tell other machines, where there are any, once this transaction has been committed; it may be lost."""
+
     def executemany(self, statement: str, many: Iterable[Any], /) -> Rows:
         """Run one statement with each of many values."""
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from halfgig.errors import DatabaseAway, LibraryError
 from halfgig.store.database import POSTGRES
-from halfgig.store.postgres_line import connect, shown, trouble
+from halfgig.store.postgres_line import CHANNEL, connect, shown, trouble
 from halfgig.store.postgres_schema import migrate
 
 if TYPE_CHECKING:
@@ -19,16 +19,22 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     import psycopg
+    from psycopg.pq import TransactionStatus
 
     from halfgig.records import Seconds
     from halfgig.store.database import Design
     from halfgig.store.postgres_line import Connection
+
+    Part = tuple[str, Any]  # a statement and its values; None where it takes none and may be several
 
 T = TypeVar("T")
 
 PAUSES: tuple[Seconds, ...] = (0.0, 0.05, 0.1, 0.2, 0.5)  # between attempts while it is away, then the last again
 FATE: Seconds = 10.0  # that is asked at least whether a commit whose line broke has come through
 CLOCK: Seconds = 300.0  # after which the server's clock is read again
+
+INERROR = 3  # libpq's word for a transaction that can only be rolled back
+_BEGIN: tuple[Part, ...] = (("BEGIN", None), ("SELECT txid_current()", None))
 
 _TOKEN = re.compile(r"'[^']*'|::|%|\?|:([a-z_]+)")
 # What surely changes nothing needs no transaction of its own, whose end would wait for the disk.
@@ -40,6 +46,7 @@ class Found:
 
     def __init__(self, cursor: psycopg.Cursor[tuple[Any, ...]]) -> None:
         self._rows: Iterator[Any] = iter(cursor) if cursor.description else iter(())
+        self.count = max(cursor.rowcount, 0)
 
     def __iter__(self) -> Iterator[Any]:
         """Each row that is left."""
@@ -75,7 +82,11 @@ class PostgresDatabase:
         self._url, self._shown = url, shown(url)
         self._patience, self._sleep = patience, sleep
         self._connection: Connection | None = None
-        self._within, self._changed = False, 0
+        self._within = self._begun = False  # a block is open, and the server knows of it
+        self._number = 0  # of the transaction, by which the server can be asked what became of it
+        self._owed: list[Part] = []  # statements that go with the next one, or with the commit
+        self._news: list[str] = []  # what is told to others after it
+        self._changed = 0
         self._ahead, self._read_at = 0.0, float("-inf")  # the server's clock before our monotonic one, and since when
         if design is not None:
             self._bring_to(design)
@@ -94,28 +105,60 @@ class PostgresDatabase:
 
         Outside of a transaction it is one by itself, and is repeated where the line breaks, but never done twice.
         """
+        part = (statement, values)
         if self._within:
-            return self._run(statement, values)
+            return self._ask(part)
         if _READS.match(statement):
-            return self._patiently(lambda: self._run(statement, values))
+            return self._patiently(lambda: self._send(part))
         with self.transaction():
-            return self._run(statement, values)
+            return self._ask(part)
+
+    def later(self, statement: str, values: Any = (), /) -> None:
+        """Run one statement of a transaction with the next one, or with the commit: nobody wants to know its result."""
+        if self._within:
+            self._owed.append((statement, values))
+        else:
+            self.execute(statement, values)
+
+    def announce(self, text: str) -> None:
+        """Tell all who listen, once this transaction has been committed; where the line breaks then, nobody is told."""
+        if self._within:
+            self._news.append(text)
 
     def executemany(self, statement: str, many: Iterable[Any], /) -> Found:
         """Run one statement with each of many values, in one transaction."""
         with nullcontext() if self._within else self.transaction(), self.line() as line:
             cursor = line.cursor()
             cursor.executemany(_spelt(statement).encode(), [_given(values) for values in many])
-            self._changed = max(cursor.rowcount, 0)
-            return Found(cursor)
+            found = Found(cursor)
+        self._changed = found.count
+        return found
 
-    def _run(self, statement: str, values: Any) -> Found:
-        with self.line() as line:
-            if values is None:
-                cursor = line.execute(statement.encode())
-            else:
-                cursor = line.execute(_spelt(statement).encode(), _given(values))
-            self._changed = max(cursor.rowcount, 0)
+    def _ask(self, part: Part) -> Found:
+        """Within a transaction, which begins with its first statement: that is one trip less."""
+        if self._begun:
+            owed, self._owed = self._owed, []
+            found = self._send(*owed, part)
+        else:
+            found = self._patiently(lambda: self._begin(part))
+        self._changed = found.count
+        return found
+
+    def _begin(self, *parts: Part) -> Found:
+        found = self._send(*_BEGIN, *self._owed, *parts, numbered=True)
+        self._begun, self._owed = True, []
+        return found
+
+    def _send(self, *parts: Part, numbered: bool = False) -> Found:
+        """Send statements together; what the last one found. With `numbered` they begin as `_BEGIN` does."""
+        with self._translating() as line:
+            mogrify = cast("psycopg.ClientCursor[Any]", line.cursor()).mogrify
+            texts = (text if values is None else mogrify(_spelt(text), _given(values)) for text, values in parts)
+            cursor = line.execute(";\n".join(texts).encode())
+            if numbered and cursor.nextset():
+                self._number = int(cast("tuple[int]", cursor.fetchone())[0])
+            while cursor.nextset():
+                pass
             return Found(cursor)
 
     def changes(self) -> int:
@@ -133,13 +176,25 @@ class PostgresDatabase:
     def transaction(self) -> Iterator[None]:
         """A block that is written whole or not at all. DatabaseAway where not, LibraryError where nobody knows."""
         if self._within:
-            with self.line() as line, line.transaction():
+            with self._part():
                 yield
             return
-        number = self._patiently(lambda: self._begin("BEGIN; SELECT txid_current()"))
+        self._within = True
         with self._rolling_back():
             yield
-        self._commit(cast("int", number))
+            if not self._begun:
+                self._settle()
+        self._commit()
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        with self.line() as line, line.transaction():
+            try:
+                yield
+                self._settle()
+            except BaseException:
+                self._owed = []
+                raise
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -147,8 +202,10 @@ class PostgresDatabase:
         if self._within:
             yield
             return
-        self._patiently(lambda: self._begin("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        self._within = True
         with self._rolling_back():
+            self._patiently(lambda: self._send(("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", None)))
+            self._begun = True
             yield
         self._roll_back()  # there is nothing to commit
 
@@ -157,13 +214,6 @@ class PostgresDatabase:
         return nullcontext()
 
     lazily = guarded
-
-    def _begin(self, statement: str) -> int | None:
-        with self.line() as line:
-            cursor = line.execute(statement.encode())
-            number = cursor.fetchone() if cursor.nextset() else None
-        self._within = True
-        return None if number is None else int(number[0])
 
     @contextmanager
     def _rolling_back(self) -> Iterator[None]:
@@ -176,20 +226,33 @@ class PostgresDatabase:
     def _roll_back(self) -> None:
         import psycopg
 
-        self._within = False
+        self._leave()
+        if self._stands_in() is None:
+            return
         with suppress(psycopg.Error):
             assert self._connection is not None
             self._connection.execute("ROLLBACK")
             return
         self._hang_up()
 
-    def _commit(self, number: int) -> None:
+    def _leave(self) -> None:
+        self._within = self._begun = False
+        self._owed, self._news = [], []
+
+    def _stands_in(self) -> TransactionStatus | None:
+        """What the line says of the transaction that it stands in; None outside of one."""
+        status = None if self._connection is None else self._connection.info.transaction_status
+        return status or None
+
+    def _commit(self) -> None:
         try:
-            with self.line() as line:
-                self._within = False
-                line.execute("COMMIT")
-        except DatabaseAway:
-            came_through = self._came_through(number)
+            self._send(*self._owed, ("COMMIT", None), *_telling(self._news))
+        except LibraryError:
+            if self._stands_in() == INERROR:  # what was sent with it was refused
+                self._roll_back()
+                raise
+            self._leave()
+            came_through = self._came_through(self._number)
             if came_through is None:
                 detail = (
                     f"{self._shown} broke off in the middle of a write, and it is not known whether it was written."
@@ -197,13 +260,14 @@ class PostgresDatabase:
                 raise LibraryError(detail, "Look before you ask again.") from None
             if not came_through:
                 raise
+        self._leave()
 
     def _came_through(self, number: int) -> bool | None:
         """Whether the transaction of this number was committed before its line broke; None where nobody can say."""
         until = time.monotonic() + max(FATE, self._patience)
         while time.monotonic() < until:
             try:
-                fate = self._patiently(lambda: self._run("SELECT txid_status(?)", (number,)).get)
+                fate = self._patiently(lambda: self._send(("SELECT txid_status(?)", (number,))).get)
             except DatabaseAway:
                 self._sleep(PAUSES[-1])
                 continue
@@ -223,7 +287,7 @@ class PostgresDatabase:
 
     def close(self) -> None:
         """Close the connection."""
-        self._within = False
+        self._leave()
         self._hang_up()
 
     def tidy(self, pages: int) -> None:
@@ -231,7 +295,7 @@ class PostgresDatabase:
 
     def _read_clock(self) -> None:
         before = time.monotonic()
-        seconds = float(self._run("SELECT extract(epoch FROM clock_timestamp())::float8", ()).get)
+        seconds = float(self._send(("SELECT extract(epoch FROM clock_timestamp())::float8", ())).get)
         self._read_at = time.monotonic()
         self._ahead = seconds - (before + self._read_at) / 2
 
@@ -252,6 +316,21 @@ class PostgresDatabase:
     @contextmanager
     def line(self) -> Iterator[Connection]:
         """psycopg's connection, for a block whose errors become ours; for what only Postgres can do, as COPY."""
+        if self._within:
+            self._settle()
+        with self._translating() as connection:
+            yield connection
+
+    def _settle(self) -> None:
+        """Have the server know of all so far."""
+        if not self._begun:
+            self._patiently(self._begin)
+        elif self._owed:
+            owed, self._owed = self._owed, []
+            self._send(*owed)
+
+    @contextmanager
+    def _translating(self) -> Iterator[Connection]:
         import psycopg
 
         connection = self._opened()
@@ -261,7 +340,7 @@ class PostgresDatabase:
             raise trouble(error, self._shown, broken=self._is_broken()) from None
 
     def _opened(self) -> Connection:
-        if self._connection is None and not self._within:
+        if self._connection is None and not self._begun:
             self._connection = connect(self._url)
             self._read_clock()
         if self._connection is None:
@@ -275,6 +354,13 @@ class PostgresDatabase:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _telling(news: list[str]) -> list[Part]:
+    """What tells that. It must not wait for the disk: while it does, nobody else who tells something can commit."""
+    told = list(dict.fromkeys(news))
+    calls = "".join(f", pg_notify('{CHANNEL}', ?)" for _ in told)
+    return [(f"SELECT set_config('synchronous_commit', 'off', true){calls}", told)] if told else []
 
 
 @lru_cache(512)

@@ -20,7 +20,7 @@ CHANNEL = "halfgig"  # on which events are told
 CONNECT = 5  # seconds
 # A machine that was paused in a transaction must not keep others from its job for long. pgvector is in one of these.
 _WISHES = f"""SET search_path = {SCHEMA}, public, extensions; SET statement_timeout = '30s'; SET lock_timeout = '10s';
- SET idle_in_transaction_session_timeout = '30s'; SET client_min_messages = warning"""
+ SET idle_in_transaction_session_timeout = '30s'; SET client_min_messages = warning; SET halfgig.announces = 'yes'"""
 # A machine that has gone without a word is noticed in half a minute, on either side.
 _MANNERS: dict[str, Any] = {
     "prepare_threshold": None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import contextmanager
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -65,6 +65,13 @@ class SqliteDatabase(apsw.Connection):
                 yield
             finally:
                 self.pragma("synchronous", "full" if self.design.durable else "normal")
+
+    def later(self, statement: str, values: Any = (), /) -> None:
+        """Run one statement."""
+        self.execute(statement, values)
+
+    def announce(self, text: str) -> None:
+        """Tell nobody: a file is used by one machine."""
 
     def now(self) -> Seconds:
         """Unix seconds: a file is used by one machine."""

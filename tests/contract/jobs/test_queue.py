@@ -14,6 +14,7 @@ from halfgig.errors import Busy, Conflict, LibraryError
 from halfgig.jobs.attempt import Attempt, Fenced
 from halfgig.jobs.job import MAX_STRIKES, Failure, Reason, State
 from halfgig.jobs.queue import LEASE, JobQueue
+from halfgig.records import Segment
 from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
@@ -480,3 +481,22 @@ def test_the_work_of_a_failed_job_is_dropped_in_time_and_the_file_shrinks(
     if isinstance(where, Path):  # Postgres sees to its files itself
         queue.database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         assert where.stat().st_size < 1_000_000
+
+
+def test_a_job_is_made_and_claimed_in_few_trips(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with JobQueue(postgres_url) as queue:
+        connection, asked = queue.database._connection, list[bytes]()  # type: ignore[attr-defined]
+        execute = connection.execute
+
+        def noting(query: bytes, *values: object) -> object:
+            asked.append(query)
+            return execute(query, *values)
+
+        monkeypatch.setattr(connection, "execute", noting)
+        job, _ = queue.create("reps", {"url": "http://a/b"}, {})
+        assert len(asked) == 2
+        claimed = queue.claim(job.id, "me")
+        assert claimed is not None
+        assert len(asked) == 4
+        Attempt(queue, claimed).checkpoint({"at": 1}, segments=[Segment(0, 1, "a"), Segment(1, 2, "b")], batch=b"1")
+        assert len(asked) == 6
