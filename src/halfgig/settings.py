@@ -184,7 +184,7 @@ class Settings:
         "BLOB_URL",
         "",
         "address",
-        "s3://BUCKET/PREFIX, or file:///FOLDER: uploads in storage that machines of one queue reach; without it here",
+        "s3://BUCKET/PREFIX, or file:///FOLDER: uploads and drawings where machines of one queue reach them; else here",
     )
     index_url: str = _row(
         "INDEX_URL",
@@ -242,21 +242,6 @@ class Settings:
     def models_dir(self) -> Path:
         """Folder of the model store."""
         return self.models or self.data_dir / "models"
-
-    @property
-    def stills_dir(self) -> Path:
-        """Folder of the small pictures that tell sources by, with a folder for each."""
-        return self.data_dir / "thumbnails"
-
-    @property
-    def poses_dir(self) -> Path:
-        """Folder of what was seen of people, a file for each source that is kept."""
-        return self.data_dir / "poses"
-
-    @property
-    def drawings_dir(self) -> Path:
-        """Folder of kept counts and what was drawn of them, with a folder for each source."""
-        return self.data_dir / "drawings"
 
     @property
     def library_path(self) -> Path:

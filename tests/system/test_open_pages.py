@@ -13,9 +13,10 @@ from tests.waiting import PATIENCE
 
 from halfgig.jobs.queue import JobQueue
 from halfgig.memory.meter import rss
+from halfgig.settings import Settings
 from halfgig.store.library import Library
+from halfgig.store.place import open_belongings
 from halfgig.store.sqlite import open_library
-from halfgig.store.stills import Stills
 
 MIB = 1024 * 1024
 PAGES, ROUNDS, SOURCES, SEEN = 20, 2, 200, 4
@@ -28,7 +29,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
 
 def filled(data: Path) -> str:
     """A library of many sources with pictures, and a job that waits for longer than the test lasts; its id."""
-    stills = Stills(data / "thumbnails")
+    stills = open_belongings(Settings(data_dir=data)).stills
     with open_library(data / "library.db") as connection:
         for number in range(SOURCES):
             source_id = f"{number:064x}"

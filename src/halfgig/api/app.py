@@ -56,8 +56,7 @@ from halfgig.media.addresses import AllowList
 from halfgig.memory.allocator import trim
 from halfgig.memory.meter import rss
 from halfgig.settings import Settings, listed
-from halfgig.store.place import upload_shelf
-from halfgig.store.room import held
+from halfgig.store.place import belongings_size, open_belongings, upload_shelf
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
@@ -181,17 +180,17 @@ def open_services(settings: Settings, tally: Tally) -> Services:
     """
     quota, limit = settings.disk_quota_mb, settings.max_file_size_mb
     with telling_trouble(settings):
-        shelf = upload_shelf(settings)
+        shelf, belonging = upload_shelf(settings), belongings_size(settings)
         store = UploadStore(
             shelf,
             None if quota is None else round(quota * MIB),
             limit=None if limit is None else round(limit * MIB),
             expiry=settings.upload_expiry_seconds,
-            others=partial(held, settings.drawings_dir),
+            others=belonging,
         )
         home = home_of(settings.data_dir) if settings.database_url else ""
         queue = open_queue(settings, shelf)
-    return Services(settings, queue, Bell(), store, tally=tally, home=home)
+    return Services(settings, queue, Bell(), store, open_belongings(settings), belonging, tally=tally, home=home)
 
 
 def open_queue(settings: Settings, shelf: Shelf) -> QueueThread:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 from fastapi.concurrency import run_in_threadpool
@@ -21,10 +21,7 @@ from halfgig.api.views import JobView, job_view
 from halfgig.errors import Conflict, NotFound
 from halfgig.jobs.bell import QUEUE
 from halfgig.motion.parquet import INSTALL, MISSING, parquet_is_here
-from halfgig.store.drawings import Drawing, Drawings
-
-if TYPE_CHECKING:
-    from halfgig.records import Bytes
+from halfgig.store.drawings import Drawing
 
 router = APIRouter(tags=["library"])
 
@@ -68,12 +65,12 @@ async def list_drawings(source_id: SourceId, services: Given) -> Any:
     """What is made, being made, and can be made of the newest count."""
     await known_source(services, source_id)
     jobs = await services.ask(lambda queue: queue.drawing_now(source_id))
-    sizes = await run_in_threadpool(_sizes, services, source_id)
+    sizes = await run_in_threadpool(services.belongings.drawings.sizes, source_id)
     views = [
         DrawingView(
             name=drawing,
             address=address_of(source_id, drawing),
-            bytes=sizes[drawing],
+            bytes=sizes.get(drawing),
             job=f"/jobs/{jobs[drawing]}" if drawing in jobs else None,
             obstacle=await _obstacle(services, source_id, drawing),
         )
@@ -82,15 +79,9 @@ async def list_drawings(source_id: SourceId, services: Given) -> Any:
     return DrawingList(drawings=views)
 
 
-def _sizes(services: Services, source_id: str) -> dict[Drawing, Bytes | None]:
-    drawings = Drawings(services.settings.drawings_dir)
-    found = {drawing: drawings.find(source_id, drawing) for drawing in Drawing}
-    return {drawing: None if path is None else path.stat().st_size for drawing, path in found.items()}
-
-
 async def _obstacle(services: Services, source_id: str, drawing: Drawing) -> str | None:
     """Why a drawing cannot be made, None where it can."""
-    if await run_in_threadpool(Drawings(services.settings.drawings_dir).version, source_id) is None:
+    if await run_in_threadpool(services.belongings.drawings.version, source_id) is None:
         return NO_POSES
     if drawing is Drawing.TABLE and not parquet_is_here():
         return MISSING
@@ -120,7 +111,8 @@ async def make_drawing(
         wanted["upload"] = (await kept_uploads(services, [source_id]))[source_id]
     client = client_of(request.scope) if services.settings.api_keys else ""
     most = services.settings.max_queued_jobs
-    asked: dict[str, Any] = {"client": client, "place": services.home, "max_queued": most}  # the poses are here
+    place = "" if services.settings.blob_url else services.home  # where the poses are
+    asked: dict[str, Any] = {"client": client, "place": place, "max_queued": most}
     job = await services.ask(lambda queue: queue.draw(wanted, drawing, **asked))
     services.bell.ring(QUEUE)
     response.headers["Location"] = f"/jobs/{job.id}"
@@ -144,19 +136,17 @@ async def tell_drawing(request: Request, source_id: SourceId, drawing: Named, se
 async def remove_drawing(source_id: SourceId, drawing: Named, services: Given) -> None:
     """Delete the file; it can be made again."""
     await known_source(services, source_id)
-    path = await run_in_threadpool(Drawings(services.settings.drawings_dir).find, source_id, drawing)
-    if path is not None:
-        await run_in_threadpool(path.unlink, missing_ok=True)
+    await run_in_threadpool(services.belongings.drawings.remove, source_id, drawing)
 
 
 async def send_drawing(request: Request, services: Services, source_id: str, drawing: Drawing) -> Response:
     """A drawing of the newest count. Raises NotFound where it is not made."""
     source = await known_source(services, source_id)
-    path = await run_in_threadpool(Drawings(services.settings.drawings_dir).find, source_id, drawing)
+    kept = await run_in_threadpool(services.belongings.drawings.find, source_id, drawing)
     headers = attachment(source.title, source_id[:12], drawing)
     try:
-        if path is not None:
-            return await send_file(request, path, headers=headers, kind=MEDIA_TYPES[drawing])
+        if kept is not None:
+            return await send_file(request, kept, headers=headers, kind=MEDIA_TYPES[drawing])
     except FileNotFoundError:  # deleted meanwhile
         pass
     raise NotFound("This has not been drawn.", f"POST {address_of(source_id, drawing)} has it made.")

@@ -11,7 +11,6 @@ from fastapi.concurrency import run_in_threadpool
 from halfgig.api.upkeep import drop_upload
 from halfgig.errors import BadRequest
 from halfgig.jobs.bell import QUEUE
-from halfgig.operations.library import forget_files
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -47,7 +46,7 @@ async def let_go(services: Services, source_id: str) -> None:
     await _see_them_stop(services, frozenset(jobs))
     for upload in uploads:
         await drop_upload(services, upload)
-    await run_in_threadpool(forget_files, services.settings, source_id)
+    await run_in_threadpool(services.belongings.forget, source_id)
 
 
 async def _see_them_stop(services: Services, cancelled: Collection[str]) -> None:

@@ -17,13 +17,12 @@ from halfgig.errors import NotFound
 from halfgig.operations.library import Entry, entries
 from halfgig.store.library import Library
 from halfgig.store.scope import MOST_TAG
-from halfgig.store.stills import Stills, is_content
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from halfgig.records import StoredSource
-    from halfgig.settings import Settings
+    from halfgig.store.belongings import Belongings
     from halfgig.store.database import Database
 
 router = APIRouter(tags=["library"])
@@ -79,20 +78,16 @@ async def shown(services: Services, found: Sequence[Entry]) -> list[SourceView]:
     """The entries for a client."""
     ids = [entry.source.id for entry in found]
     kept = await kept_uploads(services, ids)
-    pictured, posed = await run_in_threadpool(_on_disk, services.settings, ids)
+    pictured, posed = await run_in_threadpool(_belongings, services.belongings, ids)
     return [
         source_view(one, pictured=one.source.id in pictured, kept=one.source.id in kept, posed=one.source.id in posed)
         for one in found
     ]
 
 
-def _on_disk(settings: Settings, source_ids: Sequence[str]) -> tuple[set[str], set[str]]:
+def _belongings(belongings: Belongings, source_ids: Sequence[str]) -> tuple[set[str], set[str]]:
     """Those that have pictures, and those that have poses."""
-    stills, contents = Stills(settings.stills_dir), [one for one in source_ids if is_content(one)]
-    return (
-        {one for one in contents if stills.poster(one) is not None},
-        {one for one in contents if (settings.poses_dir / one).exists()},
-    )
+    return belongings.stills.known(source_ids), belongings.poses.known(source_ids)
 
 
 async def known_source(services: Services, source_id: str) -> StoredSource:

@@ -15,10 +15,12 @@ from halfgig.api.schema import described, problems
 from halfgig.api.sending import send_file
 from halfgig.api.services import Given
 from halfgig.errors import NotFound
-from halfgig.store.stills import Stills
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from halfgig.store.blob_file import BlobFile
+    from halfgig.store.stills import Stills
 
 router = APIRouter(tags=["library"])
 
@@ -44,16 +46,16 @@ At = Annotated[float | None, Query(ge=0, le=MOST_SECONDS, description="a second:
 async def show_thumbnail(request: Request, source_id: SourceId, services: Given, at: At = None) -> Response:
     """A small JPEG that stands for the source, or with `at` one that shows it near that second."""
     await known_source(services, source_id)
-    path = await run_in_threadpool(_still, Stills(services.settings.stills_dir), source_id, at)
+    kept = await run_in_threadpool(_still, services.belongings.stills, source_id, at)
     try:
-        if path is None:
+        if kept is None:
             raise FileNotFoundError
-        return await send_file(request, path)
+        return await send_file(request, kept)
     except FileNotFoundError as error:  # or it was taken away meanwhile
         raise NotFound("There is no picture of this source.", "Sound has none; a job on a video takes some.") from error
 
 
-def _still(stills: Stills, source_id: str, at: float | None) -> Path | None:
+def _still(stills: Stills, source_id: str, at: float | None) -> Path | BlobFile | None:
     return stills.poster(source_id) if at is None else stills.near(source_id, at)
 
 

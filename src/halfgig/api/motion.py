@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
+from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,7 +17,6 @@ from halfgig.api.sending import UNKNOWN, send_file
 from halfgig.api.services import Given
 from halfgig.errors import NotFound
 from halfgig.store.reports import Reports
-from halfgig.store.stills import is_content
 
 if TYPE_CHECKING:
     from halfgig.store.database import Database
@@ -65,9 +65,11 @@ async def show_poses(request: Request, source_id: SourceId, services: Given) -> 
     each, signed), 33 visibilities (8 bits), 3 zeros.
     """
     await known_source(services, source_id)
-    path = services.settings.poses_dir / (source_id if is_content(source_id) else "none")
+    kept = await run_in_threadpool(services.belongings.poses.find, source_id)
     try:
-        return await send_file(request, path)
+        if kept is None:
+            raise FileNotFoundError
+        return await send_file(request, kept)
     except FileNotFoundError as error:
         raise NotFound(
             "No poses of this source are kept.", "Count it again by a job of kind reps with keep_source."

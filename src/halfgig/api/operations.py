@@ -18,7 +18,6 @@ from halfgig.memory.limit import memory_limit
 from halfgig.memory.meter import tree_anonymous
 from halfgig.models.record import read_record
 from halfgig.store.room import free_space
-from halfgig.store.room import held as disk_held
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -105,7 +104,7 @@ def _look(services: Services, queue: dict[str, int], memory: list[tuple[float, i
         disk=DiskView(
             uploads_bytes=services.uploads.used,
             library_bytes=_size(settings.library_path),
-            drawings_bytes=disk_held(settings.drawings_dir),
+            drawings_bytes=services.belonging(),
             free_bytes=free_space(settings.data_dir),
         ),
         event_streams=services.streams,

@@ -143,7 +143,7 @@ def _open(kept: Path | BlobFile) -> _Opened:
         told = os.fstat(file.fileno())
         return _Opened(file, told.st_size, f'"{told.st_mtime_ns:x}-{told.st_size:x}"', file.read_at(0, HEAD))
     stream = kept.open()
-    return _Opened(stream, kept.size, f'"{kept.folder}"', stream.read_at(0, HEAD))
+    return _Opened(stream, kept.size, f'"{kept.version}"', stream.read_at(0, HEAD))
 
 
 def _answer(request: Request, opened: _Opened, tag: str, about: dict[str, str]) -> Response:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from halfgig.jobs.queue import JobQueue
     from halfgig.memory.governor import Lease
     from halfgig.records import Bytes
+    from halfgig.store.belongings import Belongings
 
 Told = TypeVar("Told")
 
@@ -67,6 +68,8 @@ class Services:
     queue: QueueThread
     bell: Bell
     uploads: UploadStore
+    belongings: Belongings
+    belonging: Callable[[], Bytes]  # how many bytes these have
     supervisor: Supervision | None = None
     supervision: asyncio.Task[None] | None = None  # the supervisor at work
     searcher: Searcher | None = None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import shutil
+import time
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -19,11 +20,10 @@ from halfgig.jobs.job import State
 from halfgig.jobs.posting import connect_guarded, post
 from halfgig.jobs.webhooks import read_secret
 from halfgig.media.addresses import AllowList
-from halfgig.operations.library import forget_files
 from halfgig.store.edits import Edits
 from halfgig.store.home import is_there, open_store
 from halfgig.store.library import Library
-from halfgig.store.stills import is_content
+from halfgig.store.uploads import DAY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
@@ -167,28 +167,19 @@ def remove_fetched(services: Services) -> list[str]:
 
 def remove_homeless(services: Services) -> list[str]:
     """Remove pictures, poses and drawings of what neither the library nor a job knows, as of a deleted failed job."""
-    settings = services.settings
-    of_sources = (settings.stills_dir, settings.poses_dir, settings.drawings_dir)
-    folders = [folder for folder in of_sources if folder.exists()]
-    there = {one.name for folder in folders for one in folder.iterdir() if is_content(one.name)}
+    there = services.belongings.sources()
     if not there:
         return []
     known = services.queue.ask_now(lambda queue: queue.mentioned(there))  # first: a job comes before its source
-    gone = sorted(there - known - _filed(settings, there))
+    gone = sorted(there - known - _filed(services.settings, there))
     for source_id in gone:
-        forget_files(settings, source_id)
+        services.belongings.forget(source_id)
     return gone
 
 
 def remove_drafts(services: Services) -> list[str]:
-    """Remove what killed workers had written of poses, once their job has ended or is gone; blocking."""
-    folder = services.settings.poses_dir
-    names = [one.name.split(".") for one in sorted(folder.iterdir())] if folder.exists() else []
-    drafts = [name for name in names if is_content(name[0]) and len(name) > 1]  # SOURCE.JOB.ATTEMPT
-    ended = [".".join(name) for name in drafts if not services.works_now(name[1])]
-    for one in ended:
-        (folder / one).unlink(missing_ok=True)
-    return ended
+    """Remove what killed workers had begun to write of poses, a day ago or more; blocking."""
+    return services.belongings.poses.drop_drafts(time.time() - DAY)
 
 
 def _filed(settings: Settings, source_ids: Iterable[str]) -> set[str]:

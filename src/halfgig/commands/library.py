@@ -79,15 +79,16 @@ def run_list(arguments: argparse.Namespace, settings: Settings) -> int:
 def run_remove(arguments: argparse.Namespace, settings: Settings) -> int:
     """Remove one source with all that belongs to it, in one transaction; the file of the source stays."""
     from halfgig.operations.indexes import open_place
-    from halfgig.operations.library import forget, forget_files
+    from halfgig.operations.library import forget
     from halfgig.store.home import open_store
     from halfgig.store.library import Library
+    from halfgig.store.place import open_belongings
 
     with open_store(settings, create=False) as connection, open_place(settings) as place:
         source = find_source(arguments.source, Library(connection).sources())
         kept = _let_go(settings, source.id)
         passages = forget(connection, source.id, place.open(connection)) or 0
-    forget_files(settings, source.id)
+    open_belongings(settings).forget(source.id)
     print(f"Removed {printable(source.title)} ({passages} passage{'' if passages == 1 else 's'}).")
     if kept:
         hours = settings.upload_expiry_seconds / 3600

@@ -2,37 +2,32 @@
 
 from __future__ import annotations
 
-import logging
-import shutil
-from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from halfgig.errors import MissingStream, StorageFull
+from halfgig.errors import MissingStream
 from halfgig.jobs.fetching import Fetching
+from halfgig.jobs.keeping import workplace
 from halfgig.media.pictures import fit_frame
 from halfgig.media.source import inspect
 from halfgig.memory import budget
 from halfgig.motion.landmark_tables import write_table
 from halfgig.operations.admission import admit_overlay, room
 from halfgig.operations.drawings import draw_overlay, draw_plot_of
-from halfgig.operations.kept_count import open_count, write_count
-from halfgig.store.drawings import Drawing, Drawings
-from halfgig.store.upload import sync
+from halfgig.operations.kept_count import open_count
+from halfgig.store.drawings import Drawing
+from halfgig.store.place import open_belongings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from halfgig.jobs.attempt import Attempt
     from halfgig.jobs.telling import Telling
-    from halfgig.motion.drawn_poses import Stretch
     from halfgig.operations.kept_count import KeptCount
-    from halfgig.records import Bytes, PoseAt, Report, Source
+    from halfgig.records import Bytes, PoseAt, Source
     from halfgig.settings import Settings
 
     Admitted = Callable[[str, Bytes, Bytes], None]
-
-log = logging.getLogger("halfgig")
 
 
 def do_drawing(
@@ -42,16 +37,15 @@ def do_drawing(
 
     Errors: SourceError where the count is gone, StorageFull past the room on the disk, those of the operations.
     """
-    job, drawings = attempt.job, Drawings(settings.drawings_dir)
+    job, drawings = attempt.job, open_belongings(settings).drawings
     source_id, drawing = str(job.source["source"]), Drawing(job.options["drawing"])
     version = drawings.version(source_id) or "none"
     with open_count(drawings.count(source_id)) as count, workplace(settings, job.id) as folder:
         draft = folder / drawing
         Easel(count, draft, settings, telling, admitted).draw(drawing, source)
-        sync(draft)
         attempt.checkpoint({})  # only what is still wanted is put in its place
         size = draft.stat().st_size
-        draft.replace(drawings.place(source_id, version, drawing))
+        drawings.keep(source_id, version, drawing, draft, telling.beat)
     drawings.drop_old(source_id)
     attempt.succeed({"source_id": source_id, "drawing": drawing, "bytes": size})
 
@@ -110,43 +104,3 @@ class Easel:
         """Tell how far it is, and see to the room on the disk."""
         self._telling.move(position)
         self._disk(self._draft.stat().st_size if self._draft.exists() else 0, None)
-
-
-def keep_count(
-    attempt: Attempt,
-    source_id: str,
-    report: Report,
-    moments: Iterable[PoseAt],
-    stretches: Sequence[Stretch],
-    *,
-    settings: Settings,
-    beat: Callable[[], None],
-) -> None:
-    """Keep a count, so that it can be drawn; where the disk has no room for it, that is noted, and no work fails."""
-    place = Drawings(settings.drawings_dir).count(source_id)
-    try:
-        with workplace(settings, attempt.job.id) as folder:
-            disk, draft = Fetching(settings, folder, beat), folder / place.name
-            write_count(draft, report, moments, stretches, lambda size: disk(size, None))
-            sync(draft)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            draft.replace(place)
-    except (OSError, StorageFull) as error:
-        log.warning("the count is not kept: %s", error)
-        attempt.describe(notes=[f"It is not kept for drawing: {error}"])
-    else:
-        Drawings(settings.drawings_dir).drop_old(source_id)
-
-
-@contextmanager
-def workplace(settings: Settings, job_id: str) -> Iterator[Path]:
-    """A fresh folder for the length of the block; what a killed attempt has left in it is removed, too."""
-    folder = settings.fetched_dir / job_id / "drawn"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        with suppress(OSError):  # what was fetched for the job lies beside it
-            folder.parent.rmdir()

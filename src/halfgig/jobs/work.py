@@ -6,7 +6,7 @@ from dataclasses import asdict, astuple, dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
-from halfgig.jobs.drawing import keep_count
+from halfgig.jobs.keeping import Counted, keep_counted
 from halfgig.memory.allocator import trim
 from halfgig.motion.drawn_poses import Stretch
 from halfgig.motion.pose_batches import pack_poses, unpack_poses
@@ -20,15 +20,15 @@ from halfgig.operations.exercises import AUTO
 from halfgig.operations.indexing import check_index, file_transcript
 from halfgig.operations.library import file_report
 from halfgig.operations.pose_models import PoseModels
-from halfgig.operations.poses import frames_from, keep_poses
+from halfgig.operations.poses import frames_from
 from halfgig.operations.reindexing import reindex
 from halfgig.operations.speech_models import SpeechModels
 from halfgig.operations.transcription import transcribe
 from halfgig.records import StoredSource
 from halfgig.speech.transcript import Seam
-from halfgig.store.drawings import Drawings
 from halfgig.store.home import is_there, open_store
 from halfgig.store.library import Library
+from halfgig.store.place import open_belongings
 from halfgig.store.reports import Reports
 
 if TYPE_CHECKING:
@@ -225,8 +225,10 @@ def still_holds(twin: Job, content: str, settings: Settings, *, keep: bool = Fal
     with open_store(settings) as connection:
         if twin.kind == "index":
             return Library(connection).shown(content) is not None
-        drawable = Drawings(settings.drawings_dir).version(content) is not None
-        return Reports(connection).find(content) is not None and (settings.poses_dir / content).exists() and drawable
+        if Reports(connection).find(content) is None:
+            return False
+    belongings = open_belongings(settings)
+    return belongings.poses.find(content) is not None and belongings.drawings.version(content) is not None
 
 
 def _stored(work: Work, facts: Mapping[str, Any]) -> StoredSource:
@@ -296,16 +298,17 @@ def do_reindex(attempt: Attempt, settings: Settings, telling: Telling) -> None:
 
 def _is_kept(work: Work) -> bool:
     """Whether an earlier count of this content is kept: what is drawn of it must be of the newest."""
-    return Drawings(work.settings.drawings_dir).version(work.fingerprint) is not None
+    return open_belongings(work.settings).drawings.version(work.fingerprint) is not None
 
 
 def _keep(work: Work, keeper: PoseKeeper, report: Report) -> None:
     """Keep the poses for the page, and all of the count for what may be drawn of it."""
-    settings, stretches, job = work.settings, keeper.stretches, work.attempt.job
-    poses = chain(_poses(work.attempt), keeper.poses)
-    keep_poses(work.fingerprint, poses, stretches, settings, f"{job.id}.{job.attempt}")
-    poses = chain(_poses(work.attempt), keeper.poses)
-    keep_count(work.attempt, work.fingerprint, report, poses, stretches, settings=settings, beat=work.telling.beat)
+
+    def moments() -> Iterator[PoseAt]:
+        return chain(_poses(work.attempt), keeper.poses)
+
+    counted = Counted(work.fingerprint, report, moments, keeper.stretches)
+    keep_counted(work.attempt, counted, work.settings, work.telling.beat)
 
 
 def _poses(attempt: Attempt) -> Iterator[PoseAt]:

@@ -27,7 +27,7 @@ from halfgig.media.shown import kept_url, told_text
 from halfgig.media.source import fingerprint, open_source
 from halfgig.operations.stills import keep_stills
 from halfgig.settings import Settings
-from halfgig.store.place import upload_shelf
+from halfgig.store.place import open_belongings, upload_shelf
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -91,7 +91,7 @@ class Worker:
         with obtained(attempt.job, settings, self._telling.beat) as (source, captions):
             content = recognize(attempt, source, self._telling.beat)
             if attempt.job.kind in FILED:
-                keep_stills(source, content, settings, self._telling.beat)
+                keep_stills(source, content, open_belongings(settings).stills, self._telling.beat)
             if self._was_done_before(attempt, content):
                 return
             self._telling.enter("loading")

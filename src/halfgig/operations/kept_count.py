@@ -1,4 +1,4 @@
-"""A count that is kept so that it can be drawn later: its report and every pose, in one file beside the library.
+"""A count that is kept so that it can be drawn later: its report and every pose, in one file.
 
 The first line is JSON: the report, and the sizes of the frames in which the poses were found. Then come the poses as in
 `pose_batches`, 940 bytes for each moment: 34 MB an hour.
@@ -6,9 +6,11 @@ The first line is JSON: the report, and the sizes of the frames in which the pos
 
 from __future__ import annotations
 
+import io
 import json
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,17 +22,18 @@ from halfgig.records import Hold, PoseAt, Quality, Rep, Report, Signal
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-    from pathlib import Path
 
     from halfgig.records import Bytes
+    from halfgig.store.blob_file import BlobFile
 
 PIECE = 50  # poses that are read or written at a time
+BUFFER: Bytes = 64 * 1024  # of a count in storage
 AGAIN = "Count it again by a job of kind reps with keep_source."
 
 
 @dataclass(frozen=True, slots=True)
 class KeptCount:
-    """A count on disk; its poses are read some at a time, by one reader at a time."""
+    """A count; its poses are read some at a time, by one reader at a time."""
 
     file: IO[bytes]
     report: Report
@@ -85,13 +88,15 @@ def _batched(moments: Iterable[PoseAt]) -> Iterator[list[PoseAt]]:
 
 
 @contextmanager
-def open_count(path: Path) -> Iterator[KeptCount]:
-    """The count of `write_count`, for the length of the block, whatever takes its place meanwhile.
+def open_count(kept: Path | BlobFile | None) -> Iterator[KeptCount]:
+    """The count of `write_count`, for the length of the block; never a part of what takes its place meanwhile.
 
-    SourceError where there is none, or it cannot be read.
+    SourceError where there is none, or it cannot be read; errors of the storage.
     """
     try:
-        file = path.open("rb")
+        if kept is None:
+            raise FileNotFoundError
+        file = kept.open("rb") if isinstance(kept, Path) else io.BufferedReader(kept.open(), BUFFER)
     except OSError as error:
         raise SourceError("The poses of this source are not kept.", AGAIN) from error
     with file:

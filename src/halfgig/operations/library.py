@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 from halfgig.operations.indexes import own_events, own_index
 from halfgig.retrieval.ledger import count_outside
 from halfgig.retrieval.reps import rep_events
-from halfgig.store.drawings import Drawings
 from halfgig.store.home import open_store
 from halfgig.store.library import Library
 from halfgig.store.reports import Reports
 from halfgig.store.sqlite_database import SqliteDatabase
-from halfgig.store.stills import Stills, is_content
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -60,14 +58,6 @@ def entries(connection: Database, sources: Sequence[StoredSource]) -> list[Entry
 
 def _count_outside(connection: Database, source_id: str) -> int:
     return count_outside(connection, source_id) if isinstance(connection, SqliteDatabase) else 0
-
-
-def forget_files(settings: Settings, source_id: str) -> None:
-    """Delete what is kept of a source beside the library: its stills, its poses, and what was drawn."""
-    if is_content(source_id):
-        Stills(settings.stills_dir).remove(source_id)
-        Drawings(settings.drawings_dir).remove(source_id)
-        (settings.poses_dir / source_id).unlink(missing_ok=True)
 
 
 def file_report(

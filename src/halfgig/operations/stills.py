@@ -7,27 +7,25 @@ from typing import TYPE_CHECKING
 
 from halfgig.errors import HalfgigError
 from halfgig.memory.allocator import trim
-from halfgig.store.stills import Stills
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from halfgig.records import Source
-    from halfgig.settings import Settings
+    from halfgig.store.stills import Stills
 
 log = logging.getLogger("halfgig")
 
 
-def keep_stills(source: Source, source_id: str, settings: Settings, beat: Callable[[], object]) -> int:
+def keep_stills(source: Source, source_id: str, stills: Stills, beat: Callable[[], object]) -> int:
     """Take stills of a source that has none yet, and keep them; how many. The one with most detail is its poster.
 
     A source without pictures gets none, and neither does one of which none can be taken: no work fails for that.
     """
-    stills = Stills(settings.stills_dir)
-    if stills.poster(source_id) is not None or not source_is_seekable(source):
+    if not source_is_seekable(source):
         return 0
     try:
-        return _keep(stills, source, source_id, beat)
+        return 0 if stills.poster(source_id) is not None else _keep(stills, source, source_id, beat)
     except (HalfgigError, OSError, ValueError, ArithmeticError) as error:
         log.info("no stills were taken: %s", error)
         return 0

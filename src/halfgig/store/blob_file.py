@@ -1,17 +1,20 @@
-"""The bytes of an upload that is stored in parts, as one file that is read by ranges through one buffer."""
+"""Bytes in storage that machines share, in parts or whole, as one file that is read by ranges through one buffer."""
 
 from __future__ import annotations
 
 import io
 import os
+import re
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from halfgig.errors import MIB
+from halfgig.errors import MIB, ServerTrouble
+from halfgig.store.blobs import Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from halfgig.records import Bytes
     from halfgig.store.blobs import Blobs
@@ -37,14 +40,21 @@ class Parts:
         return Parts(kept if kept and kept[-1][1] == token else (*kept, (number, token)))
 
 
-@dataclass(frozen=True, slots=True)
 class BlobFile:
-    """`size` bytes in the parts of `folder`. Nothing is read before it is opened."""
+    """`size` bytes in storage; `version` tells them from others. Nothing is read before it is opened."""
 
+    __slots__ = ()
     blobs: Blobs
-    folder: str
     size: Bytes
-    parts: Parts
+
+    @property
+    def version(self) -> str:
+        """Letters, digits, dots and hyphens."""
+        raise NotImplementedError
+
+    def read(self, first: Bytes, size: Bytes) -> bytes:
+        """Up to `size` bytes, fewer where that is easier. Errors: OSError where they are gone, and those of blobs."""
+        raise NotImplementedError
 
     def open(self, heard: Callable[[], None] = lambda: None) -> BlobStream:
         """A stream of its own; `heard` is called each time that something arrives."""
@@ -55,12 +65,65 @@ class BlobFile:
         with self.open() as stream:
             return stream.readall()
 
+
+@dataclass(frozen=True, slots=True)
+class PartedFile(BlobFile):
+    """Bytes in the parts of `folder`."""
+
+    blobs: Blobs
+    folder: str
+    size: Bytes
+    parts: Parts
+
+    @property
+    def version(self) -> str:
+        """As of `BlobFile`: complete uploads do not change."""
+        return self.folder.rpartition("/")[2]
+
     def read(self, first: Bytes, size: Bytes) -> bytes:
-        """Up to `size` bytes, fewer at the end of a part. Errors: FileNotFoundError, and those of blobs."""
+        """As of `BlobFile`; fewer at the end of a part."""
         number, into = divmod(first, PART)
         return self.blobs.read(
             f"{self.folder}/{self.parts.name(number)}", into, min(size, PART - into, self.size - first)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class WholeFile(BlobFile):
+    """The bytes of one blob, as it is in the version `tag`."""
+
+    blobs: Blobs
+    key: str
+    size: Bytes
+    tag: str
+
+    @property
+    def version(self) -> str:
+        """As of `BlobFile`."""
+        return plain(self.tag)
+
+    def read(self, first: Bytes, size: Bytes) -> bytes:
+        """As of `BlobFile`; also ServerTrouble where another blob has taken its place."""
+        try:
+            return self.blobs.read(self.key, first, min(size, self.size - first), of=self.tag)
+        except Moved:
+            raise ServerTrouble(f"{self.key} has changed while it was read.", "Try again.") from None
+
+
+def plain(tag: str) -> str:
+    """The version of a blob in letters, digits, dots and hyphens."""
+    return re.sub(r"[^\w.-]", "", tag)
+
+
+def pieces_of(path: Path, beat: Callable[[], object]) -> Iterator[bytes]:
+    """The bytes of a file, `PART` of them at a time; `beat` is called before each piece."""
+    with path.open("rb", buffering=0) as file:
+        while True:
+            beat()
+            piece = file.read(PART)
+            if not piece:
+                return
+            yield piece
 
 
 class BlobStream(io.RawIOBase):

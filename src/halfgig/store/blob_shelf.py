@@ -17,7 +17,7 @@ from secrets import token_hex
 from typing import IO, TYPE_CHECKING, Any
 
 from halfgig.errors import MIB, BadRequest, HalfgigError, ServerTrouble
-from halfgig.store.blob_file import PART, BlobFile, Parts
+from halfgig.store.blob_file import PART, PartedFile, Parts
 from halfgig.store.blobs import Moved
 from halfgig.store.shelf import locked
 from halfgig.store.upload import INFO, Upload, write_all
@@ -130,10 +130,10 @@ class BlobShelf:
             raise locked()
         return BlobHold(self._blobs, record, version, self._staging, self._clock)
 
-    def bytes_of(self, name: str) -> BlobFile:
+    def bytes_of(self, name: str) -> PartedFile:
         """As of `Shelf`."""
         record = self._record(name)[0]
-        return BlobFile(self._blobs, f"{FOLDER}/{name}", record.upload.offset, record.parts)
+        return PartedFile(self._blobs, f"{FOLDER}/{name}", record.upload.offset, record.parts)
 
     def clear(self, name: str) -> None:
         """As of `Shelf`."""

@@ -10,9 +10,10 @@ from urllib.parse import unquote, urlsplit
 from halfgig.errors import BadRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from halfgig.records import Bytes
+    from halfgig.store.blob_file import BlobFile
 
 
 class Moved(Exception):
@@ -21,11 +22,12 @@ class Moved(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """What is known of a blob without its bytes. `modified` is in unix seconds."""
+    """What is known of a blob without its bytes. `modified` is in unix seconds, `version` as of `put`."""
 
     key: str
     size: Bytes
     modified: float
+    version: str
 
 
 class Blobs(Protocol):
@@ -44,8 +46,20 @@ class Blobs(Protocol):
     def get(self, key: str) -> tuple[bytes, str]:
         """All of a small blob, and the version that this is."""
 
-    def read(self, key: str, first: Bytes, size: Bytes) -> bytes:
-        """So many bytes from `first` on; fewer where the blob ends."""
+    def take(self, key: str, draft: Path, beat: Callable[[], object]) -> None:
+        """Make a file of this machine a blob, however large, whole or not at all; the file is gone then.
+
+        `beat` is called before each piece that is sent, and ends it by raising.
+        """
+
+    def read(self, key: str, first: Bytes, size: Bytes, *, of: str = "") -> bytes:
+        """So many bytes from `first` on; fewer where the blob ends. With `of` only of that version. Errors: Moved."""
+
+    def bytes_of(self, key: str) -> Path | BlobFile | None:
+        """Where all of a blob can be read, whatever takes its place meanwhile; None where there is none."""
+
+    def have(self, keys: Iterable[str]) -> set[str]:
+        """Those of the keys that are there."""
 
     def remove(self, keys: Iterable[str]) -> None:
         """Delete these; those that are not there are none's loss."""

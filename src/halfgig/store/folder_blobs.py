@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from uuid import uuid4
 
+from halfgig.store.blob_file import pieces_of
 from halfgig.store.blobs import Blob, Moved
 from halfgig.store.room import telling_full_disk
 from halfgig.store.upload import sync, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from halfgig.records import Bytes
@@ -22,21 +24,45 @@ DRAFT, LOCK = ".draft-", ".lock"  # names that no key has: keys begin with a let
 
 
 class FolderBlobs:
-    """The port `Blobs` over `root`, which is made with the first blob."""
+    """The port `Blobs` over `root`, which is made with the first blob.
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    One that was `put` outlives a loss of power unless it is not `lasting`, which is sooner; one that was taken does.
+    """
+
+    def __init__(self, root: Path, *, lasting: bool = True) -> None:
+        self._root, self._lasting = root, lasting
 
     def put(self, key: str, data: bytes | memoryview, *, over: str | None = None) -> str:
         """As of `Blobs`."""
         path, version = self._root / key, ""
         while not version:
             with telling_full_disk(len(data)):
-                draft = self._drafted(path, data)
+                draft = self._drafted(path, [data], lasting=self._lasting)
             with suppress(FileNotFoundError):  # another took it away with all that is there: it is written again
                 version = self._replaced(draft, path, over)
-        sync(path.parent)
+        if self._lasting:
+            sync(path.parent)
         return version
+
+    def take(self, key: str, draft: Path, beat: Callable[[], object]) -> None:
+        """As of `Blobs`: renamed, or copied from another disk."""
+        path = self._root / key
+        sync(draft)
+        with telling_full_disk(None):
+            while draft.exists():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                with suppress(FileNotFoundError):  # as in `put`
+                    self._moved(draft, path, beat)
+        sync(path.parent)
+
+    def _moved(self, draft: Path, path: Path, beat: Callable[[], object]) -> None:
+        try:
+            draft.replace(path)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self._replaced(self._drafted(path, pieces_of(draft, beat), lasting=True), path, None)
+            draft.unlink()
 
     def _replaced(self, draft: Path, path: Path, over: str | None) -> str:
         try:
@@ -55,11 +81,22 @@ class FolderBlobs:
         with (self._root / key).open("rb") as file:
             return file.read(), _told(os.fstat(file.fileno()))
 
-    def read(self, key: str, first: Bytes, size: Bytes) -> bytes:
+    def read(self, key: str, first: Bytes, size: Bytes, *, of: str = "") -> bytes:
         """As of `Blobs`."""
         with (self._root / key).open("rb", buffering=0) as file:
+            if of and _told(os.fstat(file.fileno())) != of:
+                raise Moved(key)
             file.seek(first)
             return file.read(size) or b""
+
+    def bytes_of(self, key: str) -> Path | None:
+        """As of `Blobs`: whoever has the file open has all of it."""
+        path = self._root / key
+        return path if path.exists() else None
+
+    def have(self, keys: Iterable[str]) -> set[str]:
+        """As of `Blobs`."""
+        return {key for key in keys if (self._root / key).exists()}
 
     def remove(self, keys: Iterable[str]) -> None:
         """As of `Blobs`; a folder goes with its last file."""
@@ -72,7 +109,7 @@ class FolderBlobs:
             for path in [self._root / place / name for name in sorted(names) if name != LOCK]:
                 with suppress(FileNotFoundError):
                     told = path.stat()
-                    yield Blob(path.relative_to(self._root).as_posix(), told.st_size, told.st_mtime)
+                    yield Blob(path.relative_to(self._root).as_posix(), told.st_size, told.st_mtime, _told(told))
 
     def folders(self, folder: str) -> list[str]:
         """As of `Blobs`."""
@@ -81,15 +118,19 @@ class FolderBlobs:
         except FileNotFoundError:
             return []
 
-    def _drafted(self, path: Path, data: bytes | memoryview) -> Path:
-        """The bytes on disk beside `path`; its folder may go with another's last blob just now, and is made again."""
+    def _drafted(self, path: Path, pieces: Iterable[bytes | memoryview], *, lasting: bool) -> Path:
+        """The bytes on disk beside `path`, whose folder is made."""
         draft = path.with_name(f"{DRAFT}{uuid4().hex}")
-        while True:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with suppress(FileNotFoundError), draft.open("wb", buffering=0) as file:
-                write_all(file.fileno(), memoryview(data))
-                os.fsync(file.fileno())
-                return draft
+        with _opened(draft) as file:
+            try:
+                for piece in pieces:
+                    write_all(file.fileno(), memoryview(piece))
+                if lasting:
+                    os.fsync(file.fileno())
+            except BaseException:
+                _unlink(draft)
+                raise
+        return draft
 
     @contextmanager
     def _alone(self, *, conditional: bool) -> Iterator[None]:
@@ -103,6 +144,14 @@ class FolderBlobs:
             yield
         finally:
             os.close(file)
+
+
+def _opened(draft: Path) -> IO[bytes]:
+    """A new file; its folder may go with another's last blob just now, and is made again."""
+    while True:
+        draft.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            return draft.open("wb", buffering=0)
 
 
 def _unlink(path: Path) -> None:

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from halfgig.errors import MIB, StorageFull
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from halfgig.records import Bytes
+    from halfgig.records import Bytes, Seconds
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -145,6 +146,22 @@ class Room:
 def free_space(folder: Path) -> Bytes:
     """Bytes that we may still write on the disk of `folder`."""
     return shutil.disk_usage(folder).free
+
+
+def seldom(
+    ask: Callable[[], Bytes], apart: Seconds, clock: Callable[[], float] = time.monotonic
+) -> Callable[[], Bytes]:
+    """Asks for a figure that is dear to get: again only when the last answer is `apart` seconds old."""
+    told: Bytes = 0
+    due = -math.inf
+
+    def figure() -> Bytes:
+        nonlocal told, due
+        if clock() >= due:
+            told, due = ask(), clock() + apart
+        return told
+
+    return figure
 
 
 def held(folder: Path, but: Path | None = None) -> Bytes:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from halfgig.errors import BadRequest, ServerRefuses, ServerTrouble
+from halfgig.store.blob_file import PART, WholeFile, pieces_of
 from halfgig.store.blobs import Blob, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
 
     from halfgig.records import Bytes, Seconds
 
 PATIENCE: Seconds = 60.0  # with a storage that is away or busy, in one call
 TRIES = 30  # in that time, with longer and longer pauses between them
 LONGEST_PAUSE: Seconds = 5.0
+LOOKS = 8  # at a time, whether blobs are there
 NO_BUCKET = "NoSuchBucket"
 REFUSALS = range(400, 408)
 CHECK_KEYS = "Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION, and what that key may do in the bucket."
@@ -55,10 +59,37 @@ class S3Blobs:
             answer = self._obstore.get(self._store, key)
             return bytes(answer.bytes()), str(answer.meta["e_tag"])
 
-    def read(self, key: str, first: Bytes, size: Bytes) -> bytes:
-        """As of `Blobs`."""
+    def take(self, key: str, draft: Path, beat: Callable[[], object]) -> None:
+        """As of `Blobs`: in one request, or a large one in parts, of which one is held. None of these is seen."""
+        large = draft.stat().st_size > PART
         with self._told():
-            return bytes(self._obstore.get_range(self._store, key, start=first, length=size)) if size else b""
+            pieces: Any = pieces_of(draft, beat)
+            data = pieces if large else b"".join(pieces)
+            self._obstore.put(self._store, key, data, use_multipart=large, chunk_size=PART, max_concurrency=1)
+        draft.unlink()
+
+    def read(self, key: str, first: Bytes, size: Bytes, *, of: str = "") -> bytes:
+        """As of `Blobs`."""
+        if not size:
+            return b""
+        options: Any = {"range": (first, first + size), **({"if_match": of} if of else {})}
+        with self._told():
+            return bytes(self._obstore.get(self._store, key, options=options).bytes())
+
+    def bytes_of(self, key: str) -> WholeFile | None:
+        """As of `Blobs`."""
+        try:
+            with self._told():
+                told = self._obstore.head(self._store, key)
+        except FileNotFoundError:
+            return None
+        return WholeFile(self, key, told["size"], str(told["e_tag"]))
+
+    def have(self, keys: Iterable[str]) -> set[str]:
+        """As of `Blobs`, some at a time: each is a request."""
+        asked = list(keys)
+        with ThreadPoolExecutor(LOOKS) as looking:
+            return {key for key, found in zip(asked, looking.map(self.bytes_of, asked), strict=True) if found}
 
     def remove(self, keys: Iterable[str]) -> None:
         """As of `Blobs`."""
@@ -70,7 +101,7 @@ class S3Blobs:
         with self._told():
             for some in self._obstore.list(self._store, folder):
                 for one in some:
-                    yield Blob(one["path"], one["size"], one["last_modified"].timestamp())
+                    yield Blob(one["path"], one["size"], one["last_modified"].timestamp(), str(one["e_tag"]))
 
     def folders(self, folder: str) -> list[str]:
         """As of `Blobs`."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,12 +12,14 @@ from halfgig.jobs.attempt import Attempt
 from halfgig.jobs.job import State
 from halfgig.operations.library import file_report
 from halfgig.records import StoredSource
-from halfgig.store.drawings import Drawing, Drawings
+from halfgig.store.drawings import Drawing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from tests.contract.api.conftest import Site
+    from tests.fakes.s3 import Front
 
     from halfgig.jobs.job import Job
     from halfgig.jobs.queue import JobQueue
@@ -26,6 +27,13 @@ if TYPE_CHECKING:
 ID = "d" * 64
 HERE = f"/sources/{ID}/drawings"
 SQUATS = {"exercise": "squat", "count": 0, "reps": [], "attempts": []}
+
+
+@pytest.fixture(params=["disk", "s3"])
+def site(request: pytest.FixtureRequest, open_site: Any, s3_of_all: Front | None) -> Iterator[Site]:
+    url = request.getfixturevalue("s3").make_bucket() if request.param == "s3" else ""
+    with open_site(blob_url=url) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -52,19 +60,20 @@ def file_source(site: Site) -> None:
     file_report(source, SQUATS, settings=site.services.settings, always=True)
 
 
-def keep_count(site: Site, time: int = 1_000_000) -> None:
-    count = Drawings(site.services.settings.drawings_dir).count(ID)
-    count.parent.mkdir(parents=True, exist_ok=True)
-    count.write_bytes(b"a count")
-    os.utime(count, ns=(time, time))
+def keep_count(site: Site, content: bytes = b"a count") -> None:
+    site.services.belongings.drawings.keep_count(ID, draft(site, content), lambda: None)
 
 
-def draw(site: Site, drawing: Drawing, content: bytes) -> Path:
-    """What a worker leaves."""
-    drawings = Drawings(site.services.settings.drawings_dir)
-    path = drawings.place(ID, drawings.version(ID) or "none", drawing)
+def draft(site: Site, content: bytes) -> Path:
+    path = site.services.settings.data_dir / "draft"
     path.write_bytes(content)
     return path
+
+
+def draw(site: Site, drawing: Drawing, content: bytes, version: str | None = None) -> None:
+    """What a worker leaves."""
+    drawings = site.services.belongings.drawings
+    drawings.keep(ID, version or drawings.version(ID) or "none", drawing, draft(site, content), lambda: None)
 
 
 def test_a_drawing_is_made_by_a_job_and_sent(site: Site, counted: str) -> None:
@@ -143,12 +152,12 @@ def test_without_poses_nothing_is_drawn(site: Site) -> None:
 
 
 def test_what_was_drawn_of_an_earlier_count_is_not_taken_for_the_newest(site: Site, counted: str) -> None:
-    old = draw(site, Drawing.PLOT, b"old")
-    keep_count(site, 2_000_000)
+    draw(site, Drawing.PLOT, b"old")
+    old = site.services.belongings.drawings.version(ID)
+    keep_count(site, b"another count")
     assert site.get(f"{HERE}/plot.png").status_code == 404
-    new = draw(site, Drawing.PLOT, b"new")
-    Drawings(site.services.settings.drawings_dir).drop_old(ID)
-    assert (old.exists(), new.exists()) == (False, True)
+    draw(site, Drawing.PLOT, b"new")
+    draw(site, Drawing.PLOT, b"old", old)
     assert site.get(f"{HERE}/plot.png").content == b"new"
 
 
@@ -156,7 +165,7 @@ def test_drawings_go_with_their_source_and_jobs_on_them_end(site: Site, counted:
     draw(site, Drawing.PLOT, b"png")
     job = site.post(f"{HERE}/overlay.mp4").json()["id"]
     assert site.ask("DELETE", f"/sources/{ID}").status_code == 204
-    assert list(site.services.settings.drawings_dir.iterdir()) == []
+    assert site.services.belongings.sources() == set()
     assert site.get(f"/jobs/{job}").json()["state"] == State.CANCELLED
     assert site.get(f"/jobs/{job}/result").status_code == 409
 
@@ -164,7 +173,7 @@ def test_drawings_go_with_their_source_and_jobs_on_them_end(site: Site, counted:
 def test_drawings_of_what_nobody_knows_go(site: Site) -> None:
     keep_count(site)
     remove_homeless(site.services)
-    assert list(site.services.settings.drawings_dir.iterdir()) == []
+    assert site.services.belongings.sources() == set()
 
 
 def test_drawings_count_against_the_quota(open_site: Any) -> None:

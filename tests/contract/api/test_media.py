@@ -16,7 +16,6 @@ from halfgig.operations.library import file_report
 from halfgig.records import StoredSource
 from halfgig.store.library import Library
 from halfgig.store.sqlite import open_library
-from halfgig.store.stills import Stills
 
 if TYPE_CHECKING:
     from tests.contract.api.conftest import Site
@@ -59,6 +58,12 @@ def succeed(site: Site, upload: str, *, kind: str = "reps") -> str:
     return made
 
 
+def keep_poses(site: Site, content: bytes) -> None:
+    draft = site.services.settings.data_dir / "draft"
+    draft.write_bytes(content)
+    site.services.belongings.poses.keep(ID, draft, lambda: None)
+
+
 def media(site: Site, **headers: str) -> Any:
     return site.get(f"/sources/{ID}/media", headers={name.replace("_", "-"): value for name, value in headers.items()})
 
@@ -68,7 +73,7 @@ def test_a_source_tells_what_there_is_of_it(site: Site, kept: str) -> None:
     assert told == site.get(f"/sources/{ID}").json()
     assert (told["media"], told["thumbnail"]) == (f"/sources/{ID}/media", None)
     assert (told["reps"], told["passages"], told["tags"]) == ({"squat": 1}, 0, ["legs"])
-    Stills(site.services.settings.stills_dir).keep(ID, [], JPEG)
+    site.services.belongings.stills.keep(ID, [], JPEG)
     assert site.get(f"/sources/{ID}").json()["thumbnail"] == f"/sources/{ID}/thumbnail"
 
 
@@ -86,7 +91,7 @@ def test_sources_of_a_tag_are_listed(site: Site, kept: str) -> None:
 
 def test_a_picture_is_shown(site: Site, kept: str) -> None:
     assert site.get(f"/sources/{ID}/thumbnail").status_code == 404
-    Stills(site.services.settings.stills_dir).keep(ID, [(1.0, JPEG + b"1"), (5.0, JPEG + b"5")], JPEG)
+    site.services.belongings.stills.keep(ID, [(1.0, JPEG + b"1"), (5.0, JPEG + b"5")], JPEG)
     shown = site.get(f"/sources/{ID}/thumbnail")
     assert (shown.content, shown.headers["content-type"]) == (JPEG, "image/jpeg")
     known = {"If-None-Match": shown.headers["etag"]}
@@ -126,9 +131,8 @@ def test_a_range_of_another_content_is_not_mixed_in(site: Site, kept: str) -> No
 
 
 def test_a_browser_asks_each_time_whether_it_may_show_what_it_keeps(site: Site, kept: str) -> None:
-    Stills(site.services.settings.stills_dir).keep(ID, [], JPEG)
-    site.services.settings.poses_dir.mkdir()
-    (site.services.settings.poses_dir / ID).write_bytes(b"HGP1")
+    site.services.belongings.stills.keep(ID, [], JPEG)
+    keep_poses(site, b"HGP1")
     for what in ("media", "thumbnail", "poses"):
         told = site.get(f"/sources/{ID}/{what}")
         assert told.headers["cache-control"] == "private, no-cache"
@@ -139,14 +143,10 @@ def test_a_browser_asks_each_time_whether_it_may_show_what_it_keeps(site: Site, 
 def test_what_takes_the_place_of_a_file_is_not_mixed_with_it(
     site: Site, kept: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    place = site.services.settings.poses_dir / ID
-    place.parent.mkdir()
-    place.write_bytes(b"HGP1 old")
+    keep_poses(site, b"HGP1 old")
 
     def answer(*arguments: Any) -> Any:
-        draft = place.with_suffix(".new")
-        draft.write_bytes(b"HGP1 the new ones")
-        draft.replace(place)
+        keep_poses(site, b"HGP1 the new ones")
         return _answer(*arguments)
 
     monkeypatch.setattr("halfgig.api.sending._answer", answer)
@@ -176,10 +176,10 @@ def test_two_jobs_share_what_is_kept(site: Site, kept: str) -> None:
 
 def test_what_is_kept_goes_with_its_source(site: Site, kept: str) -> None:
     succeed(site, kept, kind="index")
-    Stills(site.services.settings.stills_dir).keep(ID, [], JPEG)
+    site.services.belongings.stills.keep(ID, [], JPEG)
     assert site.ask("DELETE", f"/sources/{ID}").status_code == 204
     assert site.get(f"/uploads/{kept}").status_code == 404
-    assert list(site.services.settings.stills_dir.iterdir()) == []
+    assert site.services.belongings.sources() == set()
     assert len(site.get("/jobs").json()["jobs"]) == 2
 
 
@@ -248,13 +248,11 @@ def test_poses_are_sent_where_they_are_kept(site: Site, kept: str) -> None:
     assert site.get(f"/sources/{ID}").json()["poses"] is None
     missing = site.get(f"/sources/{ID}/poses")
     assert (missing.status_code, "keep_source" in missing.json()["remedy"]) == (404, True)
-    place = site.services.settings.poses_dir
-    place.mkdir()
-    (place / ID).write_bytes(b"HGP1 and more")
+    keep_poses(site, b"HGP1 and more")
     told = site.get(site.get(f"/sources/{ID}").json()["poses"])
     assert (told.content, told.headers["content-type"]) == (b"HGP1 and more", "application/octet-stream")
     assert site.get(f"/sources/{ID}/poses", headers={"If-None-Match": told.headers["etag"]}).status_code == 304
     assert site.get(f"/sources/{ID}/poses", headers={"Range": "bytes=0-3"}).content == b"HGP1"
     assert site.get("/sources/none/poses").status_code == 404
     site.ask("DELETE", f"/sources/{ID}")
-    assert list(place.iterdir()) == []
+    assert site.services.belongings.sources() == set()

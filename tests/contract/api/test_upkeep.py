@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from typing import TYPE_CHECKING, Any
 
 from halfgig.api.upkeep import remove_drafts, remove_fetched, remove_homeless, see_to_end
 from halfgig.jobs.attempt import Attempt
 from halfgig.store.library import Library
 from halfgig.store.sqlite import open_library
-from halfgig.store.stills import Stills
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,33 +44,31 @@ def test_what_a_killed_server_left_of_ended_jobs_goes(
 
 
 def test_pictures_of_what_nobody_knows_go(site: Any, started_job: Callable[..., Any]) -> None:
-    settings, job = site.services.settings, started_job()
+    settings, belongings, job = site.services.settings, site.services.belongings, started_job()
     filed, worked_on, left = ("a" * 64, "b" * 64, "c" * 64)
     assert remove_homeless(site.services) == []
-    settings.poses_dir.mkdir()
     for source_id in (filed, worked_on, left):
-        Stills(settings.stills_dir).keep(source_id, [], b"jpeg")
-        (settings.poses_dir / source_id).write_bytes(b"HGP1")
-    (settings.poses_dir / "notes.txt").write_bytes(b"not ours")
+        belongings.stills.keep(source_id, [], b"jpeg")
+        (settings.data_dir / "draft").write_bytes(b"HGP1")
+        belongings.poses.keep(source_id, settings.data_dir / "draft", lambda: None)
+    (settings.data_dir / "poses" / "notes.txt").write_bytes(b"not ours")
     site.queue(lambda queue: Attempt(queue, job).describe(fingerprint=worked_on))
     with open_library(settings.library_path) as connection:
         Library(connection).note_source(filed, "", "Filed", None)
     assert remove_homeless(site.services) == [left]
-    assert {one.name for one in settings.stills_dir.iterdir()} == {filed, worked_on}
-    assert {one.name for one in settings.poses_dir.iterdir()} == {filed, worked_on, "notes.txt"}
+    assert belongings.stills.sources() == {filed, worked_on}
+    assert {one.name for one in (settings.data_dir / "poses").iterdir()} == {filed, worked_on, "notes.txt"}
 
 
-def test_drafts_of_killed_workers_go_once_their_job_has_ended(
-    site: Any, started_job: Callable[..., Any], ended_job: Callable[..., Any]
-) -> None:
-    poses, job, ended, source = site.services.settings.poses_dir, started_job(), ended_job(), "a" * 64
+def test_drafts_of_killed_workers_go_a_day_later(site: Any) -> None:
+    poses = site.services.settings.data_dir / "poses"
     assert remove_drafts(site.services) == []
     poses.mkdir()
-    stay, go = {source, f"{source}.{job.id}.1", "a.txt"}, {f"{source}.{ended.id}.2", f"{source}.4711"}
-    for name in stay | go:
+    for name in (".draft-old", ".draft-new"):
         (poses / name).write_bytes(b"HGP1")
-    assert set(remove_drafts(site.services)) == go
-    assert {one.name for one in poses.iterdir()} == stay
+    os.utime(poses / ".draft-old", (1000, 1000))
+    assert remove_drafts(site.services) == ["poses/.draft-old"]
+    assert [one.name for one in poses.iterdir()] == [".draft-new"]
 
 
 def test_a_server_sweeps_when_it_starts(open_site: Any, tmp_path: Path) -> None:

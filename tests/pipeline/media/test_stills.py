@@ -18,7 +18,7 @@ from halfgig.media.stills import MOST, moments, take_stills, to_jpeg
 from halfgig.operations.stills import keep_stills
 from halfgig.records import Source
 from halfgig.settings import Settings
-from halfgig.store.stills import Stills
+from halfgig.store.place import open_belongings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -114,18 +114,17 @@ def test_odd_sizes_become_jpegs(size: tuple[int, int]) -> None:
 
 def test_they_are_kept_once(video: Path, tmp_path: Path) -> None:
     settings = Settings(data_dir=tmp_path)
-    source = open_source(video, settings)
-    assert keep_stills(source, ID, settings, nothing) == 3
-    assert keep_stills(source, ID, settings, nothing) == 0
-    near = Stills(settings.stills_dir).near(ID, 13.0)
-    assert near is not None
-    assert near.name == "12000.jpg"
+    source, stills = open_source(video, settings), open_belongings(settings).stills
+    assert keep_stills(source, ID, stills, nothing) == 3
+    assert keep_stills(source, ID, stills, nothing) == 0
+    near = stills.near(ID, 13.0)
+    assert near == tmp_path / "thumbnails" / ID / "12000.jpg"
 
 
 @pytest.mark.parametrize("content", [b"no video at all", b"\x00\x00\x00\x20ftypisom" + b"\0" * 100])
 def test_what_has_no_stills_fails_nothing(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "a.mp4"
     path.write_bytes(content)
-    settings = Settings(data_dir=tmp_path)
-    assert keep_stills(Source(str(path), "a.mp4", len(content)), ID, settings, nothing) == 0
-    assert Stills(settings.stills_dir).poster(ID) is None
+    stills = open_belongings(Settings(data_dir=tmp_path)).stills
+    assert keep_stills(Source(str(path), "a.mp4", len(content)), ID, stills, nothing) == 0
+    assert stills.poster(ID) is None

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+from contextlib import suppress
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -9,18 +12,22 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from halfgig.errors import MIB, SourceError, StorageFull
+from halfgig.errors import MIB, ServerTrouble, SourceError, StorageFull
 from halfgig.jobs.attempt import Attempt, Fenced
-from halfgig.jobs.drawing import do_drawing, keep_count
+from halfgig.jobs.drawing import do_drawing
+from halfgig.jobs.keeping import Counted, keep_counted
 from halfgig.motion.drawn_poses import Stretch
 from halfgig.operations.kept_count import open_count
 from halfgig.records import Hold, Pose, PoseAt, Quality, Rep, Report, Signal
 from halfgig.settings import Settings
 from halfgig.store.drawings import Drawing, Drawings
+from halfgig.store.place import open_belongings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from tests.fakes.s3 import Front
 
     from halfgig.jobs.job import Job
     from halfgig.jobs.queue import JobQueue
@@ -62,13 +69,25 @@ class Telling:
         self._then()
 
 
-@pytest.fixture
-def settings(tmp_path: Path) -> Settings:
-    return Settings(data_dir=tmp_path)
+@pytest.fixture(params=["disk", "s3"])
+def settings(request: pytest.FixtureRequest, tmp_path: Path, s3_of_all: Front | None) -> Settings:
+    url = request.getfixturevalue("s3").make_bucket() if request.param == "s3" else ""
+    return Settings(data_dir=tmp_path, blob_url=url)
 
 
-def keep(attempt: Attempt, settings: Settings) -> None:
-    keep_count(attempt, ID, REPORT, iter(MOMENTS), STRETCHES, settings=settings, beat=lambda: None)
+def keep(attempt: Attempt, settings: Settings, report: Report = REPORT) -> None:
+    keep_counted(attempt, Counted(ID, report, lambda: iter(MOMENTS), STRETCHES), settings, lambda: None)
+
+
+def drawings_of(settings: Settings) -> Drawings:
+    return open_belongings(settings).drawings
+
+
+def put(settings: Settings, tmp_path: Path, name: str, content: bytes) -> None:
+    """Put something among what belongs to the source, as an earlier worker would have."""
+    draft = tmp_path / "draft"
+    draft.write_bytes(content)
+    drawings_of(settings)._blobs.take(f"drawings/{ID}/{name}", draft, lambda: None)
 
 
 def start(queue: JobQueue, drawing: Drawing) -> Attempt:
@@ -83,14 +102,15 @@ def carry_out(attempt: Attempt, settings: Settings, telling: Telling | None = No
 
 
 def left(settings: Settings) -> list[str]:
-    """What lies in the folders of drawings and of work, but for the count."""
-    folders = (settings.drawings_dir / ID, settings.fetched_dir)
-    return [path.name for folder in folders if folder.exists() for path in folder.iterdir() if path.name != "count"]
+    """What was drawn, of whichever count, and what lies in the folder of work."""
+    drawn = [name for name in drawings_of(settings)._all(ID) if name != "count"]
+    return drawn + [path.name for path in settings.fetched_dir.iterdir()]
 
 
 def test_a_kept_count_is_what_was_counted(begin: Callable[..., Attempt], settings: Settings) -> None:
     keep(begin("reps"), settings)
-    with open_count(Drawings(settings.drawings_dir).count(ID)) as count:
+    assert open_belongings(settings).poses.known([ID]) == {ID}
+    with open_count(drawings_of(settings).count(ID)) as count:
         assert (count.report, count.stretches) == (REPORT, STRETCHES)
         for found, kept in zip(count.moments(), MOMENTS, strict=True):
             assert (found.time, found.cut, found.pose is None) == (kept.time, kept.cut, kept.pose is None)
@@ -105,11 +125,11 @@ def test_a_kept_count_is_what_was_counted(begin: Callable[..., Attempt], setting
 
 
 def test_a_plot_is_put_in_its_place_and_older_ones_go(
-    begin: Callable[..., Attempt], queue: JobQueue, settings: Settings
+    begin: Callable[..., Attempt], queue: JobQueue, settings: Settings, tmp_path: Path
 ) -> None:
-    drawings = Drawings(settings.drawings_dir)
+    drawings = drawings_of(settings)
     keep(begin("reps"), settings)
-    drawings.place(ID, "0", Drawing.PLOT).write_bytes(b"of an earlier count")
+    put(settings, tmp_path, "0-plot.png", b"of an earlier count")
     attempt, telling = start(queue, Drawing.PLOT), Telling()
     half = settings.fetched_dir / attempt.job.id / "drawn" / "plot.png"
     half.parent.mkdir(parents=True)
@@ -117,14 +137,14 @@ def test_a_plot_is_put_in_its_place_and_older_ones_go(
     carry_out(attempt, settings, telling)
     assert all(before < after for before, after in pairwise(telling.positions))
     assert (telling.positions[-1], telling.duration) == (14.9, 14.9)
-    path = drawings.find(ID, Drawing.PLOT)
-    assert path is not None
-    with Image.open(path) as picture:
+    kept = drawings.find(ID, Drawing.PLOT)
+    assert kept is not None
+    with Image.open(io.BytesIO(kept.read_bytes())) as picture:
         assert picture.format == "PNG"
     done = queue.get(attempt.job.id)
     assert done is not None
-    assert done.result == {"source_id": ID, "drawing": "plot.png", "bytes": path.stat().st_size}
-    assert left(settings) == [path.name]
+    assert done.result == {"source_id": ID, "drawing": "plot.png", "bytes": len(kept.read_bytes())}
+    assert left(settings) == [f"{drawings.version(ID)}-plot.png"]
 
 
 def test_what_was_cancelled_meanwhile_is_not_put_anywhere(
@@ -148,9 +168,14 @@ def test_a_count_that_changes_meanwhile_is_not_mixed_with_what_was_begun(
 ) -> None:
     keep(begin("reps"), settings)
     attempt, newer = start(queue, Drawing.LANDMARKS), [begin("reps")]
-    carry_out(attempt, settings, Telling(lambda: keep(newer.pop(), settings) if newer else None))
+    other = replace(REPORT, notes=("Another count.",))
+    telling = Telling(lambda: keep(newer.pop(), settings, other) if newer else None)
+    with suppress(
+        ServerTrouble
+    ):  # in storage the earlier count cannot be read on, and the next attempt draws the newer
+        carry_out(attempt, settings, telling)
     assert newer == []
-    assert Drawings(settings.drawings_dir).find(ID, Drawing.LANDMARKS) is None
+    assert drawings_of(settings).find(ID, Drawing.LANDMARKS) is None
     assert left(settings) == []
 
 
@@ -164,20 +189,18 @@ def test_the_quota_ends_a_drawing_and_no_count_fails_for_it(
     with pytest.raises(StorageFull, match="DISK_QUOTA_MB"):
         carry_out(start(queue, Drawing.LANDMARKS), full)
     assert left(settings) == []
-    before = Drawings(settings.drawings_dir).version(ID)
+    before = drawings_of(settings).version(ID)
     attempt = begin("reps")
     keep(attempt, full)
-    assert Drawings(settings.drawings_dir).version(ID) == before
+    assert drawings_of(settings).version(ID) == before
     job = queue.get(attempt.job.id)
     assert job is not None
     assert "It is not kept for drawing" in job.notes[0]
 
 
-def test_without_a_count_nothing_is_drawn(queue: JobQueue, settings: Settings) -> None:
+def test_without_a_count_nothing_is_drawn(queue: JobQueue, settings: Settings, tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="not kept"):
         carry_out(start(queue, Drawing.PLOT), settings)
-    count = Drawings(settings.drawings_dir).count(ID)
-    count.parent.mkdir(parents=True)
-    count.write_bytes(b"nothing that is read\n")
+    put(settings, tmp_path, "count", b"nothing that is read\n")
     with pytest.raises(SourceError, match="cannot be read"):
         carry_out(start(queue, Drawing.LANDMARKS), settings)

@@ -21,8 +21,8 @@ from halfgig.operations.exercises import keep
 from halfgig.operations.library import file_report
 from halfgig.records import Source, StoredSource
 from halfgig.settings import Settings
-from halfgig.store.drawings import Drawings
 from halfgig.store.library import Library
+from halfgig.store.place import open_belongings
 from halfgig.store.sqlite import open_library
 
 if TYPE_CHECKING:
@@ -163,12 +163,12 @@ def test_what_was_removed_from_the_library_is_made_again(tmp_path: Path, begin: 
     assert not still_holds(counted, CONTENT, settings, keep=True)
     file_report(StoredSource(CONTENT, "", "a", 1.0, None, "", "", "unheard", 0), COUNTED, settings=settings)
     assert not still_holds(counted, CONTENT, settings, keep=True)
-    settings.poses_dir.mkdir()
-    (settings.poses_dir / CONTENT).write_bytes(b"HGP1")
+    belongings, draft = open_belongings(settings), tmp_path / "draft"
+    draft.write_bytes(b"HGP1")
+    belongings.poses.keep(CONTENT, draft, lambda: None)
     assert not still_holds(counted, CONTENT, settings, keep=True)
-    count = Drawings(settings.drawings_dir).count(CONTENT)
-    count.parent.mkdir(parents=True)
-    count.touch()
+    draft.touch()
+    belongings.drawings.keep_count(CONTENT, draft, lambda: None)
     assert still_holds(counted, CONTENT, settings, keep=True)
 
 
