@@ -91,7 +91,7 @@ def asked_range(header: str, size: Bytes) -> tuple[Bytes, Bytes] | None:
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """The address of a server of the folder's files, as long as the block lasts."""
-    with answering(Server(("127.0.0.1", 0), partial(Files, folder))) as address:
+def serving(folder: Path, host: str = "127.0.0.1") -> Iterator[str]:
+    """The address of a server of the folder's files on `host`, as long as the block lasts."""
+    with answering(Server((host, 0), partial(Files, folder))) as address:
         yield address

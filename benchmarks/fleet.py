@@ -78,6 +78,14 @@ class Fleet:
         return sum(kind.share * kind.passages for kind in self.kinds) * self.length / HOUR
 
 
+class Coming(NamedTuple):
+    """A job that comes at a time, and the length of its video."""
+
+    at: Seconds
+    kind: Kind
+    length: Seconds
+
+
 class Ended(NamedTuple):
     """A job that has ended: when it came and ended, the video's length, and how long no machine took it."""
 
@@ -123,10 +131,23 @@ def simulate(fleet: Fleet, jobs: int, seed: int = 1) -> Outcome:
     run = _Run(fleet, seed)
     run.world.process(run.arrive(jobs))
     run.world.run()
-    came = sorted(one.came for one in run.ended)
-    begun, last = came[int(jobs * WARM)], came[-1]
-    within = [one.length for one in run.ended if begun < one.at <= last]
-    told = [one for one in run.ended if one.came >= begun]
+    return counted(run.ended, warm=WARM)
+
+
+def replay(fleet: Fleet, coming: Sequence[Coming]) -> Outcome:
+    """What becomes of these jobs, in order of time; all of them are counted."""
+    run = _Run(fleet, seed=0)
+    run.world.process(run.follow(coming))
+    run.world.run()
+    return counted(run.ended, warm=0.0)
+
+
+def counted(ended: Sequence[Ended], warm: float) -> Outcome:
+    """What came of them, without this share, which came first; what is done a second, until the last one comes."""
+    came = sorted(one.came for one in ended)
+    begun, last = came[int(len(came) * warm)], came[-1]
+    within = [one.length for one in ended if begun < one.at <= last]
+    told = [one for one in ended if one.came >= begun]
     return Outcome(
         len(within) / (last - begun),
         sum(within) / (last - begun),
@@ -150,6 +171,12 @@ class _Run:
         for kind in self.dice.choices(kinds, shares, k=jobs):
             yield self.world.timeout(self.dice.expovariate(self.fleet.arrivals))
             self.world.process(self.job(kind, self.dice.expovariate(1 / self.fleet.length)))
+
+    def follow(self, coming: Sequence[Coming]) -> Generator[simpy.Event]:
+        """Each job at its time."""
+        for one in coming:
+            yield self.world.timeout(max(0.0, one.at - self.world.now))
+            self.world.process(self.job(one.kind, one.length))
 
     def job(self, kind: Kind, length: Seconds) -> Generator[simpy.Event]:
         """A job of this kind on a video of this length."""

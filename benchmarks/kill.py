@@ -101,7 +101,7 @@ class Killer:
 
 def make_wishes(folder: Path, count: int, *, seconds: Seconds = 40.0, squats: int = 6) -> list[Wish]:
     """As many different jobs: stretches of the talk as recordings, of `seconds` and a few more, and drawn athletes."""
-    sound = _decoded(TALK)
+    sound = decoded(TALK)
     clip = _clip(folder / "squats.mp4", squats)
     wishes = []
     for number in range(count):
@@ -113,7 +113,7 @@ def make_wishes(folder: Path, count: int, *, seconds: Seconds = 40.0, squats: in
             continue
         start, length = number * 1.3 % 40, seconds + number % 7
         piece = sound[round(start * 16_000) * 2 :][: round(length * 16_000) * 2]
-        wishes.append(Wish(_recording(folder / f"talk-{number}.wav", piece), kind, {"language": "en"}, number % 8 < 4))
+        wishes.append(Wish(recording(folder / f"talk-{number}.wav", piece), kind, {"language": "en"}, number % 8 < 4))
     return wishes
 
 
@@ -138,7 +138,7 @@ def run(
         killer.done.set()
         thread.join()
     efforts = read_efforts(trace)
-    outcomes = [_outcome(client, wish, job, efforts[job["id"]]) for wish, job in zip(wishes, jobs, strict=True)]
+    outcomes = [outcome(client, wish, job, efforts[job["id"]]) for wish, job in zip(wishes, jobs, strict=True)]
     everything = server.json("/jobs?limit=200")["jobs"]
     assert {job["id"] for job in everything} == set(ids), "jobs were lost, or made twice"
     assert server.stop() == 0
@@ -151,7 +151,8 @@ def send(client: Client, wish: Wish) -> str:
     return way(Content(wish.source), wish.kind, wish.options)
 
 
-def _outcome(client: Client, wish: Wish, job: dict[str, Any], effort: Effort) -> Outcome:
+def outcome(client: Client, wish: Wish, job: dict[str, Any], effort: Effort) -> Outcome:
+    """What has become of the wish, as the server tells it."""
     form = "json" if wish.kind == "reps" else "verbose_json"
     _, _, result = client.insist("GET", f"/jobs/{job['id']}/result?format={form}")
     _, _, stream = client.insist("GET", f"/jobs/{job['id']}/events")
@@ -187,7 +188,8 @@ def total_repeated(calm: Sequence[Outcome], disturbed: Sequence[Outcome]) -> str
     return ", ".join(told)
 
 
-def _decoded(path: Path) -> bytes:
+def decoded(path: Path) -> bytes:
+    """Samples of 16 bits, 16,000 a second."""
     import numpy as np
 
     from halfgig.media.audio import decode_audio
@@ -199,7 +201,8 @@ def _decoded(path: Path) -> bytes:
     return b"".join((np.clip(block, -1, 1) * 32_767).astype("<i2").tobytes() for block in blocks)
 
 
-def _recording(path: Path, samples: bytes) -> Path:
+def recording(path: Path, samples: bytes) -> Path:
+    """Write such samples as WAV."""
     with wave.open(str(path), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

@@ -13,7 +13,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import uuid4
 
 if TYPE_CHECKING:
@@ -39,7 +39,8 @@ def free_port() -> int:
 
 @dataclass
 class LiveServer:
-    """`halfgig serve` on a data folder; `log` gets what it says. It may be killed and started again.
+    """`halfgig serve`, or what else `command` says, on a data folder; `log` gets what it says. It may be killed and
+    started again.
 
     `enter` makes of its command one that begins elsewhere, as in a control group; `module` stands in for halfgig.
     """
@@ -51,14 +52,20 @@ class LiveServer:
     port: int = field(default_factory=free_port)
     process: subprocess.Popen[bytes] | None = None
     module: str = "halfgig"
+    command: str = "serve"
+    host: str = HOST
 
     def start(self) -> None:
         """Start it, and wait until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start it."""
         environment = {**os.environ, "HALFGIG_DATA": str(self.data), **self.settings}
-        command = [sys.executable, "-m", self.module, "serve", "--host", HOST, "--port", str(self.port)]
+        command = [sys.executable, "-m", self.module, self.command, "--host", self.host, "--port", str(self.port)]
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(self.enter(command), env=environment, stdout=out, stderr=out)
-        self.wait()
 
     def wait(self) -> None:
         """Wait until it is ready; RuntimeError where it ends instead, or takes too long."""
@@ -97,7 +104,7 @@ class LiveServer:
         self, method: str, path: str, body: Body | None = None, headers: Mapping[str, str] | None = None
     ) -> tuple[int, dict[str, str], bytes]:
         """(status, headers in lower case, body); OSError or HTTPException where it is cut off."""
-        connection = http.client.HTTPConnection(HOST, self.port, timeout=60)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()
@@ -113,10 +120,22 @@ class LiveServer:
         return json.loads(body)
 
 
+class Answering(Protocol):
+    """A server, or several that are one to their clients."""
+
+    def request(
+        self, method: str, path: str, body: Body | None = None, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, str], bytes]:
+        """(status, headers in lower case, body); OSError or HTTPException where it is cut off."""
+
+    def json(self, path: str) -> Any:
+        """The JSON of a GET."""
+
+
 class Client:
     """Sends sources until they are accepted, through restarts of the server. One thread."""
 
-    def __init__(self, server: LiveServer, patience: Seconds = 120.0) -> None:
+    def __init__(self, server: Answering, patience: Seconds = 120.0) -> None:
         self.server, self.patience = server, patience
 
     def insist(

@@ -9,8 +9,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from benchmarks import cluster
 from benchmarks.accuracy import word_error_rate
 from benchmarks.fleet import LOAD, PRICE, SIZES, Fleet, offered, predicted
+from benchmarks.machines import is_installed
 from benchmarks.originals import originals
 from benchmarks.queueing import measured_queue
 from benchmarks.recordings import SHARED_DATA, Recording, english_utterances, joined, looped
@@ -153,6 +155,12 @@ def queue(_: Plan) -> Iterator[Row]:
     yield from measured_queue()
 
 
+def many(_: Plan) -> Iterator[Row]:
+    """A short run of many machines under havoc; `python -m benchmarks.cluster` takes longer."""
+    if can_make_cgroups() and is_installed():
+        yield from cluster.small()
+
+
 def simulating(_: Plan) -> Iterator[Row]:
     """What 10 to 10,000 machines would do; `python -m benchmarks.fleet` takes other figures."""
     yield from predicted((offered(size, LOAD, Fleet(1, 1.0)) for size in SIZES), PRICE)
@@ -168,5 +176,6 @@ SECTIONS = {
     "originals": earlier,
     "soak": soaking,
     "queue": queue,
+    "cluster": many,
     "simulate": simulating,
 }

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 @contextmanager
 def answering(server: HTTPServer) -> Iterator[str]:
-    """The address of a server on loopback, which answers as long as the block lasts."""
+    """The address of a server, which answers as long as the block lasts."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://{server.server_address[0]!s}:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()

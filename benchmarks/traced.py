@@ -13,14 +13,14 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from halfgig import pipelines
-from halfgig.jobs import child, supervisor, worker
+from halfgig.jobs import child, supervisor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
 TRACE = "HALFGIG_TRACE"
+WORKER = "halfgig.jobs.worker"  # imported by workers only: a machine's own process is as small as without us
 WINDOW, POSE, FILING = "window", "pose", "filing"  # of speech, of motion, and of an index as a whole
 
 
@@ -52,7 +52,8 @@ class Tracer:
 
     def attach(self) -> None:
         """Listen where a worker takes a job, hears a window, finds a pose and files a transcript."""
-        from halfgig.jobs import work
+        from halfgig import pipelines
+        from halfgig.jobs import work, worker
 
         self._before(worker.Worker, "take", lambda _, order: self._take(order))
         self._before(work, "file_transcript", lambda *_, **__: self.begin(FILING))
@@ -84,7 +85,7 @@ class Tracer:
 
 def _command(module: str, *arguments: str) -> list[str]:
     """The command of a child, with this module in the worker's place."""
-    if module != worker.__name__:
+    if module != WORKER:
         return child.child_command(module, *arguments)
     return [sys.executable, "-m", "benchmarks.traced", str(os.getpid()), *arguments]
 
@@ -92,6 +93,8 @@ def _command(module: str, *arguments: str) -> list[str]:
 def main() -> None:
     """Be the server, or one of its workers, whose first argument is the parent's id."""
     if sys.argv[1].isdecimal():
+        from halfgig.jobs import worker
+
         Tracer(os.environ[TRACE]).attach()
         worker.main()
         return

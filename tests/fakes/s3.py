@@ -68,8 +68,8 @@ def is_here() -> bool:
 
 
 @contextmanager
-def s3_server() -> Iterator[Front | None]:
-    """S3 behind its front; None where moto or obstore is not installed."""
+def s3_server(host: str = "127.0.0.1") -> Iterator[Front | None]:
+    """S3 behind its front, which listens on `host`; None where moto or obstore is not installed."""
     if not is_here():
         yield None
         return
@@ -83,7 +83,7 @@ def s3_server() -> Iterator[Front | None]:
         until(lambda: _answers(port))
         front = Front(port)
         handler = type("Handler", (_Handler,), {"front": front})
-        server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+        server = ThreadingHTTPServer((host, 0), handler)
         with answering(server) as front.address:
             yield front
 

@@ -5,7 +5,7 @@ from math import factorial
 from statistics import fmean
 
 import pytest
-from benchmarks.fleet import MONTH, Fleet, Kind, demands, offered, predicted, ranked, simulate
+from benchmarks.fleet import MONTH, Coming, Fleet, Kind, demands, offered, predicted, ranked, replay, simulate
 
 ALONE = Fleet(1, 1.0, (Kind(1.0, 10.0),), length=10.0, start=0.0, claim=0.0, requests=0.0, filed=0.0)  # 1 s each
 
@@ -53,3 +53,11 @@ def test_the_price_is_that_of_the_machines_by_what_they_do() -> None:
     told = float(row.note.split(", ")[1].split()[0])
     assert row.speed == pytest.approx(5, rel=0.06)
     assert told == pytest.approx(1 / (row.speed or 0), abs=1e-4)
+
+
+def test_jobs_that_came_are_replayed_in_their_order() -> None:
+    coming = [Coming(at, ALONE.kinds[0], length) for at, length in ((0.0, 20.0), (0.5, 10.0), (5.0, 30.0))]
+    alone, two = (replay(replace(ALONE, workers=workers), coming) for workers in (1, 2))
+    assert sorted(alone.latencies) == pytest.approx([2.0, 2.5, 3.0])  # the second waits for the first
+    assert sorted(two.latencies) == pytest.approx([1.0, 2.0, 3.0])
+    assert alone.throughput == pytest.approx(2 / 5)
