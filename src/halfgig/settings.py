@@ -186,6 +186,12 @@ class Settings:
         "address",
         "s3://BUCKET/PREFIX, or file:///FOLDER: uploads and drawings where machines of one queue reach them; else here",
     )
+    blob_links: bool = _row(
+        "BLOB_LINKS",
+        default=False,
+        unit="0 or 1",
+        help="1 answers downloads of drawings by a link to the storage of BLOB_URL, which clients must reach then",
+    )
     index_url: str = _row(
         "INDEX_URL",
         "",

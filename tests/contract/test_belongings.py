@@ -12,7 +12,7 @@ import pytest
 from halfgig.errors import MIB, Conflict, ServerTrouble
 from halfgig.settings import Settings
 from halfgig.store.blob_file import BlobFile
-from halfgig.store.drawings import Drawing
+from halfgig.store.drawings import Drawing, Drawn
 from halfgig.store.place import belongings_size, open_belongings
 from halfgig.store.stills import is_content
 
@@ -148,7 +148,7 @@ def test_drawings_are_those_of_the_count(belongings: Belongings, tmp_path: Path)
     drawings.keep_count(ID, draft(tmp_path, b"one count"), ignore)
     old = drawings.version(ID)
     assert old
-    drawings.keep(ID, old, Drawing.PLOT, draft(tmp_path, b"plot"), ignore)
+    drawings.keep(Drawn(ID, old, Drawing.PLOT), draft(tmp_path, b"plot"), ignore)
     assert (read(drawings.find(ID, Drawing.PLOT)), drawings.sizes(ID)) == (b"plot", {Drawing.PLOT: 4})
     assert drawings.find(ID, Drawing.OVERLAY) is None
     drawings.keep_count(ID, draft(tmp_path, b"another count"), ignore)
@@ -156,7 +156,7 @@ def test_drawings_are_those_of_the_count(belongings: Belongings, tmp_path: Path)
     assert new not in (None, old)
     assert (drawings.find(ID, Drawing.PLOT), drawings.sizes(ID), drawings.size()) == (None, {}, len(b"another count"))
     for version in (new, old):  # as by one that draws the earlier count still
-        drawings.keep(ID, str(version), Drawing.PLOT, draft(tmp_path, str(version).encode()), ignore)
+        drawings.keep(Drawn(ID, str(version), Drawing.PLOT), draft(tmp_path, str(version).encode()), ignore)
     assert read(drawings.find(ID, Drawing.PLOT)) == str(new).encode()
     drawings.remove(ID, Drawing.PLOT)
     assert (drawings.find(ID, Drawing.PLOT), read(drawings.count(ID))) == (None, b"another count")
@@ -200,7 +200,8 @@ def test_files_lie_where_they_always_did(tmp_path: Path) -> None:
     belongings.poses.keep(ID, draft(tmp_path, b"poses"), ignore)
     belongings.drawings.keep_count(ID, draft(tmp_path, b"count"), ignore)
     os.utime(tmp_path / "drawings" / ID / "count", ns=(255, 255))
-    belongings.drawings.keep(ID, belongings.drawings.version(ID) or "", Drawing.PLOT, draft(tmp_path, b"png"), ignore)
+    drawn = Drawn(ID, belongings.drawings.version(ID) or "", Drawing.PLOT)
+    belongings.drawings.keep(drawn, draft(tmp_path, b"png"), ignore)
     names = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert names == {
         *(f"thumbnails/{ID}/1500.jpg", f"thumbnails/{ID}/poster.jpg"),

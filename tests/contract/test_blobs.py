@@ -13,6 +13,7 @@ from halfgig.store.folder_blobs import FolderBlobs
 from halfgig.store.s3_blobs import S3Blobs
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.fakes.s3 import Front
@@ -194,10 +195,20 @@ def test_wrong_keys_are_told(s3: Front) -> None:
         s3.want_keys("inf")
 
 
-def test_encryption_is_asked_for_as_it_is_set(s3: Front, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_encryption_is_asked_for_as_it_is_set(s3: Front, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AWS_SERVER_SIDE_ENCRYPTION", "aws:kms")
     monkeypatch.setenv("AWS_SSE_KMS_KEY_ID", "some-key")
-    open_blobs(s3.make_bucket()).put("a/data", b"1")
-    told = s3.asked[-1]
-    assert told["x-amz-server-side-encryption"] == "aws:kms"
-    assert told["x-amz-server-side-encryption-aws-kms-key-id"] == "some-key"
+    monkeypatch.setenv("AWS_SSE_BUCKET_KEY_ENABLED", "true")
+    blobs = open_blobs(s3.make_bucket())
+    (tmp_path / "large").write_bytes(bytes(9 * MIB))
+    writes: list[Callable[[], object]] = [
+        lambda: blobs.put("a/data", b"1"),
+        lambda: blobs.take("a/large", tmp_path / "large", lambda: None),
+    ]
+    for write in writes:
+        s3.asked.clear()
+        write()
+        told = s3.asked[0]  # of several that is the one that begins the blob
+        assert told["x-amz-server-side-encryption"] == "aws:kms"
+        assert told["x-amz-server-side-encryption-aws-kms-key-id"] == "some-key"
+        assert told["x-amz-server-side-encryption-bucket-key-enabled"] == "true"

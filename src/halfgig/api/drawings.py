@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path
 from fastapi.concurrency import run_in_threadpool
@@ -15,26 +15,27 @@ from halfgig.api.kept import kept_uploads
 from halfgig.api.library import ONE, SourceId, known_source
 from halfgig.api.media import BINARY
 from halfgig.api.schema import described, problems
-from halfgig.api.sending import attachment, send_file
+from halfgig.api.sending import send_file
 from halfgig.api.services import Given, Services
 from halfgig.api.views import JobView, job_view
 from halfgig.errors import Conflict, NotFound
 from halfgig.jobs.bell import QUEUE
 from halfgig.motion.parquet import INSTALL, MISSING, parquet_is_here
-from halfgig.store.drawings import Drawing
+from halfgig.store.blob_file import BlobFile
+from halfgig.store.drawings import Drawing, headers_of
+
+if TYPE_CHECKING:
+    from halfgig.records import Seconds
 
 router = APIRouter(tags=["library"])
 
-MEDIA_TYPES = {
-    Drawing.PLOT: "image/png",
-    Drawing.OVERLAY: "video/mp4",
-    Drawing.LANDMARKS: "text/csv; charset=utf-8",
-    Drawing.TABLE: "application/vnd.apache.parquet",
-}
+LINKED = "It is in the storage of BLOB_URL, for some minutes at the address in Location (BLOB_LINKS)"
+LINK_LIFETIME: Seconds = 900.0  # in which a download by a link must begin
 ANSWERS: dict[int | str, dict[str, Any]] = {
-    200: {"content": {kind.partition(";")[0]: BINARY for kind in MEDIA_TYPES.values()}},
-    206: {"description": "The range that was asked for", "content": {MEDIA_TYPES[Drawing.OVERLAY]: BINARY}},
+    200: {"content": {drawing.media_type.partition(";")[0]: BINARY for drawing in Drawing}},
+    206: {"description": "The range that was asked for", "content": {Drawing.OVERLAY.media_type: BINARY}},
     304: {"description": "The client has it"},
+    307: {"description": LINKED},
     **problems(404),
     416: described(416),
 }
@@ -143,13 +144,29 @@ async def send_drawing(request: Request, services: Services, source_id: str, dra
     """A drawing of the newest count. Raises NotFound where it is not made."""
     source = await known_source(services, source_id)
     kept = await run_in_threadpool(services.belongings.drawings.find, source_id, drawing)
-    headers = attachment(source.title, source_id[:12], drawing)
     try:
+        if isinstance(kept, BlobFile) and services.settings.blob_links and follows_links(request):
+            link = await run_in_threadpool(kept.link, LINK_LIFETIME)
+            if link is not None:
+                return Response(status_code=307, headers={"Location": link, "Cache-Control": "no-store"})
         if kept is not None:
-            return await send_file(request, kept, headers=headers, kind=MEDIA_TYPES[drawing])
+            headers = headers_of(drawing, source_id, source.title)
+            return await send_file(request, kept, headers=headers, kind=drawing.media_type)
     except FileNotFoundError:  # deleted meanwhile
         pass
     raise NotFound("This has not been drawn.", f"POST {address_of(source_id, drawing)} has it made.")
+
+
+def follows_links(request: Request) -> bool:
+    """Whether an answer from elsewhere will do: a download, no part of a page, which may load from nowhere else.
+
+    Nor will it do for a question that names a tag of ours. Without TLS a browser does not tell what it asks for.
+    """
+    asked = request.headers
+    if request.method != "GET" or "if-none-match" in asked or "if-range" in asked:
+        return False
+    browser = "mozilla" in asked.get("user-agent", "").lower()
+    return asked.get("sec-fetch-dest", "unknown" if browser else "document") == "document"
 
 
 def address_of(source_id: str, drawing: Drawing) -> str:

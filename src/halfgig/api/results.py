@@ -14,11 +14,10 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from starlette.requests import Request
 from starlette.responses import Response
 
-from halfgig.api.drawings import send_drawing
+from halfgig.api.drawings import LINKED, send_drawing
 from halfgig.api.jobs import JobId, known_job
 from halfgig.api.problems import PAGE, plain_problem, problem_response
 from halfgig.api.schema import problems
-from halfgig.api.sending import attachment
 from halfgig.api.services import Given, Services
 from halfgig.api.views import BULKY, UNSPOKEN
 from halfgig.errors import NotFound, UnsupportedMedia
@@ -26,6 +25,7 @@ from halfgig.jobs.job import DRAWING, REINDEX, Job, State
 from halfgig.motion.table import arranged, csv_rows
 from halfgig.speech.captions import Facts, render
 from halfgig.store.drawings import Drawing
+from halfgig.store.naming import attachment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -77,7 +77,7 @@ Accept = Annotated[str, Header(max_length=1000)]
     "/jobs/{job_id}/result",
     summary="What a job has made",
     response_class=Response,
-    responses={200: {"content": ANSWERS}, **problems(404, 409, 415)},
+    responses={200: {"content": ANSWERS}, 307: {"description": LINKED}, **problems(404, 409, 415)},
 )
 async def show_result(
     request: Request, job_id: JobId, services: Given, format: Form | None = None, accept: Accept = "*/*"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
-from urllib.parse import quote
 
 from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
@@ -169,17 +168,6 @@ def _wanted(request: Request, size: Bytes, tag: str) -> Span | None:
     if request.headers.get("if-range", tag) != tag:
         return None
     return read_range(request.headers.get("range", ""), size)
-
-
-def attachment(title: str, name_else: str, ending: str) -> dict[str, str]:
-    """The header that names the file under which a browser keeps what is sent: the source's title, made safe."""
-    title = re.sub(r"\.\w{1,5}$", "", title)
-    name = re.sub(r"[^\w.-]+", "_", title).strip("._")[:80] or name_else
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", name).strip("._") or name_else
-    told = f'attachment; filename="{plain}.{ending}"'
-    if plain != name:
-        told += f"; filename*=UTF-8''{quote(name)}.{ending}"
-    return {"Content-Disposition": told}
 
 
 async def _blocks(file: Readable, span: Span) -> AsyncIterator[bytes]:

@@ -14,7 +14,7 @@ from halfgig.motion.landmark_tables import write_table
 from halfgig.operations.admission import admit_overlay, room
 from halfgig.operations.drawings import draw_overlay, draw_plot_of
 from halfgig.operations.kept_count import open_count
-from halfgig.store.drawings import Drawing
+from halfgig.store.drawings import Drawing, Drawn
 from halfgig.store.place import open_belongings
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def do_drawing(
         Easel(count, draft, settings, telling, admitted).draw(drawing, source)
         attempt.checkpoint({})  # only what is still wanted is put in its place
         size = draft.stat().st_size
-        drawings.keep(source_id, version, drawing, draft, telling.beat)
+        drawings.keep(Drawn(source_id, version, drawing, str(job.source.get("title") or "")), draft, telling.beat)
     drawings.drop_old(source_id)
     attempt.succeed({"source_id": source_id, "drawing": drawing, "bytes": size})
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from halfgig.records import Bytes
+    from halfgig.records import Bytes, Seconds
     from halfgig.store.blobs import Blobs
 
 PART = 8 * MIB  # what the offset of an upload moves by while it arrives
@@ -55,6 +55,10 @@ class BlobFile:
     def read(self, first: Bytes, size: Bytes) -> bytes:
         """Up to `size` bytes, fewer where that is easier. Errors: OSError where they are gone, and those of blobs."""
         raise NotImplementedError
+
+    def link(self, lifetime: Seconds) -> str | None:  # noqa: ARG002  # parts have no address together
+        """An address at which whoever has it may GET these bytes for so long; None where there is none."""
+        return None
 
     def open(self, heard: Callable[[], None] = lambda: None) -> BlobStream:
         """A stream of its own; `heard` is called each time that something arrives."""
@@ -101,6 +105,10 @@ class WholeFile(BlobFile):
     def version(self) -> str:
         """As of `BlobFile`."""
         return plain(self.tag)
+
+    def link(self, lifetime: Seconds) -> str | None:
+        """As of `BlobFile`."""
+        return self.blobs.link(self.key, lifetime)
 
     def read(self, first: Bytes, size: Bytes) -> bytes:
         """As of `BlobFile`; also ServerTrouble where another blob has taken its place."""

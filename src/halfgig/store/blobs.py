@@ -10,9 +10,9 @@ from urllib.parse import unquote, urlsplit
 from halfgig.errors import BadRequest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from halfgig.records import Bytes
+    from halfgig.records import Bytes, Seconds
     from halfgig.store.blob_file import BlobFile
 
 
@@ -46,10 +46,11 @@ class Blobs(Protocol):
     def get(self, key: str) -> tuple[bytes, str]:
         """All of a small blob, and the version that this is."""
 
-    def take(self, key: str, draft: Path, beat: Callable[[], object]) -> None:
+    def take(self, key: str, draft: Path, beat: Callable[[], object], headers: Mapping[str, str] | None = None) -> None:
         """Make a file of this machine a blob, however large, whole or not at all; the file is gone then.
 
-        `beat` is called before each piece that is sent, and ends it by raising.
+        `beat` is called before each piece that is sent, and ends it by raising. A link answers with `headers`:
+        Content-Type and Content-Disposition.
         """
 
     def read(self, key: str, first: Bytes, size: Bytes, *, of: str = "") -> bytes:
@@ -57,6 +58,9 @@ class Blobs(Protocol):
 
     def bytes_of(self, key: str) -> Path | BlobFile | None:
         """Where all of a blob can be read, whatever takes its place meanwhile; None where there is none."""
+
+    def link(self, key: str, lifetime: Seconds) -> str | None:
+        """An address at which whoever has it may GET the blob for so long; None where this storage gives none."""
 
     def have(self, keys: Iterable[str]) -> set[str]:
         """Those of the keys that are there."""

@@ -5,10 +5,12 @@ A drawing's name begins with the version of its count, so that what was drawn of
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from halfgig.store.blob_file import plain
+from halfgig.store.naming import attachment
 from halfgig.store.stills import check_content, is_content
 
 if TYPE_CHECKING:
@@ -31,6 +33,34 @@ class Drawing(StrEnum):
     LANDMARKS = "landmarks.csv"
     TABLE = "landmarks.parquet"
 
+    @property
+    def media_type(self) -> str:
+        """As the header Content-Type has it."""
+        return _MEDIA_TYPES[self]
+
+
+_MEDIA_TYPES = {
+    Drawing.PLOT: "image/png",
+    Drawing.OVERLAY: "video/mp4",
+    Drawing.LANDMARKS: "text/csv; charset=utf-8",
+    Drawing.TABLE: "application/vnd.apache.parquet",
+}
+
+
+def headers_of(drawing: Drawing, source_id: str, title: str) -> dict[str, str]:
+    """How a drawing of a source of this title is sent."""
+    return {"Content-Type": drawing.media_type, **attachment(title, source_id[:12], drawing)}
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """What was drawn: of which source, of which version of its count."""
+
+    source_id: str
+    version: str
+    drawing: Drawing
+    title: str = ""
+
 
 class Drawings:
     """The counts and the drawings among these blobs. Blocking. Errors: of blobs."""
@@ -52,10 +82,11 @@ class Drawings:
         """What tells the kept count of a source from an earlier one; None where none is kept."""
         return _version(self._all(source_id))
 
-    def keep(self, source_id: str, version: str, drawing: Drawing, draft: Path, beat: Callable[[], object]) -> None:
-        """Put a drawing of this version of the count in its place. ValueError for what is no id of content."""
-        check_content(source_id)
-        self._blobs.take(_key(source_id, f"{version}-{drawing}"), draft, beat)
+    def keep(self, drawn: Drawn, draft: Path, beat: Callable[[], object]) -> None:
+        """Put a drawing in its place. ValueError for what is no id of content."""
+        check_content(drawn.source_id)
+        key = _key(drawn.source_id, f"{drawn.version}-{drawn.drawing}")
+        self._blobs.take(key, draft, beat, headers_of(drawn.drawing, drawn.source_id, drawn.title))
 
     def find(self, source_id: str, drawing: Drawing) -> Path | BlobFile | None:
         """The drawing of the count as it is now; None where it has not been made."""

@@ -15,10 +15,10 @@ from halfgig.store.room import telling_full_disk
 from halfgig.store.upload import sync, write_all
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
-    from halfgig.records import Bytes
+    from halfgig.records import Bytes, Seconds
 
 DRAFT, LOCK = ".draft-", ".lock"  # names that no key has: keys begin with a letter or digit
 
@@ -44,7 +44,13 @@ class FolderBlobs:
             sync(path.parent)
         return version
 
-    def take(self, key: str, draft: Path, beat: Callable[[], object]) -> None:
+    def take(
+        self,
+        key: str,
+        draft: Path,
+        beat: Callable[[], object],
+        headers: Mapping[str, str] | None = None,  # noqa: ARG002  # nobody but us reads it
+    ) -> None:
         """As of `Blobs`: renamed, or copied from another disk."""
         path = self._root / key
         sync(draft)
@@ -93,6 +99,10 @@ class FolderBlobs:
         """As of `Blobs`: whoever has the file open has all of it."""
         path = self._root / key
         return path if path.exists() else None
+
+    def link(self, key: str, lifetime: Seconds) -> str | None:  # noqa: ARG002
+        """As of `Blobs`: none."""
+        return None
 
     def have(self, keys: Iterable[str]) -> set[str]:
         """As of `Blobs`."""

@@ -13,7 +13,7 @@ from halfgig.store.blob_file import PART, WholeFile, pieces_of
 from halfgig.store.blobs import Blob, Moved
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
     from halfgig.records import Bytes, Seconds
@@ -59,13 +59,14 @@ class S3Blobs:
             answer = self._obstore.get(self._store, key)
             return bytes(answer.bytes()), str(answer.meta["e_tag"])
 
-    def take(self, key: str, draft: Path, beat: Callable[[], object]) -> None:
+    def take(self, key: str, draft: Path, beat: Callable[[], object], headers: Mapping[str, str] | None = None) -> None:
         """As of `Blobs`: in one request, or a large one in parts, of which one is held. None of these is seen."""
         large = draft.stat().st_size > PART
         with self._told():
             pieces: Any = pieces_of(draft, beat)
             data = pieces if large else b"".join(pieces)
-            self._obstore.put(self._store, key, data, use_multipart=large, chunk_size=PART, max_concurrency=1)
+            how: Any = {"use_multipart": large, "chunk_size": PART, "max_concurrency": 1, "attributes": headers or {}}
+            self._obstore.put(self._store, key, data, **how)
         draft.unlink()
 
     def read(self, key: str, first: Bytes, size: Bytes, *, of: str = "") -> bytes:
@@ -84,6 +85,11 @@ class S3Blobs:
         except FileNotFoundError:
             return None
         return WholeFile(self, key, told["size"], str(told["e_tag"]))
+
+    def link(self, key: str, lifetime: Seconds) -> str:
+        """As of `Blobs`, signed here; with keys of a role for no longer than they live."""
+        with self._told():
+            return self._obstore.sign(self._store, "GET", key, timedelta(seconds=lifetime))
 
     def have(self, keys: Iterable[str]) -> set[str]:
         """As of `Blobs`, some at a time: each is a request."""

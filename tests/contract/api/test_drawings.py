@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 
 from halfgig.api import drawings as routes
 from halfgig.api.upkeep import remove_homeless
+from halfgig.errors import MIB
 from halfgig.jobs.attempt import Attempt
 from halfgig.jobs.job import State
 from halfgig.operations.library import file_report
 from halfgig.records import StoredSource
-from halfgig.store.drawings import Drawing
+from halfgig.store.drawings import Drawing, Drawn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +75,8 @@ def draft(site: Site, content: bytes) -> Path:
 def draw(site: Site, drawing: Drawing, content: bytes, version: str | None = None) -> None:
     """What a worker leaves."""
     drawings = site.services.belongings.drawings
-    drawings.keep(ID, version or drawings.version(ID) or "none", drawing, draft(site, content), lambda: None)
+    drawn = Drawn(ID, version or drawings.version(ID) or "none", drawing, "Squats.mp4")
+    drawings.keep(drawn, draft(site, content), lambda: None)
 
 
 def test_a_drawing_is_made_by_a_job_and_sent(site: Site, counted: str) -> None:
@@ -186,3 +189,40 @@ def test_drawings_count_against_the_quota(open_site: Any) -> None:
         assert site.get("/operations").json()["disk"]["drawings_bytes"] == len(b"a count")
         site.ask("DELETE", f"/sources/{ID}")
         assert site.post("/uploads", headers=length).status_code == 201
+
+
+@pytest.mark.parametrize("size", [10, 9 * MIB])  # of one request, and of several
+def test_a_download_is_answered_by_a_link_where_that_is_asked_for(open_site: Any, s3: Front, size: int) -> None:
+    with open_site(blob_url=s3.make_bucket(), blob_links=True) as site:
+        file_source(site)
+        keep_count(site)
+        draw(site, Drawing.OVERLAY, bytes(size))
+        told = site.get(f"{HERE}/overlay.mp4")
+        link = told.headers["location"]
+        assert (told.status_code, told.content, told.headers["cache-control"]) == (307, b"", "no-store")
+        assert (link.startswith(s3.address), "X-Amz-Expires=900" in link) == (True, True)
+        whole = httpx.get(link)  # without any key
+        assert (whole.status_code, whole.content) == (200, bytes(size))
+        assert whole.headers["content-type"] == "video/mp4"
+        assert whole.headers["content-disposition"] == 'attachment; filename="Squats.overlay.mp4"'
+        part = httpx.get(link, headers={"Range": "bytes=2-4"})
+        assert (part.status_code, part.content) == (206, bytes(3))
+        assert site.get(f"{HERE}/overlay.mp4", headers={"Sec-Fetch-Dest": "document"}).status_code == 307
+        page = (
+            {"Sec-Fetch-Dest": "video"},
+            {"User-Agent": "Mozilla/5.0"},
+            {"If-None-Match": '"x"'},
+            {"If-Range": '"x"'},
+        )
+        for more in page:
+            assert site.get(f"{HERE}/overlay.mp4", headers=more).content == bytes(size)
+        assert site.ask("HEAD", f"{HERE}/overlay.mp4").headers["content-length"] == str(size)
+        assert site.get(f"{HERE}/plot.png").status_code == 404
+
+
+def test_a_folder_has_no_links(open_site: Any, tmp_path: Path) -> None:
+    with open_site(blob_url=f"file://{tmp_path}/shared", blob_links=True) as site:
+        file_source(site)
+        keep_count(site)
+        draw(site, Drawing.PLOT, b"png")
+        assert (site.get(f"{HERE}/plot.png").status_code, site.get(f"{HERE}/plot.png").content) == (200, b"png")
