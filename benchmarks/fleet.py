@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 HOUR, MONTH = 3600.0, 730 * 3600.0  # seconds
 SIZES = (10, 50, 100, 200, 1_000, 10_000)
 LOAD, PRICE = 0.7, 7.0
-STATES = 3  # of a job that are told to every machine: queued, running, succeeded
+SPREAD = 0.2  # seconds within which machines look that hear of a job
+BEAT = 5.0  # seconds between two heartbeats of a job
 CONNECTIONS = 4  # of a machine that works: its queue, what it listens by, and two of its child
 WARM = 1 / 3  # of the jobs, which meet machines that are still idle, are not counted
 LEAST, EACH = 6_000, 8  # jobs that are simulated: so many, or so many for each machine
@@ -52,7 +53,8 @@ class Fleet:
     """Machines and what they share. `arrivals` is jobs a second, `length` the mean of videos; `start` precedes a job.
 
     Seconds that each takes of what is shared: `claim` a claim, `asked` a request to the storage, `filed` a passage;
-    `looked` a supervisor's look at the database. `requests` is those for a second of video.
+    `looked` a supervisor's look at the database, `beaten` a heartbeat. `told` passes after a claim until all
+    know of it. `requests` is those for a second of video.
     """
 
     workers: int
@@ -65,6 +67,8 @@ class Fleet:
     requests: float = 0.4
     filed: Seconds = 13.1 / 2_000
     looked: Seconds = 1 / 1_500
+    beaten: Seconds = 1 / 560
+    told: Seconds = 0.04
     connections: int = 200
 
     @property
@@ -113,11 +117,16 @@ def offered(workers: int, load: float, like: Fleet) -> Fleet:
 def demands(fleet: Fleet) -> dict[str, float]:
     """What is wanted of each thing, as a share of what it has; the largest is the first bottleneck, above 1 it is one.
 
-    Each machine looks once a second, and once more for every state that any job comes to.
+    Each machine looks once a second. Of a job that comes those hear that are idle, and those look that do so before
+    they have heard that another has begun it.
     """
-    looks = fleet.workers * (1 + STATES * fleet.arrivals)
+    busy = fleet.arrivals * fleet.service / fleet.workers
+    idle = fleet.workers * max(0.0, 1 - busy)
+    woken = min(idle, 1 + idle * min(1.0, (fleet.claim + fleet.told) / SPREAD))
+    looks = fleet.workers + fleet.arrivals * woken
     return {
-        "machines": fleet.arrivals * fleet.service / fleet.workers,
+        "machines": busy,
+        "beats": fleet.workers * min(1.0, busy) / BEAT * fleet.beaten,
         "claims": fleet.arrivals * fleet.claim,
         "looks": looks * fleet.looked,
         "connections": fleet.workers * CONNECTIONS / fleet.connections,

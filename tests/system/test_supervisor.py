@@ -530,6 +530,51 @@ def test_machines_take_from_each_other_only_what_nobody_holds(tmp_path: Path, po
     assert bound.state is State.QUEUED
 
 
+def test_a_machine_among_many_beats_seldom_and_hears_of_a_cancellation_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats, looks = list[str](), list[str]()
+    beat, is_held = JobQueue.beat, JobQueue.is_held
+
+    def beating(self: JobQueue, job_id: str, *rest: Any) -> bool:
+        beats.append(job_id)
+        return beat(self, job_id, *rest)
+
+    def looking(self: JobQueue, job_id: str, attempt: int) -> bool:
+        looks.append(job_id)
+        return is_held(self, job_id, attempt)
+
+    monkeypatch.setattr(JobQueue, "beat", beating)
+    monkeypatch.setattr(JobQueue, "is_held", looking)
+    monkeypatch.setattr("halfgig.jobs.supervisor.BEAT", 10_000.0)
+
+    async def story() -> None:
+        async with house(tmp_path, home="here") as at:
+            job_id = await at.add(first="hang")
+            async with asyncio.timeout(PATIENCE):
+                while not looks:
+                    await asyncio.sleep(0.01)
+            await at.queue.ask(lambda queue: queue.cancel(job_id))  # as another machine does: nobody rings
+            async with asyncio.timeout(PATIENCE):
+                while job_id not in at.ended:
+                    await asyncio.sleep(0.01)
+
+    asyncio.run(story())
+    assert beats == []
+    monkeypatch.setattr("halfgig.jobs.supervisor.BEAT", 0.0)
+    looks.clear()
+    asyncio.run(story_of_beats(tmp_path, beats))
+    assert looks == []
+
+
+async def story_of_beats(folder: Path, beats: list[str]) -> None:
+    async with house(folder, home="here") as at:
+        job_id = await at.add(first="hang")
+        async with asyncio.timeout(PATIENCE):
+            while job_id not in beats:
+                await asyncio.sleep(0.01)
+
+
 HUNGRY = """
 import asyncio, json, sys
 from pathlib import Path

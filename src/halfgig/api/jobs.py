@@ -28,7 +28,7 @@ from halfgig.api.wishes import (
     read_json,
 )
 from halfgig.errors import Conflict, HalfgigError, NotFound, UnsupportedMedia
-from halfgig.jobs.bell import QUEUE
+from halfgig.jobs.bell import ENDS, QUEUE
 from halfgig.jobs.job import KINDS, Job, State
 from halfgig.media.addresses import AllowList, check_url
 
@@ -173,7 +173,7 @@ def _known(job_id: str, job: Job | None) -> Job:
 
 async def _move(services: Services, job_id: str, move: Callable[[JobQueue], Job | None]) -> Job:
     job = _known(job_id, await services.ask(move))
-    services.bell.ring(job_id, QUEUE)
+    services.bell.ring(job_id, QUEUE, ENDS)
     return job
 
 

@@ -10,7 +10,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from halfgig.api.upkeep import drop_upload
 from halfgig.errors import BadRequest
-from halfgig.jobs.bell import QUEUE
+from halfgig.jobs.bell import ENDS, QUEUE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -51,7 +51,7 @@ async def let_go(services: Services, source_id: str) -> None:
 
 async def _see_them_stop(services: Services, cancelled: Collection[str]) -> None:
     """Wait until no worker is at one of these jobs, for a while: it could be about to file the source."""
-    services.bell.ring(*cancelled, QUEUE)
+    services.bell.ring(*cancelled, QUEUE, ENDS)
     with suppress(TimeoutError):
         async with asyncio.timeout(STOPPING):
             while any(job in cancelled for job in services.at_work()):

@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 
 from halfgig.api.history import History
 from halfgig.api.tally import Tally
-from halfgig.jobs.bell import QUEUE, Bell
+from halfgig.jobs.bell import ENDS, QUEUE, Bell
 from halfgig.jobs.live import LiveSessions
 from halfgig.jobs.queue_thread import QueueThread
 from halfgig.jobs.searcher import Searcher, open_searcher
@@ -133,7 +133,7 @@ class Services:
     def stop(self) -> None:
         """Let the supervisor and the streams of events come to their end."""
         self.stopping.set()
-        self.bell.ring(QUEUE)
+        self.bell.ring(QUEUE, ENDS)
 
     async def close(self) -> None:
         """Close everything; what was asked before is finished."""

@@ -14,7 +14,7 @@ from fastapi.concurrency import run_in_threadpool
 
 from halfgig.api.history import INTERVAL, now_held
 from halfgig.errors import HalfgigError
-from halfgig.jobs.bell import QUEUE
+from halfgig.jobs.bell import ENDS
 from halfgig.jobs.courier import Courier
 from halfgig.jobs.job import State
 from halfgig.jobs.posting import connect_guarded, post
@@ -80,7 +80,7 @@ async def delivering(services: Services) -> AsyncIterator[None]:
     """Send what callback addresses are owed, until the block ends; the rest is sent after the next start."""
     send = partial(post, connect_guarded(AllowList.parse(services.settings.allowed_hosts)))
     courier = Courier(services.ask, send, read_secret(services.settings.webhook_secret))
-    async with _beside(courier.run(services.stopping, partial(services.bell.wait, QUEUE)), "courier") as task:
+    async with _beside(courier.run(services.stopping, partial(services.bell.wait, ENDS)), "courier") as task:
         try:
             yield
         finally:

@@ -12,7 +12,9 @@ if TYPE_CHECKING:
 
     from halfgig.records import Seconds
 
-QUEUE = ""  # the name under which news of the whole queue are rung
+QUEUE = ""  # the name under which news of the whole queue are rung, as this machine makes them
+ELSEWHERE = " elsewhere"  # that another machine has queued a job which nobody has begun yet
+ENDS = " ends"  # that a job has ended, here or elsewhere
 
 
 class Ear:
@@ -49,21 +51,23 @@ class Bell:
 
     def ring_all(self) -> None:
         """Wake everybody, as where news may have been missed."""
-        self.ring(*self._ears)
+        self.ring(*list(self._ears))
 
     @contextmanager
-    def listening(self, name: str) -> Iterator[Ear]:
-        """An ear for this name, as long as the block lasts: who looks inside it, and then waits, misses nothing."""
+    def listening(self, *names: str) -> Iterator[Ear]:
+        """An ear for these names, as long as the block lasts: who looks inside it, and then waits, misses nothing."""
         ear = Ear()
-        self._ears[name].add(ear)
+        for name in names:
+            self._ears[name].add(ear)
         try:
             yield ear
         finally:
-            self._forget(name, ear)
+            for name in names:
+                self._forget(name, ear)
 
-    async def wait(self, name: str, timeout: Seconds) -> bool:
-        """Wait for a ring from now on; False where none came in time."""
-        with self.listening(name) as ear:
+    async def wait(self, name: str, timeout: Seconds, *others: str) -> bool:
+        """Wait for a ring from now on, by one of these names; False where none came in time."""
+        with self.listening(name, *others) as ear:
             return await ear.wait(timeout)
 
     def _forget(self, name: str, ear: Ear) -> None:

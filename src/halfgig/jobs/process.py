@@ -41,6 +41,7 @@ class Child:
     heard_at: Seconds
     job: Job | None = None
     began_at: Seconds = 0.0
+    beaten_at: Seconds = 0.0  # when its job was last told that it lives
     progress: dict[str, Any] | None = None
     variant: str = ""
     expected: Bytes = 0
@@ -64,7 +65,7 @@ class Child:
 
     def begin(self, job: Job, now: Seconds) -> None:
         """It is given a job."""
-        self.job, self.began_at, self.heard_at = job, now, now
+        self.job, self.began_at, self.heard_at, self.beaten_at = job, now, now, now
         self.progress, self.variant, self.expected, self.peak = None, "", 0, 0
         self.stages, self.stage = {}, ("starting", now)
 

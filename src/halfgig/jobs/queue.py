@@ -49,6 +49,7 @@ _PLACES = f"""WITH turns (name, busy, begun) AS (SELECT client, {_BUSY.format("w
  busy + row_number() OVER (PARTITION BY client, {_DUE}, priority ORDER BY id), begun, id"""  # noqa: S608
 _BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
  peak = {greater}(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
+_IS_HELD = "SELECT 1 FROM jobs WHERE id = ? AND attempt = ? AND state = 'running'"
 _PAGE = f"""{OUTLINE} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
  AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"""
 _COUNTS = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
@@ -268,6 +269,11 @@ class JobQueue(JobTable):
         values["progress"] = None if progress is None else to_json(progress)
         with self.database.lazily():
             return self.execute(_BEAT, values).fetchone() is not None
+
+    def is_held(self, job_id: str, attempt: int) -> bool:
+        """Whether the job is still this attempt's; nothing is written."""
+        with self.guarded():
+            return self.execute(_IS_HELD, (job_id, attempt)).fetchone() is not None
 
     def fail(self, job_id: str, attempt: int, failure: Failure, *, late: float | None = None) -> Job | None:
         """End an attempt that failed: the job is queued again or given up. None where it is not this attempt's, or

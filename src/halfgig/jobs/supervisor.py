@@ -15,7 +15,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from halfgig.errors import MIB, DatabaseAway, DoesNotFit, HalfgigError
-from halfgig.jobs.bell import QUEUE
+from halfgig.jobs.bell import ELSEWHERE, ENDS, QUEUE
 from halfgig.jobs.child import child_command
 from halfgig.jobs.demand import candidates, spare
 from halfgig.jobs.failures import Death, of_death, of_error
@@ -48,7 +48,8 @@ log = logging.getLogger("halfgig")
 T = TypeVar("T")
 
 SAMPLE: Seconds = 0.25  # between two readings of what children hold
-PAUSE: Seconds = 1.0  # between two looks at the queue, and two heartbeats, when nobody rings
+PAUSE: Seconds = 1.0  # between two looks at the queue when nobody rings
+BEAT: Seconds = 5.0  # between two heartbeats of a job where machines share the queue; elsewhere each look is one
 TIDY: Seconds = 60.0  # between two tidyings of the queue's file
 WORTH_TELLING: Seconds = 30.0  # of waiting for memory, after which the job tells it
 GRACE: Seconds = 10.0  # that running jobs have, when the server stops, to end or to reach a checkpoint
@@ -137,7 +138,8 @@ class Supervisor:
         try:
             while not stopping.is_set():
                 await self._round(stopping)
-                await self._bell.wait(QUEUE, PAUSE)
+                others = [ELSEWHERE] if self._staff.busy < self.most else []  # who has no hands free needs no news
+                await self._bell.wait(QUEUE, PAUSE, *others)
         finally:
             await self._wind_down()
             sampler.cancel()
@@ -222,12 +224,18 @@ class Supervisor:
                 child.kill()
 
     async def _keeps(self, child: Child, job: Job) -> bool:
-        """Tell that the attempt lives; False where it has lost its job. One that has just ended it keeps it."""
-        progress, peak = child.progress, child.peak
-        if await self._ask(lambda queue: queue.beat(job.id, job.attempt, progress, peak)):
+        """Whether the attempt has its job, which is told now and then that it lives. One that has just ended it has."""
+        if await self._beats(child, job):
             return True
         now = await self._ask(lambda queue: queue.get(job.id))
         return child.job is not job or (now is not None and now.state is State.SUCCEEDED)
+
+    async def _beats(self, child: Child, job: Job) -> bool:
+        if self._home and self._clock() - child.beaten_at < BEAT:
+            return await self._ask(lambda queue: queue.is_held(job.id, job.attempt))
+        child.beaten_at = self._clock()
+        progress, peak = child.progress, child.peak
+        return await self._ask(lambda queue: queue.beat(job.id, job.attempt, progress, peak))
 
     async def _tidy(self) -> None:
         if self._clock() - self._tidied_at >= TIDY:
@@ -429,7 +437,7 @@ class Supervisor:
 
     async def _tell_end(self, job_id: str) -> None:
         """Ring for the job, and have its end seen to where it has come."""
-        self._bell.ring(job_id, QUEUE)
+        self._bell.ring(job_id, QUEUE, ENDS)
         job = await self._surely(lambda queue: queue.get(job_id))
         if job is not None and job.state.final:
             log.info("job %s %s after %d attempt(s), %d MB", job.id, job.state, job.attempt, (job.peak or 0) // MIB)

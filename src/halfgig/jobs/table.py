@@ -28,7 +28,7 @@ DESIGN = Design(
     durable=True,  # what was accepted outlives a loss of power
 )
 PAGE = 200  # events read at a time
-RUNNABLE = "state"  # news of a job that was queued; the word is that of halfgigs that look at every state
+RUNNABLE = "state"  # news of a job that may be begun; the word is that of older halfgigs, for any state
 
 _IDENTITY = "SELECT id FROM queue_facts"
 _COLUMNS = [column.name for column in fields(Job)]
@@ -136,12 +136,17 @@ class JobTable:
             told["failure"] = job.failures[-1]
         if job.problem is not None:
             told["problem"] = job.problem
-        self.tell(job.id, "state", told, news=news_of(job))
+        self.tell(job.id, "state", told, news=self._news_of(job))
 
     def tell(self, job_id: str, type: str, data: Mapping[str, Any], *, news: str = "") -> None:
         """Add an event, of which other machines hear as `news`, or by its type."""
         self.write(_EVENT, {"job_id": job_id, "type": type, "data": to_json(data)})
         self.database.announce(f"{job_id} {news or type}")
+
+    def _news_of(self, job: Job) -> str:
+        """The state, or RUNNABLE where any other machine could begin the job now: that is worth its look."""
+        could = job.state is State.QUEUED and not job.place and job.run_after <= self.clock()
+        return RUNNABLE if could else str(job.state)
 
     def events(self, job_id: str, after: int = 0, limit: int = PAGE) -> list[Event]:
         """Up to `limit` events with an id past `after`, in order."""
@@ -160,11 +165,6 @@ class JobTable:
         with self.guarded():
             rows = self.execute(_SEGMENTS, (job_id, after, PAGE))
             return [(number, read_segment(json.loads(data))) for number, data in rows]
-
-
-def news_of(job: Job) -> str:
-    """What other machines hear of the state that a job has come to: RUNNABLE is worth their look at the queue."""
-    return RUNNABLE if job.state is State.QUEUED else str(job.state)
 
 
 def segment_json(segment: Segment) -> dict[str, Any]:

@@ -35,6 +35,7 @@ CLOCK: Seconds = 300.0  # after which the server's clock is read again
 
 INERROR = 3  # libpq's word for a transaction that can only be rolled back
 _BEGIN: tuple[Part, ...] = (("BEGIN", None), ("SELECT txid_current()", None))
+_LAZY: Part = ("SET LOCAL synchronous_commit TO off", None)
 
 _TOKEN = re.compile(r"'[^']*'|::|%|\?|:([a-z_]+)")
 # What surely changes nothing needs no transaction of its own, whose end would wait for the disk.
@@ -83,6 +84,7 @@ class PostgresDatabase:
         self._patience, self._sleep = patience, sleep
         self._connection: Connection | None = None
         self._within = self._begun = False  # a block is open, and the server knows of it
+        self._lazy = False  # what begins now need not be on the server's disk when it ends
         self._number = 0  # of the transaction, by which the server can be asked what became of it
         self._owed: list[Part] = []  # statements that go with the next one, or with the commit
         self._news: list[str] = []  # what is told to others after it
@@ -145,7 +147,8 @@ class PostgresDatabase:
         return found
 
     def _begin(self, *parts: Part) -> Found:
-        found = self._send(*_BEGIN, *self._owed, *parts, numbered=True)
+        manner = [_LAZY] if self._lazy else []
+        found = self._send(*_BEGIN, *manner, *self._owed, *parts, numbered=True)
         self._begun, self._owed = True, []
         return found
 
@@ -213,7 +216,14 @@ class PostgresDatabase:
         """A block whose errors are translated, as they always are here."""
         return nullcontext()
 
-    lazily = guarded
+    @contextmanager
+    def lazily(self) -> Iterator[None]:
+        """A block whose writes do not wait for the disk: after a crash of the server the last second may be missing."""
+        self._lazy = True
+        try:
+            yield
+        finally:
+            self._lazy = False
 
     @contextmanager
     def _rolling_back(self) -> Iterator[None]:

@@ -40,9 +40,12 @@ def test_what_is_shared_and_too_slow_bounds_all(change: dict[str, float], name: 
     assert simulate(fleet, 6_000).throughput == pytest.approx(4.0, rel=0.05)
 
 
-def test_looks_grow_with_the_square_of_the_machines() -> None:
+def test_looks_grow_with_the_machines_and_the_fewer_look_the_sooner_they_are_told() -> None:
     few, many = (demands(offered(size, 0.7, Fleet(1, 1.0))) for size in (1_000, 10_000))
-    assert many["looks"] / few["looks"] == pytest.approx(100, rel=0.05)
+    assert many["looks"] / few["looks"] == pytest.approx(48, rel=0.05)
+    told = demands(offered(10_000, 0.7, replace(Fleet(1, 1.0), told=0.0, claim=0.0)))
+    assert told["looks"] == pytest.approx(10_113 / 1_500, rel=0.01)  # each once a second, and one for each job
+    assert many["beats"] / few["beats"] == pytest.approx(10)
     assert many["claims"] / few["claims"] == pytest.approx(10)
     assert many["machines"] == pytest.approx(few["machines"]) == pytest.approx(0.7)
 
