@@ -208,6 +208,12 @@ class Settings:
         "signs what is sent to a callback_url, as plain text or as whsec_BASE64",
         secret=True,
     )
+    jobs_at_once: str = _row(
+        "JOBS_AT_ONCE",
+        "",
+        "list",
+        "jobs of a kind at work at once on all machines that share the queue, as reps=2,index=4; others have no bound",
+    )
     workers: int = _row("WORKERS", 0, "count", "jobs at a time; 0 takes as many as cores and memory allow", least=0)
     worker_idle_seconds: float = _row(
         "WORKER_IDLE_SECONDS", 30.0, "seconds", "how long an idle worker keeps its model in memory", least=0

@@ -49,6 +49,7 @@ from halfgig.api.upkeep import cleaning, delivering, hearing, running, sampling
 from halfgig.errors import MIB, LibraryError
 from halfgig.jobs.bell import Bell
 from halfgig.jobs.home import home_of
+from halfgig.jobs.job import read_bounds
 from halfgig.jobs.queue import JobQueue
 from halfgig.jobs.queue_thread import QueueThread
 from halfgig.jobs.webhooks import read_secret
@@ -87,6 +88,7 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
     around = layers(settings, tally, gate)
     AllowList.parse(settings.allowed_hosts)
     read_secret(settings.webhook_secret)
+    read_bounds(settings.jobs_at_once)
     services = open_services(settings, tally)
     app = FastAPI(
         title="halfgig",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from halfgig.errors import PROBLEMS, Conflict
+from halfgig.errors import PROBLEMS, BadRequest, Conflict
 
 if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
@@ -21,6 +21,18 @@ MOST_FAILURES = 20  # that are remembered, the newest
 LONGEST_DELAY: Seconds = 300.0
 FIRST_DELAY: Seconds = 2.0
 JITTER = 0.25  # share by which a delay varies, so that jobs that failed together do not come back together
+
+
+def read_bounds(text: str) -> dict[str, int]:
+    """How many jobs of a kind may be at work at once, from "reps=2,index=4". Errors: BadRequest for anything else."""
+    bounds: dict[str, int] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        kind, _, most = (word.strip() for word in part.partition("="))
+        if kind not in KINDS or not (most.isascii() and most.isdigit() and int(most)):
+            remedy = f"Write KIND=COUNT with commas between them; kinds are {', '.join(KINDS)}."
+            raise BadRequest(f"JOBS_AT_ONCE says {part}, which is no bound.", remedy)
+        bounds[kind] = int(most)
+    return bounds
 
 
 class State(StrEnum):

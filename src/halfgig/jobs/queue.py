@@ -6,6 +6,7 @@ import json
 import random
 from dataclasses import replace
 from hashlib import sha256
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, cast
 
 from halfgig.errors import Busy, Conflict
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
     from halfgig.store.database import Where
 
+NO_BOUNDS: Mapping[str, int] = MappingProxyType({})
 FARTHEST: Seconds = 2 * LONGEST_DELAY
 MOST_APART = 32  # places within which machines that want jobs at once look
 FREED = 5_000  # pages of 4 kB that are given back at a time, so that nobody waits for long
@@ -27,6 +29,13 @@ LEASE: Seconds = 60.0  # that a job stays its owner's without a sign of life
 _CLAIM = f"""UPDATE jobs SET state = 'running', owner = :owner, attempt = attempt + 1, lease_until = :until,
  started_at = coalesce(started_at, :now) WHERE id = (SELECT id FROM jobs WHERE id = :id AND state = 'queued'
  {{skip_held}}) RETURNING {COLUMNS}"""  # noqa: S608 - our own column names
+# Whoever claims a job of a kind that is bounded counts alone, so that two do not both take the last place.
+_ALONE = "SELECT id FROM queue_facts {lock}"
+_HAS_PLACE = (
+    """ AND (SELECT count(*) FROM jobs AS others WHERE others.state = 'running' AND others.kind = jobs.kind) < :most"""
+)
+_CLAIM_PLACE = _CLAIM.replace(" {skip_held}", f"{_HAS_PLACE} {{skip_held}}")
+_AT_WORK = "SELECT kind, count(*) FROM jobs WHERE state = 'running' GROUP BY kind"
 # No delay is longer than FARTHEST: a time beyond it was written by a clock that was set back since.
 _DUE = "(run_after <= :now OR run_after > :now + :farthest)"
 # Clients take turns: whoever has the fewest jobs running, then whoever has waited longest since the last was begun.
@@ -43,6 +52,7 @@ _FOREMOST = f"""WITH RECURSIVE clients (name) AS (
  FROM clients WHERE name IS NOT NULL)
  {SELECT} WHERE id = (SELECT head FROM heads WHERE head IS NOT NULL
  ORDER BY (SELECT priority FROM jobs WHERE id = head), busy, begun, head LIMIT 1)"""  # noqa: S608
+_FOREMOST_BUT = _FOREMOST.replace("AND place IN", "AND kind NOT IN ({each[:full]}) AND place IN")
 _PLACES = f"""WITH turns (name, busy, begun) AS (SELECT client, {_BUSY.format("waiting.client")},
  {_BEGUN.format("waiting.client")} FROM (SELECT DISTINCT client FROM jobs WHERE state = 'queued') AS waiting)
  SELECT id FROM jobs JOIN turns ON client = name WHERE state = 'queued' ORDER BY NOT {_DUE}, priority,
@@ -236,23 +246,38 @@ class JobQueue(JobTable):
 
     # --- for the supervisor
 
-    def foremost(self, home: str = "") -> Job | None:
+    def foremost(self, home: str = "", bounds: Mapping[str, int] = NO_BOUNDS) -> Job | None:
         """The job that is to be served next by a machine of this home; None where none may be claimed now.
+
+        Kinds of which as many as `bounds` says are at work are passed over.
 
         Where others have been first again and again, it is one of the next few, so that many machines do not all want
         the same.
         """
         skip = int(self._chance() * min(2**self._lost, MOST_APART))
         values = {"now": self.clock(), "farthest": FARTHEST, "home": home, "skip": skip}
-        found = self.one(_FOREMOST, values)
-        return self.one(_FOREMOST, {**values, "skip": 0}) if found is None and skip else found
+        statement, full = _FOREMOST, self._full(bounds)
+        if full:
+            statement, values = _FOREMOST_BUT, {**values, "full": json.dumps(full)}
+        found = self.one(statement, values)
+        return self.one(statement, {**values, "skip": 0}) if found is None and skip else found
 
-    def claim(self, job_id: str, owner: str, lease: Seconds = LEASE) -> Job | None:
-        """Make a queued job this owner's, by one statement; None where another was first."""
+    def _full(self, bounds: Mapping[str, int]) -> list[str]:
+        """The kinds of which no more may be begun now."""
+        if not bounds:
+            return []
+        with self.guarded():
+            at_work = dict(self.execute(_AT_WORK).fetchall())
+        return [kind for kind, most in bounds.items() if at_work.get(kind, 0) >= most]
+
+    def claim(self, job_id: str, owner: str, lease: Seconds = LEASE, *, most: int | None = None) -> Job | None:
+        """Make a queued job this owner's, by one statement; None where another was first, or `most` of its kind run."""
         now = self.clock()
         with self.transaction():
             values = {"id": job_id, "owner": owner, "now": now, "until": now + lease}
-            job = self.one(_CLAIM, values)
+            if most is not None:
+                self.write(_ALONE)
+            job = self.one(_CLAIM, values) if most is None else self.one(_CLAIM_PLACE, {**values, "most": most})
             if job is not None:
                 self.tell_state(job)
         self._lost = 0 if job is not None else self._lost + 1

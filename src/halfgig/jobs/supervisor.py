@@ -20,7 +20,7 @@ from halfgig.jobs.child import child_command
 from halfgig.jobs.demand import candidates, spare
 from halfgig.jobs.failures import Death, of_death, of_error
 from halfgig.jobs.hunger import Hunger
-from halfgig.jobs.job import Failure, Reason, State
+from halfgig.jobs.job import Failure, Reason, State, read_bounds
 from halfgig.jobs.live import KIND as LIVE
 from halfgig.jobs.process import Child, start_child
 from halfgig.jobs.queue import LEASE
@@ -105,6 +105,7 @@ class Supervisor:
         self.owner = f"{os.uname().nodename}:{os.getpid()}{self._mark}"
         self.restarts: dict[str, int] = {}  # failed attempts by reason, since the start
         self.most = settings.workers or default_workers(settings)
+        self._bounds = read_bounds(settings.jobs_at_once)
         self._ask, self._bell, self._governor = ask, bell, governor
         self._teaching = teaching or Teaching(settings.data_dir)
         self._command, self._ended, self._clock = command, ended, clock
@@ -246,7 +247,7 @@ class Supervisor:
     async def _start_what_fits(self, stopping: asyncio.Event) -> None:
         """Serve the queue in its order: where the first does not fit, the ones behind it wait with it."""
         while not stopping.is_set() and self._staff.busy < self.most:
-            job = await self._ask(lambda queue: queue.foremost(self._home))
+            job = await self._ask(lambda queue: queue.foremost(self._home, self._bounds))
             if job is None or not await self._start(job):
                 return
 
@@ -270,7 +271,8 @@ class Supervisor:
         """Make the job ours and give it to the child; whatever goes wrong, the lease is not lost."""
         claimed = None
         try:
-            claimed = await self._ask(lambda queue: queue.claim(job.id, self.owner))
+            most = self._bounds.get(job.kind)
+            claimed = await self._ask(lambda queue: queue.claim(job.id, self.owner, most=most))
             if claimed is not None:
                 await self._give(claimed, child, lease)
                 return

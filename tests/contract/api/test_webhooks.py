@@ -115,7 +115,9 @@ async def given_up(site: Site) -> None:
             await asyncio.sleep(0.01)
 
 
-@pytest.mark.parametrize("wrong", [{"webhook_secret": "whsec_?"}, {"allowed_hosts": "http://not-a-host/"}])
+@pytest.mark.parametrize(
+    "wrong", [{"webhook_secret": "whsec_?"}, {"allowed_hosts": "http://not-a-host/"}, {"jobs_at_once": "x=1"}]
+)
 def test_settings_that_cannot_be_read_stop_the_start(open_site: Any, wrong: dict[str, str]) -> None:
     with pytest.raises(BadRequest), open_site(**wrong):
         pass

@@ -500,3 +500,35 @@ def test_a_job_is_made_and_claimed_in_few_trips(postgres_url: str, monkeypatch: 
         assert len(asked) == 4
         Attempt(queue, claimed).checkpoint({"at": 1}, segments=[Segment(0, 1, "a"), Segment(1, 2, "b")], batch=b"1")
         assert len(asked) == 6
+
+
+BOUNDS = {"transcript": 2}
+
+
+def test_a_bounded_kind_is_passed_over_while_as_many_are_at_work(queue: JobQueue, clock: Clock) -> None:
+    first, second, third = (make(queue) for _ in range(3))
+    for job_id in (first, second):
+        assert (found := queue.foremost("", BOUNDS)) is not None
+        assert found.id == job_id
+        assert queue.claim(job_id, "me", most=2) is not None
+    assert queue.foremost("", BOUNDS) is None
+    assert queue.claim(third, "me", most=2) is None
+    other, _ = queue.create("index", {"upload": "u"}, {})
+    assert (found := queue.foremost("", BOUNDS)) is not None
+    assert found.id == other.id
+    assert queue.claim(other.id, "me") is not None
+    queue.cancel(first)
+    assert (found := queue.foremost("", BOUNDS)) is not None
+    assert found.id == third
+    assert queue.claim(third, "me", most=2) is not None
+
+
+def test_machines_that_claim_at_once_keep_to_the_bound(queue: JobQueue, where: Where) -> None:
+    jobs = [make(queue) for _ in range(8)]
+
+    def claim(job_id: str) -> bool:
+        with JobQueue(where) as another:
+            return another.claim(job_id, "another", most=3) is not None
+
+    with ThreadPoolExecutor(8) as threads:
+        assert sum(threads.map(claim, jobs)) == 3

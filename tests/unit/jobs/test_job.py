@@ -2,9 +2,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from halfgig.errors import BadRequest
 from halfgig.jobs.job import (
     LONGEST_DELAY,
     MAX_INTERRUPTIONS,
@@ -17,6 +19,7 @@ from halfgig.jobs.job import (
     State,
     after_failure,
     delay,
+    read_bounds,
 )
 
 JOB = Job("j", "reps", State.RUNNING, {}, {}, 0.0, 0.0, attempt=1, owner="me", lease_until=60.0)
@@ -79,3 +82,11 @@ def test_every_failure_is_noted_and_nobody_owns_a_job_after_it(story: list[tuple
 @given(st.integers(0, 40), st.floats(0, 1, exclude_max=True))
 def test_delays_double_up_to_a_bound(strikes: int, chance: float) -> None:
     assert 1.5 <= delay(strikes, chance) <= LONGEST_DELAY * 1.25
+
+
+def test_bounds_are_read_and_nonsense_is_refused() -> None:
+    assert read_bounds("") == {}
+    assert read_bounds(" reps=2, index = 4 ,") == {"reps": 2, "index": 4}
+    for wrong in ("reps", "reps=", "reps=0", "reps=-1", "reps=x", "video=1", "=2"):
+        with pytest.raises(BadRequest, match=r"JOBS_AT_ONCE.*KIND=COUNT"):
+            read_bounds(wrong)
