@@ -1,9 +1,11 @@
-"""`python -m benchmarks.athlete [--reps 3] [--views ...] [--tempos ...] [--poses CACHE]`: counts against the truth.
+"""`python -m benchmarks.athlete [--reps 3] [--views ...] [--tempos ...] [--uneven] [--poses CACHE]`: counts against the
+truth.
 
-The drawn athlete does every exercise, from every view, in every tempo, with and without noise and an occluding bar; all
-is tracked by the real models. Told are the counts, whether the exercise was recognised, how far turns are from the
-truth, the same without what no picture shows (`UNSEEN`), and the error of each joint by view: its mean, and what nine
-in ten are within (`halfgig.motion.views.ERRORS`).
+The drawn athlete does every exercise, from every view, in every tempo, with and without noise and an occluding bar, or,
+with `--uneven`, in two paces of which one way takes longer; all is tracked by the real models. Told are the counts,
+whether the exercise was recognised, how far turns are from the truth, the same without what no picture shows
+(`UNSEEN`), and the error of each joint by view: its mean, and what nine in ten are within
+(`halfgig.motion.views.ERRORS`).
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from halfgig.demo.athlete import VIEWS, render, steady, truth
+from halfgig.demo.athlete import VIEWS, Beat, render, steady, truth
 from halfgig.demo.body import EXERCISES
 from halfgig.motion.angles import COLUMN, measure_angles
 from halfgig.motion.exercises import exercise_named
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 TEMPOS = (1.2, 2.0, 4.0)  # seconds of a repetition
 TROUBLES = ("none", "noise", "occlusion")
+UNEVEN = {"slow there": Beat(2.0, 0.2, 0.8, 0.4), "slow back": Beat(0.7, 0.0, 1.8, 0.3)}
 NOISE = 12.0  # grey levels, standard deviation
 JOINTS = ("elbow", "knee", "hip", "shoulder", "ankle")
 UNSEEN = {  # exercise and view: why the movement is not in the picture
@@ -66,6 +69,13 @@ def cases(reps: int, views: Iterable[str], tempos: Iterable[float], troubles: It
             for view in views:
                 for exercise in EXERCISES:
                     yield Case(steady(exercise, reps, tempo, view=view, fps=round(FRAME_RATE)), tempo, trouble)
+
+
+def uneven_cases(reps: int, views: Iterable[str]) -> Iterator[Case]:
+    """Every exercise from every view, at the paces of UNEVEN."""
+    for case in cases(reps, views, (1.0,), UNEVEN):
+        beats = tuple(replace(UNEVEN[case.trouble], side=beat.side) for beat in case.script.beats)
+        yield Case(replace(case.script, beats=beats), beats[0].seconds, case.trouble)
 
 
 def troubled(frames: Iterable[Frame], trouble: str) -> Iterator[Frame]:
@@ -119,13 +129,14 @@ def main() -> None:
     found: dict[tuple[str, str], list[NDArray[np.float64]]] = defaultdict(list)
     right: dict[str, list[bool]] = defaultdict(list)
     turns = []
-    for case in cases(given.reps, given.views, given.tempos, given.troubles):
+    grid = cases(given.reps, given.views, given.tempos, given.troubles)
+    for case in uneven_cases(given.reps, given.views) if given.uneven else grid:
         poses = watch(case, tracker, given.poses)
         told, auto = count(poses, exercise_named(case.script.exercise)), count(poses)
         turns.append(late(case, told))
         for name, good in _judged(case, told, auto, turns[-1]):
             right[name].append(good)
-        for key, apart in errors(case, poses) if case.trouble == "none" else ():
+        for key, apart in errors(case, poses) if case.trouble in ("none", *UNEVEN) else ():
             found[key].append(apart)
         wrong = "" if told.count == auto.count == given.reps else " *"
         print(
@@ -161,6 +172,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--views", nargs="+", default=list(VIEWS), choices=list(VIEWS))
     parser.add_argument("--tempos", nargs="+", type=float, default=list(TEMPOS))
     parser.add_argument("--troubles", nargs="+", default=list(TROUBLES), choices=TROUBLES)
+    parser.add_argument("--uneven", action="store_true", help="one way slow, the other quick")
     parser.add_argument("--poses", type=Path, metavar="CACHE", help="keep poses here, and take them from here")
     return parser.parse_args()
 

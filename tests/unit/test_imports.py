@@ -61,6 +61,7 @@ PURE = (
     "motion/sent.py",
     "motion/sets.py",
     "motion/table.py",
+    "motion/traces.py",
     "motion/turns.py",
     "motion/views.py",
     "retrieval/moments.py",

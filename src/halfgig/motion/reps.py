@@ -11,6 +11,7 @@ from copy import deepcopy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from halfgig.motion.traces import Trace
 from halfgig.motion.turns import Smoother, Turn, TurnFinder
 from halfgig.records import Rep
 
@@ -60,6 +61,7 @@ class Counter:
         self._reach = tuning.reach
         self._smoother = Smoother(tuning.reach)
         self._turns = TurnFinder(tuning.base * exercise.least)
+        self._trace = Trace()
         self._grader = _Grader(tuning)
         self._picker = _Picker(exercise, tuning)
 
@@ -67,8 +69,13 @@ class Counter:
         """Reps and attempts that have become certain."""
         before = self._end_run() if moment.cut else []
         value = self._sign * self.exercise.signal(moment, self.side)
-        turns = (turn for sample in self._smoother.add(moment.time, value) for turn in self._turns.add(*sample))
+        turns = self._turned(self._smoother.add(moment.time, value))
         return [*before, *self._judge(turns), *self._settle(moment.time - LATEST)]
+
+    def _turned(self, samples: Iterable[tuple[Seconds, float]]) -> Iterator[Turn | None]:
+        for sample in samples:
+            self._trace.add(*sample)
+            yield from self._turns.add(*sample)
 
     def finish(self) -> list[Rep]:
         """The remaining ones, when the video ends."""
@@ -85,7 +92,7 @@ class Counter:
 
     def _end_run(self) -> list[Rep]:
         """What is left when nothing that follows belongs to what was before."""
-        turns = [turn for sample in self._smoother.finish() for turn in self._turns.add(*sample)]
+        turns = list(self._turned(self._smoother.finish()))
         self._smoother = Smoother(self._reach)
         return self._judge([*turns, *self._turns.finish()])
 
@@ -104,7 +111,12 @@ class Counter:
 
     def _named(self, rep: Rep) -> Rep:
         low, high = sorted((self._sign * rep.lowest, self._sign * rep.highest))
-        return replace(rep, lowest=low, highest=high, side=self.side)
+        return replace(rep, lowest=low, highest=high, side=self.side, turn=self._when(rep))
+
+    def _when(self, rep: Rep) -> Seconds:
+        """When it turned; one that began at its turn, with a load on the floor, has no way there."""
+        turned = self._trace.turn(rep.start, rep.end) if rep.reached > rep.start else None
+        return rep.turn if turned is None else turned
 
 
 class _Grader:

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from benchmarks.athlete import TEMPOS, TROUBLES, cases, errors, late, troubled
+from benchmarks.athlete import TEMPOS, TROUBLES, UNEVEN, cases, errors, late, troubled, uneven_cases
 from tests.unit.motion.conftest import true_pose
 
 from halfgig.demo.athlete import VIEWS, bodies
@@ -29,6 +29,15 @@ def test_the_grid_has_every_exercise_from_every_view_in_every_tempo() -> None:
 @pytest.mark.parametrize("tempo", TEMPOS)
 def test_true_poses_are_counted_exactly_and_their_turns_are_where_they_are_drawn(tempo: float) -> None:
     for case in cases(3, ["side"], [tempo], ["none"]):
+        report = count(poses(case), exercise_named(case.script.exercise))
+        assert report.count == 3, case.name
+        assert late(case, report) <= 0.1, case.name
+
+
+def test_turns_are_where_they_are_drawn_also_where_one_way_is_slow() -> None:
+    checked = list(uneven_cases(3, ["side"]))
+    assert len({case.name for case in checked}) == len(checked) == len(UNEVEN) * len(EXERCISES)
+    for case in checked:
         report = count(poses(case), exercise_named(case.script.exercise))
         assert report.count == 3, case.name
         assert late(case, report) <= 0.1, case.name

@@ -239,3 +239,10 @@ def test_own_range_weighs_swings_by_their_length() -> None:
     assert rest <= 2
     assert own_range([]) == (0.0, 0.0)
     assert own_range([None, None]) == (0.0, 0.0)
+
+
+def test_a_turn_does_not_lean_towards_the_slower_way() -> None:
+    there, back = (np.pi * np.arange(count) / count for count in (3 * RATE, RATE))
+    bend = np.concatenate([0.5 - 0.5 * np.cos(there), 0.5 + 0.5 * np.cos(back), np.zeros(RATE)])
+    reps = list(find_reps(moments(170 - 90 * np.concatenate([np.zeros(RATE), bend, bend, bend])), SQUAT))
+    assert [rep.turn for rep in reps] == pytest.approx([4, 9, 14], abs=0.06)
