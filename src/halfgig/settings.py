@@ -148,7 +148,7 @@ class Settings:
     log_format: str = _row("LOG_FORMAT", "auto", "name", "json or text; auto is text on a terminal, else json")
 
     disk_quota_mb: float | None = _row(
-        "DISK_QUOTA_MB", None, "MB", "what uploads, drawings and what is fetched may take together", least=0
+        "DISK_QUOTA_MB", None, "MB", "what uploads, poses, drawings and what is fetched may take together", least=0
     )
     upload_expiry_seconds: float = _row(
         "UPLOAD_EXPIRY_SECONDS", 86_400, "seconds", "delete uploads that are broken off, or unused, after this", least=1

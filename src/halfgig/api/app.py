@@ -58,6 +58,7 @@ from halfgig.memory.allocator import trim
 from halfgig.memory.meter import rss
 from halfgig.settings import Settings, listed
 from halfgig.store.place import belongings_size, open_belongings, upload_shelf
+from halfgig.store.room import held
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ def open_services(settings: Settings, tally: Tally) -> Services:
             None if quota is None else round(quota * MIB),
             limit=None if limit is None else round(limit * MIB),
             expiry=settings.upload_expiry_seconds,
-            others=belonging,
+            others=lambda: belonging() + held(settings.fetched_dir),
         )
         home = home_of(settings.data_dir) if settings.database_url else ""
         queue = open_queue(settings, shelf)

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from halfgig.errors import MIB, StorageFull
-from halfgig.store.place import belongings_size
+from halfgig.store.place import belongings_size, uploads_size
 from halfgig.store.room import free_space, held
 from halfgig.store.uploads import FLOOR
 
@@ -32,7 +32,7 @@ class Fetching:
     ) -> None:
         self._settings, self._folder, self._beat = settings, folder, beat
         self._free = free or partial(free_space, settings.data_dir)
-        self._belongings = belongings_size(settings)
+        self._uploads, self._belongings = uploads_size(settings), belongings_size(settings)
         self._looked: Bytes | None = None  # how much was stored at the last look
 
     def __call__(self, got: Bytes | None, _: Bytes | None) -> None:
@@ -56,8 +56,7 @@ class Fetching:
         quota = self._settings.disk_quota_mb
         if quota is None:
             return
-        folders = (self._settings.uploads_dir, self._settings.fetched_dir)
-        others = sum(held(folder, but=self._folder) for folder in folders) + self._belongings()
+        others = self._uploads() + self._belongings() + held(self._settings.fetched_dir, but=self._folder)
         if others + got > quota * MIB:
             raise StorageFull(
                 f"There is no room for more than {got // MIB} MB of it: uploads, drawings and what is fetched may take "

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from halfgig.store.belongings import Belongings
 from halfgig.store.folder_blobs import FolderBlobs
-from halfgig.store.room import seldom
+from halfgig.store.room import held, seldom
 from halfgig.store.shelf import DiskShelf
 
 if TYPE_CHECKING:
@@ -43,3 +44,13 @@ def belongings_size(settings: Settings) -> Callable[[], Bytes]:
     if not settings.blob_url:
         return open_belongings(settings).size
     return seldom(lambda: open_belongings(settings).size(), LOOK)
+
+
+def uploads_size(settings: Settings) -> Callable[[], Bytes]:
+    """Asks how many bytes have come of uploads, in the same way."""
+    if not settings.blob_url:
+        return partial(held, settings.uploads_dir)
+    from halfgig.store.blob_shelf import FOLDER
+    from halfgig.store.blobs import open_blobs
+
+    return seldom(lambda: sum(one.size for one in open_blobs(settings.blob_url).walk(FOLDER)), LOOK)

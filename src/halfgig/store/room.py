@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from halfgig.records import Bytes, Seconds
 
+STEP: Bytes = 8 * MIB  # by which the claim of an upload of unknown length grows
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -68,9 +69,10 @@ class Room:
     @property
     def left(self) -> Bytes:
         """Bytes that a new claim may have now: what disk and quota both leave."""
+        others = self._ask_others()
         with self._lock:
             disk = self._free_of_disk()
-            return max(0, disk if self._quota is None else min(disk, self._quota - self._used()))
+            return max(0, disk if self._quota is None else min(disk, self._quota - self._used() - others))
 
     def restore(self, upload_id: str, size: Bytes, written: Bytes) -> None:
         """Take over a claim from before, or set it anew, without asking whether it fits."""
@@ -85,21 +87,33 @@ class Room:
 
     def claim(self, upload_id: str, size: Bytes) -> None:
         """Bring the claim to at least `size` bytes; StorageFull with the MB needed where they do not fit."""
+        others = self._ask_others()
         with self._lock:
-            self._enlarge(self._claims.get(upload_id) or _Claim(0, 0), upload_id, size)
+            self._enlarge(upload_id, size, others)
 
     def check(self, size: Bytes) -> None:
         """StorageFull where a new claim of `size` bytes would not fit now; nothing is claimed."""
+        others = self._ask_others()
         with self._lock:
-            self._refuse_past_quota(size)
+            self._refuse_past_quota(size, others)
             self._refuse_full_disk(size)
 
     def wrote(self, upload_id: str, end: Bytes) -> None:
-        """Tell that bytes up to `end` are about to be written; StorageFull where that passes the claim and the room."""
+        """Tell that bytes up to `end` are about to be written; StorageFull where that passes the claim and the room.
+
+        A claim that is passed grows by `STEP`, or as far as there is room, so that little is asked for each piece.
+        """
         with self._lock:
-            claim = self._claims.get(upload_id) or _Claim(0, 0)  # one begun while claims were counted anew
-            if end > claim.size:
-                self._enlarge(claim, upload_id, end)
+            claim = self._claims.get(upload_id)
+            if claim is not None and end <= claim.size:
+                claim.written = end
+                return
+        others = self._ask_others()
+        with self._lock:
+            try:
+                claim = self._enlarge(upload_id, math.ceil(end / STEP) * STEP, others)
+            except StorageFull:
+                claim = self._enlarge(upload_id, end, others)
             claim.written = end
 
     def release(self, upload_id: str) -> None:
@@ -107,21 +121,27 @@ class Room:
         with self._lock:
             self._claims.pop(upload_id, None)
 
-    def _enlarge(self, claim: _Claim, upload_id: str, size: Bytes) -> None:
+    def _ask_others(self) -> Bytes:
+        """What else counts, where anything does: nobody waits for the answer but who asks."""
+        return 0 if self._quota is None else self._others()
+
+    def _enlarge(self, upload_id: str, size: Bytes, others: Bytes) -> _Claim:
+        claim = self._claims.get(upload_id) or _Claim(0, 0)  # one begun while claims were counted anew
         more = max(0, size - claim.size)
-        self._refuse_past_quota(more)
+        self._refuse_past_quota(more, others)
         self._refuse_full_disk(more)
         claim.size += more
         self._claims[upload_id] = claim
+        return claim
 
-    def _refuse_past_quota(self, more: Bytes) -> None:
+    def _refuse_past_quota(self, more: Bytes, others: Bytes) -> None:
         if self._quota is None:
             return
-        used = self._used() + self._others()
+        used = self._used() + others
         if used + more > self._quota:
             raise StorageFull(
-                f"There is no room for {_mb(more)} MB more: uploads and drawings may take {_mb(self._quota)} MB in "
-                f"all, and {_mb(used)} MB are taken.",
+                f"There is no room for {_mb(more)} MB more: uploads, drawings and what is fetched may take "
+                f"{_mb(self._quota)} MB in all, and {_mb(used)} MB are taken.",
                 "Delete uploads and drawings that are not needed, wait until jobs have ended, or raise DISK_QUOTA_MB.",
             )
 

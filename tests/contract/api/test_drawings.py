@@ -179,13 +179,26 @@ def test_drawings_of_what_nobody_knows_go(site: Site) -> None:
     assert site.services.belongings.sources() == set()
 
 
+def test_poses_and_what_is_fetched_count_against_the_quota(open_site: Any) -> None:
+    with open_site(disk_quota_mb=3) as site:
+        file_source(site)  # what belongs to nobody is swept
+        site.services.belongings.poses.keep(ID, draft(site, bytes(MIB)), lambda: None)
+        job, _ = site.queue(lambda queue: queue.create("reps", {"url": "https://example.org/a.mp4"}, {}))
+        fetched = site.services.settings.fetched_dir / job.id
+        fetched.mkdir(parents=True)
+        (fetched / "source.part").write_bytes(bytes(MIB))
+        told = site.post("/plan", json={"kind": "transcript", "size": MIB + 1}).json()
+        assert (told["refused_by"], told["limit"]) == ("disk", MIB)
+        assert site.post("/plan", json={"kind": "transcript", "size": MIB}).json()["refused_by"] != "disk"
+
+
 def test_drawings_count_against_the_quota(open_site: Any) -> None:
     with open_site(disk_quota_mb=1) as site:
         file_source(site)
         keep_count(site)
         length = {"Upload-Length": str(1024 * 1024), "Tus-Resumable": "1.0.0"}
         refused = site.post("/uploads", headers=length)
-        assert (refused.status_code, "uploads and drawings" in refused.json()["detail"]) == (507, True)
+        assert (refused.status_code, "uploads, drawings and what is fetched" in refused.json()["detail"]) == (507, True)
         assert site.get("/operations").json()["disk"]["drawings_bytes"] == len(b"a count")
         site.ask("DELETE", f"/sources/{ID}")
         assert site.post("/uploads", headers=length).status_code == 201

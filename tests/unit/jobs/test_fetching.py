@@ -50,6 +50,18 @@ def test_uploads_and_all_that_is_fetched_share_the_quota(tmp_path: Path) -> None
         Fetching(settings, own, lambda: None)(MIB + 1, 2 * MIB)
 
 
+@pytest.mark.parametrize("url", ["", "file://{}/shared"])
+def test_what_is_kept_of_sources_counts_too(tmp_path: Path, url: str) -> None:
+    settings = Settings(data_dir=tmp_path, disk_quota_mb=3, blob_url=url.format(tmp_path))
+    root = tmp_path / "shared" if url else tmp_path
+    fill(root / "poses", MIB)
+    fill(root / "drawings" / ("a" * 64), MIB)
+    Fetching(settings, tmp_path / "own", lambda: None)(MIB, None)
+    fill(root / "uploads" / "one", 1)
+    with pytest.raises(StorageFull, match="DISK_QUOTA_MB"):
+        Fetching(settings, tmp_path / "own", lambda: None)(MIB, None)
+
+
 def test_without_a_quota_and_without_uploads_the_disk_alone_counts(tmp_path: Path) -> None:
     Fetching(Settings(data_dir=tmp_path), tmp_path / "own", lambda: None)(10**12, None)
     Fetching(Settings(data_dir=tmp_path, disk_quota_mb=1), tmp_path / "own", lambda: None)(MIB, None)
