@@ -108,7 +108,7 @@ def create_app(settings: Settings, supervise: MakeSupervisor | None = None) -> F
         app.include_router(module.router)
     app.include_router(page.router(Assets(PAGE)))
     app.include_router(session.router(gate, sessions))
-    app.include_router(uploads.router(services.uploads, settings, services.uses))
+    app.include_router(uploads.router(services.uploads, settings, services.uses, services.storage.ask))
     app.include_router(search.router(services.searching))
     return app
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Path
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -66,7 +65,7 @@ async def list_drawings(source_id: SourceId, services: Given) -> Any:
     """What is made, being made, and can be made of the newest count."""
     await known_source(services, source_id)
     jobs = await services.ask(lambda queue: queue.drawing_now(source_id))
-    sizes = await run_in_threadpool(services.belongings.drawings.sizes, source_id)
+    sizes = await services.storage.ask(services.belongings.drawings.sizes, source_id)
     views = [
         DrawingView(
             name=drawing,
@@ -82,7 +81,7 @@ async def list_drawings(source_id: SourceId, services: Given) -> Any:
 
 async def _obstacle(services: Services, source_id: str, drawing: Drawing) -> str | None:
     """Why a drawing cannot be made, None where it can."""
-    if await run_in_threadpool(services.belongings.drawings.version, source_id) is None:
+    if await services.storage.ask(services.belongings.drawings.version, source_id) is None:
         return NO_POSES
     if drawing is Drawing.TABLE and not parquet_is_here():
         return MISSING
@@ -137,16 +136,16 @@ async def tell_drawing(request: Request, source_id: SourceId, drawing: Named, se
 async def remove_drawing(source_id: SourceId, drawing: Named, services: Given) -> None:
     """Delete the file; it can be made again."""
     await known_source(services, source_id)
-    await run_in_threadpool(services.belongings.drawings.remove, source_id, drawing)
+    await services.storage.ask(services.belongings.drawings.remove, source_id, drawing)
 
 
 async def send_drawing(request: Request, services: Services, source_id: str, drawing: Drawing) -> Response:
     """A drawing of the newest count. Raises NotFound where it is not made."""
     source = await known_source(services, source_id)
-    kept = await run_in_threadpool(services.belongings.drawings.find, source_id, drawing)
+    kept = await services.storage.ask(services.belongings.drawings.find, source_id, drawing)
     try:
         if isinstance(kept, BlobFile) and services.settings.blob_links and follows_links(request):
-            link = await run_in_threadpool(kept.link, LINK_LIFETIME)
+            link = await services.storage.ask(kept.link, LINK_LIFETIME)
             if link is not None:
                 return Response(status_code=307, headers={"Location": link, "Cache-Control": "no-store"})
         if kept is not None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fastapi import Request
     from python_multipart.multipart import MultipartCallbacks
 
+    from halfgig.api.storage import Ask
     from halfgig.records import Bytes, Seconds
     from halfgig.store.upload import Upload
     from halfgig.store.uploads import UploadStore
@@ -48,7 +49,9 @@ class Form:
     upload: Upload | None
 
 
-async def receive_form(request: Request, uploads: UploadStore, limits: FormLimits) -> Form:
+async def receive_form(
+    request: Request, uploads: UploadStore, limits: FormLimits, ask: Ask = asyncio.to_thread
+) -> Form:
     """The form that the request brings. The caller owns its upload; after any error there is none.
 
     Errors: UnsupportedMedia for another type of body, BadRequest for one that is broken, broken off or has more than
@@ -61,10 +64,10 @@ async def receive_form(request: Request, uploads: UploadStore, limits: FormLimit
     reader = FormReader(boundary, uploads, limits, length or 0)
     try:
         async for piece in body_pieces(request, limits.stall):
-            await asyncio.to_thread(reader.feed, piece)
+            await ask(reader.feed, piece)
         return reader.end()
     except BaseException:
-        await asyncio.to_thread(reader.discard)
+        await ask(reader.discard)
         raise
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Header, Path, Query, Response
-from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 
 from halfgig.api.auth import client_of
@@ -135,7 +134,7 @@ async def retry_job(job_id: JobId, services: Given) -> Any:
     job = await known_job(services, job_id)
     if job.state.final and "upload" in job.source:
         try:
-            await run_in_threadpool(services.uploads.open, job.source["upload"])
+            await services.storage.ask(services.uploads.open, job.source["upload"])
         except HalfgigError as error:
             raise Conflict("The upload of the job is gone.", "Upload the source again, and make a new job.") from error
     return await _shown(services, await _move(services, job_id, lambda queue: queue.retry(job_id)))
@@ -185,7 +184,7 @@ async def _from_json(request: Request, services: Services, key: str | None) -> J
 async def _from_form(request: Request, services: Services, key: str | None) -> Job:
     """The job that a form makes; its file is kept only for a job that is new."""
     limits = FormLimits(stall=services.settings.upload_stall_seconds)
-    form = await receive_form(request, services.uploads, limits)
+    form = await receive_form(request, services.uploads, limits, services.storage.ask)
     is_new = False
     try:
         wish = read_form(form.fields, form.upload.id if form.upload else None)
@@ -204,7 +203,7 @@ async def _accept(wish: Wish, request: Request, services: Services, key: str | N
     options = checked_options(wish, services.settings)
     if wish.callback_url is not None:
         check_url(wish.callback_url, AllowList.parse(services.settings.allowed_hosts))
-    source = await _known_source(wish, services, key) or await run_in_threadpool(checked_source, wish, services)
+    source = await _known_source(wish, services, key) or await services.storage.ask(checked_source, wish, services)
     create = partial(
         _create,
         kind=wish.kind,

@@ -6,8 +6,6 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from fastapi.concurrency import run_in_threadpool
-
 from halfgig.api.upkeep import drop_upload
 from halfgig.errors import BadRequest
 from halfgig.jobs.bell import ENDS, QUEUE
@@ -27,7 +25,7 @@ LOOK: Seconds = 0.1  # between two looks whether they have
 async def kept_uploads(services: Services, source_ids: Sequence[str]) -> dict[str, str]:
     """The uploads of those sources that were kept and are still there."""
     kept = await services.ask(lambda queue: queue.kept(source_ids))
-    there = await run_in_threadpool(services.uploads.there) if kept else set()
+    there = await services.storage.ask(services.uploads.there) if kept else set()
     return {source_id: upload for source_id, upload in kept.items() if upload in there}
 
 
@@ -35,7 +33,7 @@ async def kept_media(services: Services, source_id: str) -> Path | BlobFile | No
     """Where the bytes of the source are; None where they were not kept, or are no longer there."""
     upload = (await services.ask(lambda queue: queue.kept([source_id]))).get(source_id)
     try:
-        return None if upload is None else await run_in_threadpool(services.uploads.open, upload)
+        return None if upload is None else await services.storage.ask(services.uploads.open, upload)
     except BadRequest:  # it was taken away by hand
         return None
 
@@ -46,7 +44,7 @@ async def let_go(services: Services, source_id: str) -> None:
     await _see_them_stop(services, frozenset(jobs))
     for upload in uploads:
         await drop_upload(services, upload)
-    await run_in_threadpool(services.belongings.forget, source_id)
+    await services.storage.ask(services.belongings.forget, source_id)
 
 
 async def _see_them_stop(services: Services, cancelled: Collection[str]) -> None:

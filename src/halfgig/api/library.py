@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Path, Query
-from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from halfgig.api.kept import kept_uploads, let_go
@@ -78,7 +77,7 @@ async def shown(services: Services, found: Sequence[Entry]) -> list[SourceView]:
     """The entries for a client."""
     ids = [entry.source.id for entry in found]
     kept = await kept_uploads(services, ids)
-    pictured, posed = await run_in_threadpool(_belongings, services.belongings, ids)
+    pictured, posed = await services.storage.ask(_belongings, services.belongings, ids)
     return [
         source_view(one, pictured=one.source.id in pictured, kept=one.source.id in kept, posed=one.source.id in posed)
         for one in found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -46,7 +45,7 @@ At = Annotated[float | None, Query(ge=0, le=MOST_SECONDS, description="a second:
 async def show_thumbnail(request: Request, source_id: SourceId, services: Given, at: At = None) -> Response:
     """A small JPEG that stands for the source, or with `at` one that shows it near that second."""
     await known_source(services, source_id)
-    kept = await run_in_threadpool(_still, services.belongings.stills, source_id, at)
+    kept = await services.storage.ask(_still, services.belongings.stills, source_id, at)
     try:
         if kept is None:
             raise FileNotFoundError

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter
-from fastapi.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -65,7 +64,7 @@ async def show_poses(request: Request, source_id: SourceId, services: Given) -> 
     each, signed), 33 visibilities (8 bits), 3 zeros.
     """
     await known_source(services, source_id)
-    kept = await run_in_threadpool(services.belongings.poses.find, source_id)
+    kept = await services.storage.ask(services.belongings.poses.find, source_id)
     try:
         if kept is None:
             raise FileNotFoundError

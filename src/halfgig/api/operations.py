@@ -7,7 +7,6 @@ from collections import Counter
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import APIRouter, Query
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, Field
 
 from halfgig import __version__
@@ -83,7 +82,7 @@ async def show_operations(services: Given, points: Points = 240, since: Since = 
     counts: Counter[str] = Counter({str(state): 0 for state in State})
     for (_, state), count in (await services.ask(lambda queue: queue.counts())).items():
         counts[state] += count
-    return await run_in_threadpool(_look, services, dict(counts), services.history.outline(points, since))
+    return await services.storage.ask(_look, services, dict(counts), services.history.outline(points, since))
 
 
 def _look(services: Services, queue: dict[str, int], memory: list[tuple[float, int, int]]) -> OperationsView:

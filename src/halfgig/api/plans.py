@@ -6,7 +6,6 @@ import math
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from fastapi import APIRouter
-from fastapi.concurrency import run_in_threadpool
 from pydantic import BaseModel, ConfigDict, Field
 
 from halfgig.api.services import Given, Services
@@ -56,7 +55,7 @@ async def show_plan(wish: PlanWish, services: Given) -> Any:
 
     A refusal is an answer (200) with `fits` false, its reason and its remedy.
     """
-    return await run_in_threadpool(plan, wish, services)
+    return await services.storage.ask(plan, wish, services)
 
 
 def plan(wish: PlanWish, services: Services) -> PlanView:

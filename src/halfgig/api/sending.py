@@ -11,10 +11,10 @@ from io import FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from fastapi.concurrency import run_in_threadpool
 from starlette.responses import Response, StreamingResponse
 
 from halfgig.api.problems import plain_problem, problem_response
+from halfgig.api.services import services_of
 from halfgig.errors import HalfgigError
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from halfgig.api.storage import Ask
     from halfgig.records import Bytes
     from halfgig.store.blob_file import BlobFile
 
@@ -99,9 +100,10 @@ async def send_file(
     Whatever takes the file's place meanwhile, all of the answer is of one. Raises OSError where it cannot be read,
     and errors of the storage that it is in.
     """
-    opened = await run_in_threadpool(_open, kept)
+    ask = services_of(request).storage.ask
+    opened = await ask(_open, kept)
     about = {**(headers or {}), "Content-Type": kind or media_type(opened.head)}
-    answer = _answer(request, opened, tag or opened.version, about)
+    answer = _answer(request, opened, tag or opened.version, about, ask)
     if not isinstance(answer, StreamingResponse):
         opened.file.close()
     return answer
@@ -145,7 +147,7 @@ def _open(kept: Path | BlobFile) -> _Opened:
     return _Opened(stream, kept.size, f'"{kept.version}"', stream.read_at(0, HEAD))
 
 
-def _answer(request: Request, opened: _Opened, tag: str, about: dict[str, str]) -> Response:
+def _answer(request: Request, opened: _Opened, tag: str, about: dict[str, str], ask: Ask) -> Response:
     size, told = opened.size, {"Cache-Control": ASK_EACH_TIME, "ETag": tag, "Accept-Ranges": "bytes"}
     if has_already(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=told)
@@ -160,7 +162,7 @@ def _answer(request: Request, opened: _Opened, tag: str, about: dict[str, str]) 
     told |= {"Content-Length": str(span.end - span.first), **about}
     if request.method == "HEAD":
         return Response(status_code=status, headers=told)
-    return StreamingResponse(_blocks(opened.file, span), status, told)
+    return StreamingResponse(_blocks(opened.file, span, ask), status, told)
 
 
 def _wanted(request: Request, size: Bytes, tag: str) -> Span | None:
@@ -170,11 +172,11 @@ def _wanted(request: Request, size: Bytes, tag: str) -> Span | None:
     return read_range(request.headers.get("range", ""), size)
 
 
-async def _blocks(file: Readable, span: Span) -> AsyncIterator[bytes]:
+async def _blocks(file: Readable, span: Span, ask: Ask) -> AsyncIterator[bytes]:
     with closing(file):
         at = span.first
         while at < span.end:
-            block = await run_in_threadpool(_read, file, at, min(BLOCK, span.end - at))
+            block = await ask(_read, file, at, min(BLOCK, span.end - at))
             if not block:
                 return  # it was cut short: the connection ends before its length, and the client knows
             at += len(block)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Protocol, TypeVar
 from fastapi import Depends, Request
 
 from halfgig.api.history import History
+from halfgig.api.storage import StorageThreads
 from halfgig.api.tally import Tally
 from halfgig.jobs.bell import ENDS, QUEUE, Bell
 from halfgig.jobs.live import LiveSessions
@@ -79,6 +80,7 @@ class Services:
     streams: int = 0  # of events, that are open
     history: History = field(default_factory=History)
     home: str = ""  # of this server, where machines share a queue: uploads here are nowhere else
+    storage: StorageThreads = field(default_factory=StorageThreads)
     started: float = field(default_factory=time.monotonic)
 
     async def ask(self, question: Callable[[JobQueue], Told]) -> Told:
@@ -142,6 +144,7 @@ class Services:
         if self.searcher is not None:
             await self.searcher.close()
         self.queue.close()
+        self.storage.close()
 
 
 def services_of(request: Request) -> Services:

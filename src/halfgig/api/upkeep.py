@@ -206,4 +206,4 @@ async def drop_upload(services: Services, upload_id: str) -> None:
     """Delete an upload that no job needs."""
     if not await services.uses(upload_id):
         with suppress(HalfgigError):  # it has gone already, or is written to and will expire
-            await run_in_threadpool(services.uploads.remove, upload_id)
+            await services.storage.ask(services.uploads.remove, upload_id)

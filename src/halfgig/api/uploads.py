@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Message, Receive, Scope, Send
 
+    from halfgig.api.storage import Ask
     from halfgig.api.turns import Turn
     from halfgig.records import Bytes, Seconds
     from halfgig.settings import Settings
@@ -38,9 +39,14 @@ async def unused(upload_id: str) -> bool:  # noqa: ARG001 - for a server without
     return False
 
 
-def router(uploads: UploadStore, settings: Settings, in_use: Callable[[str], Awaitable[bool]] = unused) -> APIRouter:
-    """The routes over `uploads`. An upload that is `in_use` by a job is not deleted."""
-    routes = UploadRoutes(uploads, settings.upload_stall_seconds, in_use)
+def router(
+    uploads: UploadStore,
+    settings: Settings,
+    in_use: Callable[[str], Awaitable[bool]] = unused,
+    ask: Ask = asyncio.to_thread,
+) -> APIRouter:
+    """The routes over `uploads`, which they `ask`. An upload that is `in_use` by a job is not deleted."""
+    routes = UploadRoutes(uploads, settings.upload_stall_seconds, in_use, ask)
     made = APIRouter(route_class=TusRoute, tags=["uploads"], default_response_class=Response)
     for path, shown in ((PATH, True), (PATH + "/", False)):  # clients do not follow a redirect here
         _add(made, "OPTIONS", path, routes.options, shown=shown)
@@ -87,8 +93,10 @@ class TusRoute(APIRoute):
 class UploadRoutes:
     """What each method of the protocol does. The store is called in threads, so that the event loop never waits."""
 
-    def __init__(self, uploads: UploadStore, stall: Seconds, in_use: Callable[[str], Awaitable[bool]]) -> None:
-        self._uploads, self._stall, self._in_use = uploads, stall, in_use
+    def __init__(
+        self, uploads: UploadStore, stall: Seconds, in_use: Callable[[str], Awaitable[bool]], ask: Ask
+    ) -> None:
+        self._uploads, self._stall, self._in_use, self._ask = uploads, stall, in_use, ask
         self._turns = Turns()
 
     async def options(self) -> Response:
@@ -102,7 +110,7 @@ class UploadRoutes:
         tus.check_version(request.headers)
         metadata, length = tus.read_metadata(request.headers), tus.read_length(request.headers)
         brings_bytes = _brings_bytes(request)
-        upload = await asyncio.to_thread(
+        upload = await self._ask(
             self._uploads.create,
             metadata.get("filename") or metadata.get("name", ""),
             length,
@@ -143,7 +151,7 @@ class UploadRoutes:
         if await self._in_use(upload_id):
             raise Conflict("A job needs this upload.", "Wait until it has ended, or delete the job.")
         async with self._turns.take(upload_id):
-            await asyncio.to_thread(self._uploads.remove, upload_id)
+            await self._ask(self._uploads.remove, upload_id)
         return Response(status_code=204)
 
     async def override(self, request: Request, upload_id: str) -> Response:
@@ -155,12 +163,12 @@ class UploadRoutes:
         return await method(request, upload_id)
 
     async def _facts(self, upload_id: str) -> Upload:
-        return await asyncio.to_thread(self._uploads.facts, upload_id)
+        return await self._ask(self._uploads.facts, upload_id)
 
     async def _declare(self, request: Request, upload_id: str) -> None:
         if "upload-length" in request.headers:
             length = tus.read_number(request.headers, "Upload-Length")
-            await asyncio.to_thread(self._uploads.declare, upload_id, length)
+            await self._ask(self._uploads.declare, upload_id, length)
 
     async def _take_first(self, request: Request, upload: Upload) -> Upload:
         """The bytes that come with the creation; its client cannot know of an upload whose creation is refused."""
@@ -169,7 +177,7 @@ class UploadRoutes:
                 return await self._take_in(request, upload, 0, turn)
         except BaseException:
             with suppress(NotFound):
-                await asyncio.to_thread(self._uploads.remove, upload.id)
+                await self._ask(self._uploads.remove, upload.id)
             raise
 
     async def _take_in(self, request: Request, upload: Upload, offset: Bytes, turn: Turn) -> Upload:
@@ -177,17 +185,17 @@ class UploadRoutes:
         checksum = tus.read_checksum(request.headers)
         _refuse_too_many(stated_length(request.headers), upload)
         digest = checksum.digest if checksum else None
-        writer = await asyncio.to_thread(
+        writer = await self._ask(
             self._uploads.append, upload.id, offset, digest=digest, provisional=checksum is not None
         )
         try:
             async for piece in body_pieces(request, self._stall, turn):
-                await asyncio.to_thread(writer.append, piece)
+                await self._ask(writer.append, piece)
             if checksum:
                 checksum.check()
-                await asyncio.to_thread(writer.commit)
+                await self._ask(writer.commit)
         finally:
-            await asyncio.to_thread(writer.close)
+            await self._ask(writer.close)
         return writer.upload
 
 
