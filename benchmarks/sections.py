@@ -18,7 +18,7 @@ from benchmarks.queueing import measured_queue
 from benchmarks.recordings import SHARED_DATA, Recording, english_utterances, joined, looped
 from benchmarks.service import idle
 from benchmarks.soak import soaked
-from benchmarks.table import Row, measured
+from benchmarks.table import Row, lacking, measured
 from halfgig.errors import MIB
 from halfgig.memory.jail import can_make_cgroups, run_limited
 
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 HALF_A_GIG = 512 * MIB
 MINUTE, HOUR = 60.0, 3600.0
 HALFGIG = str(Path(sysconfig.get_path("scripts")) / "halfgig")
-CLIP = SHARED_DATA / "reps" / "squat_michpapadum_1.mp4"
+CLIP = Path("reps") / "squat_michpapadum_1.mp4"  # of the shared data
+MIXED = Path("speech") / "long10_multispk.flac"
+CGROUPS = "the right to make cgroups, which root has on most systems"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +72,18 @@ def heard(section: str, what: str, run: Run, recording: Recording) -> Row:
     return measured(section, what, run, duration=recording.seconds, wer=wer)
 
 
-def mixed_speakers() -> Recording:
+def mixed_speakers(path: Path) -> Recording:
     """Ten minutes of many readers, as recorded."""
-    path = SHARED_DATA / "speech" / "long10_multispk.flac"
     return Recording(path, 600.0, path.with_suffix(".ref.txt").read_text())
 
 
 def speech(plan: Plan) -> Iterator[Row]:
     """Speed, memory and accuracy of transcription beside faster-whisper's."""
-    if not SHARED_DATA.is_dir():
+    section, path = "10 min of mixed speakers, tiny.en int8", SHARED_DATA / MIXED
+    if not path.exists():
+        yield lacking(section, str(path))
         return
-    section, recording = "10 min of mixed speakers, tiny.en int8", mixed_speakers()
+    recording = mixed_speakers(path)
     yield heard(section, "halfgig transcribe", transcribe(plan, recording), recording)
     for way in ("sequential", "batched"):
         yield heard(section, f"faster-whisper {way}, beam 1", rival(plan, recording, way), recording)
@@ -88,9 +91,12 @@ def speech(plan: Plan) -> Iterator[Row]:
 
 def length(plan: Plan) -> Iterator[Row]:
     """Whether memory grows with the length of the sound, under a hard limit of half a gigabyte."""
-    utterances = english_utterances()
+    utterances = english_utterances(SHARED_DATA)
     section = "joined utterances under a hard limit of 512 MiB"
-    for seconds in sorted({10 * MINUTE, HOUR, plan.longest}) if utterances else ():
+    if not utterances:
+        yield lacking(section, str(SHARED_DATA / "speech" / "manifest.csv"))
+        return
+    for seconds in sorted({10 * MINUTE, HOUR, plan.longest}):
         suffix = ".flac" if seconds <= HOUR else ".ogg"
         recording = joined(utterances, seconds, plan.folder / f"speech-{seconds:.0f}{suffix}")
         what = f"{seconds / MINUTE:.0f} min"
@@ -101,12 +107,14 @@ def length(plan: Plan) -> Iterator[Row]:
 
 def motion(plan: Plan) -> Iterator[Row]:
     """Poses a second, and whether memory grows with the length of the picture."""
-    if not CLIP.exists():
+    section, clip = "a clip of squats again and again, 512 MiB", SHARED_DATA / CLIP
+    if not clip.exists():
+        yield lacking(section, str(clip))
         return
     for seconds in (MINUTE, HOUR):
-        recording = looped(CLIP, seconds, plan.folder / f"{CLIP.stem}-{seconds:.0f}{CLIP.suffix}")
+        recording = looped(clip, seconds, plan.folder / f"{clip.stem}-{seconds:.0f}{clip.suffix}")
         done = run(plan, [HALFGIG, "reps", str(recording.path), "--json"], HALF_A_GIG)
-        row = measured("a clip of squats again and again, 512 MiB", f"halfgig reps, {seconds / MINUTE:.0f} min", done)
+        row = measured(section, f"halfgig reps, {seconds / MINUTE:.0f} min", done)
         if done.ok:
             poses = json.loads(done.stdout)["frames_analyzed"]
             row = replace(row, speed=recording.seconds / done.seconds, rate=poses / done.seconds)
@@ -140,14 +148,18 @@ def idling(_: Plan) -> Iterator[Row]:
 
 def earlier(plan: Plan) -> Iterator[Row]:
     """Uploads of the sizes that earlier backends were measured with, and the whole service meanwhile."""
-    if can_make_cgroups():
-        yield from originals(plan.folder, HALF_A_GIG)
+    if not can_make_cgroups():
+        yield lacking("upload to result, whole service", CGROUPS)
+        return
+    yield from originals(plan.folder, HALF_A_GIG)
 
 
 def soaking(plan: Plan) -> Iterator[Row]:
     """Two minutes of mixed load on the whole service in half a gigabyte; `python -m benchmarks.soak` takes longer."""
-    if can_make_cgroups():
-        yield soaked(plan.folder, HALF_A_GIG, 2 * MINUTE)
+    if not can_make_cgroups():
+        yield lacking("mixed load on the whole service", CGROUPS)
+        return
+    yield soaked(plan.folder, HALF_A_GIG, 2 * MINUTE)
 
 
 def queue(_: Plan) -> Iterator[Row]:

@@ -72,6 +72,11 @@ def measured(section: str, what: str, run: Run, *, duration: float | None = None
     )
 
 
+def lacking(section: str, what: str) -> Row:
+    """The row of a section that cannot be measured here: it says what for."""
+    return Row(section, "not measured", note=f"lacks {what}")
+
+
 def outcome(run: Run) -> str:
     """Why a run failed, in a few words; empty where it did not."""
     if run.oom_killed:
