@@ -36,10 +36,10 @@ EXIT_CODES = """exit codes: 2 the command is wrong, 3 the source cannot be read,
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    parsed = _parser(given).parse_args(given)
-    _prepare_process()
-    logging.basicConfig(level=logging.INFO if parsed.verbose else logging.WARNING, format="%(asctime)s %(message)s")
     try:
+        parsed = _parser(given).parse_args(given)
+        _prepare_process()
+        logging.basicConfig(level=logging.INFO if parsed.verbose else logging.WARNING, format="%(asctime)s %(message)s")
         code = int(parsed.run(parsed, Settings.from_environment()))
         print(end="", flush=True)
     except HalfgigError as error:

@@ -84,6 +84,14 @@ def test_an_interrupt_is_told(command: Callable[..., int], capsys: pytest.Captur
     assert capsys.readouterr().err == "halfgig: interrupted\n"
 
 
+def test_an_interrupt_before_the_command_is_known_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(cli, "import_module", lambda _: failing(KeyboardInterrupt())())
+    assert cli.main(["search", "chip"]) == 130
+    assert capsys.readouterr().err == "halfgig: interrupted\n"
+
+
 def test_a_closed_pipe_is_silent(command: Callable[..., int], capsys: pytest.CaptureFixture[str]) -> None:
     assert command(failing(BrokenPipeError())) == 141
     assert capsys.readouterr().err == ""

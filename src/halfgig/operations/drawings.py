@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from tempfile import TemporaryFile
 from typing import IO, TYPE_CHECKING, TypeAlias
@@ -37,11 +37,14 @@ class Wanted:
     landmarks: Path | None = None
 
     def check(self, *, again: bool) -> None:
-        """BadRequest where a file cannot be made: of an unknown kind, or from a source that cannot be read `again`."""
+        """BadRequest where a file cannot be made: of an unknown kind, where nothing can be written, or from a source
+        that cannot be read `again`."""
         if self.landmarks:
             check_table(self.landmarks)
         if self.overlay and not again:
             raise BadRequest("A pipe cannot be drawn on: it is read only once.", "Give a path or a URL.")
+        for path in filter(None, (self.plot, self.overlay, self.landmarks)):
+            _check_place(path)
 
     def __bool__(self) -> bool:
         return bool(self.plot or self.overlay or self.landmarks)
@@ -57,15 +60,16 @@ class Drawings:
         self._poses = _scratch(beside) if beside else None
 
     def hear(self, moment: PoseAt) -> None:
-        """One more moment."""
+        """One more moment. StorageFull where the disk does not take it."""
         if self._curve:
             self._curve.add(moment)
         if self._poses:
-            self._poses.write(pack_poses([moment]))
+            with _taken():
+                self._poses.write(pack_poses([moment]))
 
     def finish(self, counting: Counting, report: Report, watch: Watch = lambda _: None) -> None:
         """Make the files; each is whole, or as it was before. StorageFull where the disk does not take one."""
-        try:
+        with _taken():
             if self._wanted.landmarks:
                 with whole(self._wanted.landmarks) as unfinished:
                     write_table(self._kept(), unfinished)
@@ -79,13 +83,12 @@ class Drawings:
                     draw_overlay(
                         counting.source, poses, report, unfinished, width=width, settings=settings, watch=watch
                     )
-        except OSError as error:
-            raise StorageFull(f"A drawing cannot be written: {error}.", "Make room, or name another place.") from error
 
     def close(self) -> None:
         """Leave nothing behind but what was finished."""
         if self._poses:
-            self._poses.close()
+            with suppress(OSError):  # a full disk does not take what is still to be written, and it goes anyway
+                self._poses.close()
 
     def _kept(self) -> Iterator[PoseAt]:
         """The poses again, some at a time."""
@@ -93,6 +96,23 @@ class Drawings:
         self._poses.seek(0)
         while batch := self._poses.read(PIECE * POSE_BYTES):
             yield from unpack_poses(batch)
+
+
+@contextmanager
+def _taken() -> Iterator[None]:
+    """StorageFull for what the disk does not take."""
+    try:
+        yield
+    except OSError as error:
+        detail = f"A drawing cannot be written: {error.strerror or error}."
+        raise StorageFull(detail, "Make room, or name another place.") from error
+
+
+def _check_place(path: Path) -> None:
+    """BadRequest where no file can be put: nothing can be made beside it, or it is a folder."""
+    _scratch(path).close()
+    if path.is_dir():
+        raise BadRequest(f"{path} is a folder.", "Name a file in it.")
 
 
 def _scratch(path: Path) -> IO[bytes]:

@@ -1,12 +1,18 @@
 from __future__ import annotations
 
+import resource
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from halfgig.errors import BadRequest
+from halfgig.errors import BadRequest, StorageFull
 from halfgig.operations.drawings import Drawings, Wanted, whole
 from halfgig.records import PoseAt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def test_files_that_cannot_be_made_are_refused_before_any_work() -> None:
@@ -17,6 +23,38 @@ def test_files_that_cannot_be_made_are_refused_before_any_work() -> None:
     Wanted(Path("a.png"), Path("b.mp4"), Path("c.csv")).check(again=True)
     assert not Wanted()
     assert Wanted(plot=Path("a.png"))
+
+
+def test_a_place_where_nothing_can_be_written_is_refused_before_any_work(tmp_path: Path) -> None:
+    with pytest.raises(BadRequest, match=r"plot\.png: No such file or directory"):
+        Wanted(plot=tmp_path / "gone" / "plot.png").check(again=True)
+    with pytest.raises(BadRequest, match="is a folder"):
+        Wanted(overlay=tmp_path).check(again=True)
+    assert list(tmp_path.iterdir()) == []
+
+
+@contextmanager
+def most_written(size: int) -> Iterator[None]:
+    """No file of this process grows past `size` bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_no_more_poses_is_told(tmp_path: Path) -> None:
+    drawings = Drawings(Wanted(overlay=tmp_path / "b.mp4"))
+    with most_written(20_000):
+        with pytest.raises(StorageFull, match="A drawing cannot be written: File too large"):
+            hear_long(drawings)
+        drawings.close()
+
+
+def hear_long(drawings: Drawings) -> None:
+    for number in range(1000):
+        drawings.hear(PoseAt(number / 10, None))
 
 
 def write_half(path: Path) -> float:
