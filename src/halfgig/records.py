@@ -65,13 +65,21 @@ class VideoStream:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """What the container says before anything is decoded. `duration` is None where it does not say."""
+    """What the container says before anything is decoded. `duration` is None where it does not say.
+
+    Of several video streams the first is the one that is looked at.
+    """
 
     format: str
     duration: Seconds | None
     size: Bytes | None
     audio: tuple[AudioStream, ...] = ()
     video: tuple[VideoStream, ...] = ()
+
+    @property
+    def main_video(self) -> VideoStream | None:
+        """The video stream that is looked at; None where there is none."""
+        return self.video[0] if self.video else None
 
 
 @dataclass(slots=True)

@@ -97,9 +97,8 @@ def _facts(info: SourceInfo) -> str:
     length = "of unknown length" if info.duration is None else f"{info.duration:.0f} s"
     sound = f"sound in {info.audio[0].codec}" if info.audio else "no sound"
     picture = "no picture"
-    if info.video:
-        largest = max(info.video, key=lambda stream: stream.width * stream.height)
-        picture = f"{largest.width} x {largest.height} pixels in {largest.codec}, {largest.fps:.0f} a second"
+    if (video := info.main_video) is not None:
+        picture = f"{video.width} x {video.height} pixels in {video.codec}, {video.fps:.0f} a second"
     return f"{length}, {sound}, {picture}"
 
 

@@ -76,13 +76,13 @@ class Easel:
 
     def _overlay(self, source: Source) -> None:
         info = inspect(source, self._settings)
-        if not info.video:
+        stream = info.main_video
+        if stream is None:
             raise MissingStream(f"{source.title} has no moving picture.", "Only video can be drawn on.")
         choice = admit_overlay(self._settings, info)
         self._telling.duration = info.duration
         self._admitted(choice.model, choice.needs, choice.peak)
         self._telling.enter("drawing")
-        stream = max(info.video, key=lambda stream: stream.width * stream.height)
         width = self._settings.video_resize_width or choice.width
         poses = self._count.moments_in(*fit_frame(stream.width, stream.height, width))
         draw_overlay(

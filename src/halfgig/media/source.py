@@ -16,7 +16,7 @@ from halfgig.media.container import is_remote, open_container, refuse_sound, ref
 from halfgig.media.fetch import open_remote
 from halfgig.media.pipe import Pipe
 from halfgig.media.ranges import facts_of
-from halfgig.media.streams import choose_audio, choose_video, describe_audio, describe_video, moving, rotations
+from halfgig.media.streams import choose_audio, choose_video, describe_audio, describe_video, moving, rank, rotations
 from halfgig.media.watch import unwatched
 from halfgig.records import Bytes, Seconds, Source, SourceInfo
 
@@ -172,14 +172,14 @@ def inspect(source: Source, settings: Settings) -> SourceInfo:
     Errors: SourceError for what is not media; TooLarge past the limits of the settings or of what is safe to decode.
     """
     with open_container(source) as container:
-        turns = rotations(container)
+        turns, pictures = rotations(container), sorted(moving(container), key=rank, reverse=True)
         size = source.size if source.size is not None or source.stream is not None else _positive(container.size)
         info = SourceInfo(
             format=container.format.name,
             duration=stated_duration(container),
             size=size,
             audio=tuple(describe_audio(stream) for stream in container.streams.audio),
-            video=tuple(describe_video(stream, turns.get(stream.index, 0)) for stream in moving(container)),
+            video=tuple(describe_video(stream, turns.get(stream.index, 0)) for stream in pictures),
         )
         _refuse_alone(container, source.title, info)
     if not info.audio and not info.video:

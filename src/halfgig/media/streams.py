@@ -39,7 +39,14 @@ def choose_video(container: InputContainer, title: str) -> av.VideoStream:
     known = [stream for stream in streams if decodable(stream)]
     if not known:
         raise _missing(title, "picture", map(_codec_name, streams))
-    return max(known, key=lambda stream: (*_standing(stream), stream.width * stream.height, -stream.index))
+    return max(known, key=rank)
+
+
+def rank(stream: av.VideoStream) -> tuple[bool, ...] | tuple[bool, bool, bool, int, int]:
+    """What the stream to look at has most of; those that cannot be decoded come last."""
+    if not decodable(stream):
+        return (False,)
+    return True, *_standing(stream), stream.width * stream.height, -stream.index
 
 
 def decodable(stream: Stream) -> bool:

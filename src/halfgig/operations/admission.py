@@ -97,7 +97,7 @@ def admit_reps(settings: Settings, info: SourceInfo, left: Bytes | None = None) 
 def reps_costs(settings: Settings, info: SourceInfo) -> Iterator[Cost]:
     """What each way of counting costs with this source, best first, from the wanted pose model on."""
     check_pose_model(settings)
-    stream = max(info.video, key=lambda stream: stream.width * stream.height, default=None)
+    stream = info.main_video
     rows = budget.at_most("reps", settings.pose_model)
     for width, name in ((FRAME_WIDTH, ""), (SMALL_WIDTH, SMALL)):
         beside = _beside(stream, settings.video_resize_width or width) if stream else 0
@@ -118,7 +118,8 @@ def admit_overlay(settings: Settings, info: SourceInfo, left: Bytes | None = Non
 
 def overlay_costs(settings: Settings, info: SourceInfo) -> Iterator[Cost]:
     """What drawing on this source costs, with frames as they are counted in, then with small ones."""
-    stream = max(info.video, key=lambda stream: stream.width * stream.height)
+    stream = info.main_video
+    assert stream is not None, "only video is drawn on"
     for width, variant in ((FRAME_WIDTH, "overlay"), (SMALL_WIDTH, f"overlay{SMALL}")):
         row = budget.cost("drawing", variant)
         yield replace(row, peak=row.peak + _beside(stream, settings.video_resize_width or width))

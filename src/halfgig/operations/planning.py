@@ -143,10 +143,10 @@ def foresee_speech(kind: str, info: SourceInfo, settings: Settings, left: Bytes,
 
 def foresee_reps(info: SourceInfo, settings: Settings, left: Bytes, machine: Machine) -> Forecast:
     """The forecast of a count of reps. Raises DoesNotFit."""
-    if not info.video:
+    stream = info.main_video
+    if stream is None:
         return Forecast("reps", "nothing to do", note="it has no moving picture")
     choice = admit_reps(settings, info, left)
-    stream = max(info.video, key=lambda stream: stream.width * stream.height)
     pictures = None if info.duration is None else stream.fps * info.duration
     seconds = None
     if pictures is not None:

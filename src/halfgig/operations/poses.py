@@ -19,7 +19,8 @@ PIECE = 256 * 1024  # bytes written at a time
 
 def frames_from(first: int, counting: Counting) -> Stretch:
     """The size of the frames that a count looks at, from number `first` on."""
-    stream = max(counting.info.video, key=lambda stream: stream.width * stream.height)
+    stream = counting.info.main_video
+    assert stream is not None, "a count has moving pictures"
     width = counting.settings.video_resize_width or counting.choice.width
     return Stretch(first, *fit_frame(stream.width, stream.height, width))
 

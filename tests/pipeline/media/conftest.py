@@ -74,6 +74,7 @@ class Picture:
     rotation: int = 0
     aspect: Fraction | None = None
     options: dict[str, str] = field(default_factory=dict)
+    default: bool | None = None
 
 
 def drawing(number: int, width: int, height: int) -> NDArray[np.uint8]:
@@ -101,10 +102,10 @@ def write_media() -> Callable[..., Path]:
 def _add(container: Any, part: Sound | Picture) -> Any:
     if isinstance(part, Sound):
         stream = container.add_stream(part.codec, rate=part.rate, layout=part.layout, options=dict(part.options))
-        if part.default is not None:
-            stream.disposition = av.stream.Disposition.default if part.default else 0
+        _mark(stream, part)
         return stream
     stream = container.add_stream(part.codec, rate=part.fps, options=dict(part.options))
+    _mark(stream, part)
     stream.width, stream.height = part.size
     stream.pix_fmt = part.pix_fmt
     if part.times is not None:
@@ -114,6 +115,11 @@ def _add(container: Any, part: Sound | Picture) -> Any:
     if part.rotation:
         stream.set_display_rotation(part.rotation)
     return stream
+
+
+def _mark(stream: Any, part: Sound | Picture) -> None:
+    if part.default is not None:
+        stream.disposition = av.stream.Disposition.default if part.default else 0
 
 
 def _encode(stream: Any, part: Sound | Picture) -> list[Any]:

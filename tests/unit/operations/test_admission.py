@@ -143,10 +143,11 @@ class TestReps:
     def test_large_pictures_cost_their_decoder(self, facts: Any) -> None:
         assert self.needs(facts(size=(3840, 2160)))[0] - self.needs(facts(size=(640, 360)))[0] > 50 * MIB
 
-    def test_the_larger_of_two_streams_counts(self, facts: Any) -> None:
+    def test_the_first_of_two_streams_counts_which_is_looked_at(self, facts: Any) -> None:
         large, small = facts(size=(1920, 1080)), facts(size=(64, 64))
-        both = SourceInfo("mp4", 1.0, 1, (), (*small.video, *large.video))
-        assert self.needs(both) == self.needs(large)
+        for first, second in ((large, small), (small, large)):
+            both = SourceInfo("mp4", 1.0, 1, (), (*first.video, *second.video))
+            assert self.needs(both) == self.needs(first)
 
     def test_the_users_own_width_is_kept(self, facts: Any) -> None:
         full, lite, small = self.needs(facts(size=(1920, 1080)), video_resize_width=1280)
