@@ -115,7 +115,8 @@ def predict(folder: Path, seconds: Seconds, share: float = SHARE) -> Iterator[Ro
         was = counted([_told(job, one, first) for job, one in zip(ended, arrivals, strict=True)], warm=0.0)
         for name, outcome in (("predicted", said), ("measured", was)):
             late = sorted(outcome.latencies)
-            note = f"latency: median {median(late):.1f} s, p90 {late[int(0.9 * len(late))]:.1f} s"
+            at_work = median(whole - wait for whole, wait in zip(outcome.latencies, outcome.waits, strict=True))
+            note = f"latency: median {median(late):.1f} s, at most {late[-1]:.1f} s; at work: median {at_work:.1f} s"
             what = f"{len(ended)} jobs, {workers} workers, {name}"
             yield Row(SECTION, what, median(late), speed=outcome.done, rate=outcome.throughput, note=note)
 

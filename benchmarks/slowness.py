@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Enter = Callable[[Sequence[str]], list[str]]
 
 PERIOD = 100_000  # microseconds
+WEIGHT = 1 << 17  # against 1,024 of any other process: the share is there whatever else runs
 EMPTY = 100  # looks whether all who were inside have gone
 
 
@@ -33,6 +34,7 @@ def slowed(share: float | None) -> Iterator[Enter]:
     folder = _group()
     (folder / "cpu.cfs_period_us").write_text(str(PERIOD))
     (folder / "cpu.cfs_quota_us").write_text(str(round(share * PERIOD)))
+    (folder / "cpu.shares").write_text(str(WEIGHT))
     try:
         yield lambda command: ["/bin/sh", "-c", JOIN, str(folder / "cgroup.procs"), *command]
     finally:
