@@ -143,6 +143,11 @@ class TestDatabase:
         assert rest.replace(" ", "") == '{"c":"x"}'
         assert ask("SELECT {inside[told.none]} FROM notes WHERE id = 1") == [None]
 
+    def test_its_size_is_that_of_what_it_holds(self, database: Database) -> None:
+        before = database.size()
+        database.executemany("INSERT INTO notes VALUES (?, ?)", [(n, "x" * 1_000) for n in range(200)])
+        assert before + 200_000 < database.size() < before + 1_000_000
+
     def test_errors_are_ours(self, database: Database) -> None:
         note(database, 1)
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from halfgig.records import Bytes
+
 router = APIRouter(tags=["watching"])
 
 MOST_POINTS = 2160
@@ -49,7 +51,7 @@ class DiskView(BaseModel):
     """What is on the disk of the data folder."""
 
     uploads_bytes: int = Field(description="with what is declared and still to come")
-    library_bytes: int
+    library_bytes: int = Field(description="with DATABASE_URL of all tables there, those of jobs too")
     drawings_bytes: int = Field(description="kept counts, and what was drawn of them")
     free_bytes: int
 
@@ -82,10 +84,13 @@ async def show_operations(services: Given, points: Points = 240, since: Since = 
     counts: Counter[str] = Counter({str(state): 0 for state in State})
     for (_, state), count in (await services.ask(lambda queue: queue.counts())).items():
         counts[state] += count
-    return await services.storage.ask(_look, services, dict(counts), services.history.outline(points, since))
+    there = await services.ask(lambda queue: queue.database.size()) if services.settings.database_url else None
+    return await services.storage.ask(_look, services, dict(counts), services.history.outline(points, since), there)
 
 
-def _look(services: Services, queue: dict[str, int], memory: list[tuple[float, int, int]]) -> OperationsView:
+def _look(
+    services: Services, queue: dict[str, int], memory: list[tuple[float, int, int]], there: Bytes | None
+) -> OperationsView:
     settings, limit = services.settings, memory_limit(services.settings)
     _, held, own = now_held()
     return OperationsView(
@@ -102,7 +107,7 @@ def _look(services: Services, queue: dict[str, int], memory: list[tuple[float, i
         models=list(_models(settings.models_dir)),
         disk=DiskView(
             uploads_bytes=services.uploads.used,
-            library_bytes=_size(settings.library_path),
+            library_bytes=_size(settings.library_path) if there is None else there,
             drawings_bytes=services.belonging(),
             free_bytes=free_space(settings.data_dir),
         ),

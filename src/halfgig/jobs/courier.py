@@ -11,7 +11,8 @@ from random import random
 from typing import TYPE_CHECKING, TypeVar
 
 from halfgig.errors import HalfgigError
-from halfgig.jobs.deliveries import Deliveries
+from halfgig.jobs.deliveries import HOLD, Deliveries
+from halfgig.jobs.surely import surely
 from halfgig.jobs.webhooks import MOST_TRIES, body_of, delay_after, headers_of, is_final
 
 if TYPE_CHECKING:
@@ -50,9 +51,11 @@ class Courier:
     ) -> None:
         self._ask, self._post, self._secret = ask, post, secret
         self._clock, self._chance = clock, chance
+        self._stopping = asyncio.Event()
 
     async def run(self, stopping: asyncio.Event, wait: Callable[[Seconds], Awaitable[object]] = asyncio.sleep) -> None:
         """Send until `stopping` is set, and end what is being sent then. `wait` may return early, at any news."""
+        self._stopping = stopping
         while not stopping.is_set():
             try:
                 pause = await self.send_due()
@@ -81,14 +84,19 @@ class Courier:
         trouble, final = await on_a_thread(lambda: self._try(delivery))
         facts = {"job": delivery.job_id, "delivery": delivery.id, "tries": delivery.tries + 1}
         if not trouble:
-            await self._ask(lambda queue: Deliveries(queue).succeeded(delivery.id))
+            await self._note(lambda queue: Deliveries(queue).succeeded(delivery.id))
             log.info("webhook delivered", extra={"facts": facts})
             return
         final = final or delivery.tries + 1 >= MOST_TRIES
         pause = None if final else delay_after(delivery.tries + 1, self._chance())
-        await self._ask(lambda queue: Deliveries(queue).failed(delivery.id, trouble, pause))
+        await self._note(lambda queue: Deliveries(queue).failed(delivery.id, trouble, pause))
         event = "webhook given up" if final else "webhook failed"
         log.warning(event, extra={"facts": {**facts, "detail": trouble}})
+
+    async def _note(self, what: Callable[[JobQueue], object]) -> None:
+        """Write down what became of a try while the delivery is ours: else it would be tried again for nothing."""
+        until = time.monotonic() + HOLD
+        await surely(lambda: self._ask(what), lambda: time.monotonic() < until and not self._stopping.is_set())
 
     def _try(self, delivery: Delivery) -> tuple[str, bool]:
         """What went wrong, empty where nothing did, and whether that is final. Blocking: for a thread."""

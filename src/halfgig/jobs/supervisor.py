@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from halfgig.errors import MIB, DatabaseAway, DoesNotFit, HalfgigError
+from halfgig.errors import MIB, DoesNotFit, HalfgigError
 from halfgig.jobs.bell import ELSEWHERE, ENDS, QUEUE
 from halfgig.jobs.child import child_command
 from halfgig.jobs.demand import candidates, spare
@@ -25,6 +25,7 @@ from halfgig.jobs.live import KIND as LIVE
 from halfgig.jobs.process import Child, start_child
 from halfgig.jobs.queue import LEASE
 from halfgig.jobs.staff import Staff
+from halfgig.jobs.surely import surely
 from halfgig.jobs.teaching import Teaching
 from halfgig.jobs.wire import LASTING, Order, read_failure
 from halfgig.memory import budget
@@ -448,11 +449,7 @@ class Supervisor:
     async def _surely(self, question: Callable[[JobQueue], T]) -> T:
         """The answer, waited for while the database is away: what has happened is not forgotten for that."""
         until = self._clock() + LEASE
-        while self._clock() < until and not self._stopping:
-            with suppress(DatabaseAway):
-                return await self._ask(question)
-            await asyncio.sleep(PAUSE)
-        return await self._ask(question)
+        return await surely(lambda: self._ask(question), lambda: self._clock() < until and not self._stopping)
 
     async def _sample(self) -> None:
         while True:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from halfgig.records import Seconds
+    from halfgig.records import Bytes, Seconds
 
     Where = Path | str  # a SQLite file, or the address of a Postgres
 
@@ -95,6 +95,9 @@ class Database(Protocol):
 
     def now(self) -> Seconds:
         """Unix seconds, by the one clock that all who use the database share."""
+
+    def size(self) -> Bytes:
+        """What all that is kept there takes on the disk: a file's own, or all tables of ours in a Postgres."""
 
     def tidy(self, pages: int) -> None:
         """Give up to so many free pages back to the disk, where the database does not see to that itself."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from halfgig.errors import DatabaseAway, LibraryError
 from halfgig.store.database import POSTGRES
-from halfgig.store.postgres_line import CHANNEL, connect, shown, trouble
+from halfgig.store.postgres_line import CHANNEL, SCHEMA, connect, shown, trouble
 from halfgig.store.postgres_schema import migrate
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import psycopg
     from psycopg.pq import TransactionStatus
 
-    from halfgig.records import Seconds
+    from halfgig.records import Bytes, Seconds
     from halfgig.store.database import Design
     from halfgig.store.postgres_line import Connection
 
@@ -36,6 +36,8 @@ CLOCK: Seconds = 300.0  # after which the server's clock is read again
 INERROR = 3  # libpq's word for a transaction that can only be rolled back
 _BEGIN: tuple[Part, ...] = (("BEGIN", None), ("SELECT txid_current()", None))
 _LAZY: Part = ("SET LOCAL synchronous_commit TO off", None)
+_SIZE = f"""SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class
+ WHERE relnamespace = to_regnamespace('{SCHEMA}') AND relkind = 'r'"""  # noqa: S608 - our own name
 
 _TOKEN = re.compile(r"'[^']*'|::|%|\?|:([a-z_]+)")
 # What surely changes nothing needs no transaction of its own, whose end would wait for the disk.
@@ -299,6 +301,10 @@ class PostgresDatabase:
         """Close the connection."""
         self._leave()
         self._hang_up()
+
+    def size(self) -> Bytes:
+        """What all tables of ours take, with their indexes."""
+        return int(self.execute(_SIZE).get)
 
     def tidy(self, pages: int) -> None:
         """Nothing: Postgres sees to its free pages itself."""

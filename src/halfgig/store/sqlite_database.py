@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from halfgig.records import Seconds
+    from halfgig.records import Bytes, Seconds
     from halfgig.store.database import Design
 
 FIRST_WAIT, LONGEST_WAIT, MOST_WAITS = 0.001, 0.05, 206  # seconds, doubled each time; 10 s in all, while another writes
@@ -76,6 +76,10 @@ class SqliteDatabase(apsw.Connection):
     def now(self) -> Seconds:
         """Unix seconds: a file is used by one machine."""
         return time.time()
+
+    def size(self) -> Bytes:
+        """What its pages take."""
+        return int(self.pragma("page_count")) * int(self.pragma("page_size"))
 
     def tidy(self, pages: int) -> None:
         """Give up to so many free pages back to the disk."""

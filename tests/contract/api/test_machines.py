@@ -142,3 +142,9 @@ def test_a_database_that_is_away_is_a_problem_that_passes(
         assert site.get("/readyz").status_code == 503
         monkeypatch.undo()
         assert site.get("/jobs").status_code == 200
+
+
+def test_what_the_database_takes_is_told(postgres_url: str, open_site: Any) -> None:
+    with open_site(database_url=postgres_url) as site:
+        told = site.get("/operations").json()["disk"]["library_bytes"]
+        assert told == site.queue(lambda queue: queue.database.size()) > 100_000

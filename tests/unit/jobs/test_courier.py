@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import pytest
 from benchmarks.serving import answering
 
-from halfgig.errors import Forbidden, LibraryError, SourceError
+from halfgig.errors import DatabaseAway, Forbidden, LibraryError, SourceError
 from halfgig.jobs.courier import LONGEST_WAIT, Courier
 from halfgig.jobs.deliveries import Deliveries, Delivery
 from halfgig.jobs.posting import post
@@ -296,6 +296,34 @@ def test_a_fault_that_nobody_foresaw_is_logged_and_what_is_owed_is_sent_later(
     assert office.pauses[0] == LONGEST_WAIT
     assert office.troubles() == []
     assert "cannot schedule new futures" in caplog.text
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_what_became_of_a_try_is_written_down_when_the_database_is_back(
+    queue: JobQueue, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    monkeypatch.setattr("halfgig.jobs.surely.PAUSE", 0.01)
+    sent: list[str] = []
+
+    def do(url: str, *_: object) -> int:
+        sent.append(url)
+        return status if len(sent) == 1 else 200
+
+    office = Post(queue, do)
+    office.end_a_job("http://example.org/")
+    away = [DatabaseAway("It is away.", "Wait.") for _ in range(3)]
+
+    async def ask(question: Callable[[JobQueue], Any]) -> Any:
+        if sent and away:
+            raise away.pop()
+        return question(queue)
+
+    office.courier = Courier(ask, do, SECRET, lambda: office.now)
+    office.run()
+    assert away == []
+    assert len(sent) == (1 if status == 200 else 2)
+    assert office.pauses[0] != LONGEST_WAIT or status == 200
+    assert office.troubles() == []
 
 
 def test_what_cannot_be_recorded_of_one_does_not_make_others_be_sent_twice(queue: JobQueue) -> None:
