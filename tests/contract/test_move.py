@@ -23,9 +23,12 @@ from halfgig.operations.moving import move_library
 from halfgig.operations.upkeep import check
 from halfgig.records import Segment
 from halfgig.settings import Settings
+from halfgig.store.belongings import Belongings
 from halfgig.store.blob_shelf import BlobShelf
 from halfgig.store.blobs import open_blobs
+from halfgig.store.drawings import Drawing, Drawn
 from halfgig.store.edits import Edits
+from halfgig.store.folder_blobs import FolderBlobs
 from halfgig.store.library import Library
 from halfgig.store.uploads import UploadStore
 
@@ -230,6 +233,34 @@ class TestUploads:
             moved = queue.get(waiting.id)
             assert moved is not None
             assert moved.place == ""
+
+    def test_what_belongs_to_sources_goes_there_and_drawings_are_made_by_any_machine(
+        self, settings: Settings, shelf: BlobShelf, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        here, there = Belongings(FolderBlobs(tmp_path)), Belongings(shelf._blobs)
+        source_id, draft = "a" * 64, tmp_path / "draft"
+        here.stills.keep(source_id, [(1.0, b"still")], b"poster")
+        draft.write_bytes(b"poses")
+        here.poses.keep(source_id, draft, lambda: None)
+        draft.write_bytes(b"count")
+        here.drawings.keep_count(source_id, draft, lambda: None)
+        draft.write_bytes(b"plot")
+        here.drawings.keep(Drawn(source_id, here.drawings.version(source_id) or "", Drawing.PLOT), draft, lambda: None)
+        with JobQueue(settings.data_dir / "jobs.db") as queue:
+            job = queue.draw({"source": source_id, "title": "A"}, Drawing.TABLE)
+        assert main(COMMAND) == 0
+        assert "Moved 5 files of pictures, poses and drawings to BLOB_URL.\n" in capsys.readouterr().out
+        for one in (here, there):
+            kept = [
+                *(one.stills.poster(source_id), one.stills.near(source_id, 1.0), one.poses.find(source_id)),
+                *(one.drawings.count(source_id), one.drawings.find(source_id, Drawing.PLOT)),
+            ]
+            assert [file.read_bytes() for file in kept if file] == [b"poster", b"still", b"poses", b"count", b"plot"]
+        with JobQueue(settings.database_url) as queue:
+            assert (moved := queue.foremost("any other")) is not None
+            assert moved.id == job.id
+        assert main(COMMAND) == 0  # and again, as after a kill
+        assert "pictures" not in capsys.readouterr().out
 
     def test_that_of_a_third_queue_is_refused_before_anything_is_moved(
         self, settings: Settings, shelf: BlobShelf, capsys: pytest.CaptureFixture[str]

@@ -36,11 +36,14 @@ def move(settings: Settings) -> int:
             sources = move_library(settings, unfinished=unfinished, watch=lambda far: line.draw(lambda _: _far(far)))
             uploads = None if storage is None else storage.carry(lambda far: line.draw(lambda _: _far(far)))
             _refuse_broken(uploads.broken if uploads else [])  # before any job that needs them
+            files = 0 if storage is None else storage.carry_belongings(lambda: None)
             done = move_jobs(settings, unfinished=unfinished, watch=lambda far: line.draw(lambda _: _far(far)))
             handed = storage is None or storage.hand_over(alone=unfinished)
         finally:
             line.wipe()
     _tell(sources, done)
+    if files:
+        print(f"Moved {_count(files, 'file')} of pictures, poses and drawings to BLOB_URL.")
     _tell_uploads(uploads, handed=handed)
     _refuse_broken([*sources.broken, *done.broken])
     return 0

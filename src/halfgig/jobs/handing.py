@@ -8,7 +8,9 @@ from halfgig.jobs.home import home_of
 from halfgig.jobs.job import DRAWING
 from halfgig.jobs.table import JobTable
 from halfgig.store.blob_shelf import BlobShelf
+from halfgig.store.blobs import open_blobs
 from halfgig.store.carrying import carry_uploads
+from halfgig.store.carrying_belongings import carry_belongings
 from halfgig.store.place import upload_shelf
 from halfgig.store.shelf import DiskShelf
 
@@ -18,9 +20,8 @@ if TYPE_CHECKING:
     from halfgig.settings import Settings
     from halfgig.store.carrying import Carried
 
-_FREE = (
-    """UPDATE jobs SET place = '' WHERE place = :home AND kind != :drawing AND {inside[source.upload]} IS NOT NULL"""
-)
+_FREE = """UPDATE jobs SET place = ''
+ WHERE place = :home AND (kind = :drawing OR {inside[source.upload]} IS NOT NULL)"""
 
 
 class Handing:
@@ -48,8 +49,14 @@ class Handing:
         here, expiry = DiskShelf(self._settings.uploads_dir), self._settings.upload_expiry_seconds
         return carry_uploads(here, self._shelf, expiry, watch=watch)
 
+    def carry_belongings(self, beat: Callable[[], object]) -> int:
+        """Copy what belongs to sources on this disk into the storage; as of `carry_belongings`."""
+        scratch = self._settings.fetched_dir / "carried"
+        there = open_blobs(self._settings.blob_url)
+        return carry_belongings(self._settings.data_dir, there, scratch, beat)
+
     def hand_over(self, *, alone: bool) -> bool:
-        """The storage is the new queue's from now on, and jobs on uploads, which are there, wait for no machine.
+        """The storage is the new queue's from now on, and jobs on what is there wait for no machine.
 
         False, and nothing of that, where the old queue's server may use it: `alone` tells that none runs.
         """
