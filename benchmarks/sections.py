@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks import cluster
 from benchmarks.accuracy import word_error_rate
+from benchmarks.fanout import fanned_out
 from benchmarks.fleet import LOAD, PRICE, SIZES, Fleet, offered, predicted
 from benchmarks.machines import is_installed
 from benchmarks.originals import originals
@@ -173,6 +174,11 @@ def many(_: Plan) -> Iterator[Row]:
         yield from cluster.small()
 
 
+def fanning_out(plan: Plan) -> Iterator[Row]:
+    """The longest recording, by one worker and by two."""
+    yield from fanned_out(plan.folder, plan.longest)
+
+
 def simulating(_: Plan) -> Iterator[Row]:
     """What 10 to 10,000 machines would do; `python -m benchmarks.fleet` takes other figures."""
     yield from predicted((offered(size, LOAD, Fleet(1, 1.0)) for size in SIZES), PRICE)
@@ -189,5 +195,6 @@ SECTIONS = {
     "soak": soaking,
     "queue": queue,
     "cluster": many,
+    "fanout": fanning_out,
     "simulate": simulating,
 }

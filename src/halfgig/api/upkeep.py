@@ -16,7 +16,7 @@ from halfgig.api.history import INTERVAL, now_held
 from halfgig.errors import HalfgigError
 from halfgig.jobs.bell import ENDS
 from halfgig.jobs.courier import Courier
-from halfgig.jobs.job import State
+from halfgig.jobs.job import PART, State
 from halfgig.jobs.posting import connect_guarded, post
 from halfgig.jobs.webhooks import read_secret
 from halfgig.media.addresses import AllowList
@@ -198,7 +198,7 @@ async def see_to_end(services: Services, job: Job) -> None:
     """
     services.tally.ended(job.kind, sum(job.timings.values()), job.peak)
     await run_in_threadpool(shutil.rmtree, services.settings.fetched_dir / job.id, ignore_errors=True)
-    if job.state is State.SUCCEEDED and "upload" in job.source:
+    if job.state is State.SUCCEEDED and "upload" in job.source and job.kind != PART:
         await drop_upload(services, job.source["upload"])
 
 

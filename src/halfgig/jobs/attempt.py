@@ -11,12 +11,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from halfgig.errors import HalfgigError
-from halfgig.jobs.job import Job, succeeded
+from halfgig.jobs.job import Job, State, succeeded
+from halfgig.jobs.parts import bounds, part_id, parts_of
 from halfgig.jobs.table import SELECT, segment_json, to_json
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from halfgig.jobs.parts import Wanted
     from halfgig.jobs.table import JobTable
     from halfgig.records import Segment
 
@@ -34,6 +36,8 @@ _UNTELL = "DELETE FROM events WHERE job_id = ? AND type != 'state'"
 _ADOPT = """INSERT INTO events SELECT :to, id + :after, type, data FROM events
  WHERE job_id = :from AND type IN ('segment', 'rep', 'note')"""
 _LAST_EVENT = "SELECT max(id) FROM events WHERE job_id = ?"
+_PARTS = f"{SELECT} WHERE id > ? AND id < ?"
+_DROP = "DELETE FROM jobs WHERE id = ?"
 _COUNT = "SELECT count(*) FROM events WHERE job_id = ? AND type = ?"
 
 
@@ -76,19 +80,15 @@ class Attempt:
     ) -> None:
         """Keep what was made and where to go on, in one transaction; a reader sees all of it or nothing."""
         with self._fenced() as job:
-            for segment in segments:
-                self._table.tell(job.id, "segment", segment_json(segment))
             self._tell_reps(reps)
             if batch is not None:
                 self._table.write(_BATCH, {"id": job.id, "data": batch})
-            values = {"id": job.id, "attempt": job.attempt, "state": to_json(state)}
-            self._table.write(_CHECKPOINT, values)
+            self._keep(job, state, segments)
 
     def checkpointed(self) -> dict[str, Any] | None:
         """Where to go on; None where the job is at its beginning."""
         with self._table.guarded():
-            state = self._table.execute(_CHECKPOINTED, (self.job.id,)).get
-        return None if state is None else cast("dict[str, Any]", json.loads(state))
+            return self._state_of(self.job.id)
 
     def batches(self) -> Iterator[bytes]:
         """The batches of the checkpoints, in order, one held at a time."""
@@ -110,9 +110,55 @@ class Attempt:
         """Drop all that earlier attempts made, and note why: `fingerprint` stands for other content than theirs."""
         with self._fenced() as job:
             self._forget()
+            self._table.drop_parts(job.id)
             self._table.write(_UNTELL, (job.id,))
             self._table.tell(job.id, "note", {"text": why})
             self._table.update(replace(job, fingerprint=fingerprint, degraded=(), notes=(why,)))
+
+    # --- parts of it that other machines may do
+
+    def share(self, wanted: Wanted, first: int) -> None:
+        """Queue the parts from number `first` on, but for those that are there from an earlier attempt."""
+        with self._fenced() as job:
+            known = {part.id for part in self._table.many(_PARTS, bounds(job.id))}
+            for part in parts_of(job, wanted, first, self._table.clock()):
+                if part.id not in known:
+                    self._table.insert(part)
+
+    def parts(self) -> list[Job]:
+        """The parts that are there."""
+        return self._table.many(_PARTS, bounds(self.job.id))
+
+    def part(self, number: int) -> Job | None:
+        """One of them; None where it is this attempt's own to do."""
+        return self._table.get(part_id(self.job.id, number))
+
+    def take_untouched(self, number: int) -> bool:
+        """Make a part this attempt's own; False where somebody has it, or has begun it."""
+        with self._fenced():
+            part = self._table.held(part_id(self.job.id, number))
+            if part is None:
+                return True
+            if part.state in (State.RUNNING, State.SUCCEEDED) or self._state_of(part.id) is not None:
+                return False
+            self._table.write(_DROP, (part.id,))
+        return True
+
+    def absorb(self, number: int, state_after: Callable[[Job, dict[str, Any]], Mapping[str, Any] | None]) -> bool:
+        """Make what others have made of a part this attempt's own, in one transaction; False while one is at it.
+
+        `state_after` makes the checkpoint of the part and what is in its own; where it is None, that is left out.
+        """
+        with self._fenced() as job:
+            part = self._table.held(part_id(job.id, number))
+            if part is not None and part.state is State.RUNNING:
+                return False
+            if part is not None:
+                state = state_after(part, self._state_of(part.id) or {})
+                if state is not None:
+                    self._keep(job, state, self._table.segments(part.id))
+                self._table.write(_DROP, (part.id,))
+        return True
 
     def twin(self, fingerprint: str) -> Job | None:
         """A job that has done the same work on the same content, by the same options."""
@@ -145,6 +191,15 @@ class Attempt:
         done = succeeded(job, dict(result), self._table.clock())
         self._table.move(done)
         return done
+
+    def _keep(self, job: Job, state: Mapping[str, Any], segments: Iterable[Segment]) -> None:
+        for segment in segments:
+            self._table.tell(job.id, "segment", segment_json(segment))
+        self._table.write(_CHECKPOINT, {"id": job.id, "attempt": job.attempt, "state": to_json(state)})
+
+    def _state_of(self, job_id: str) -> dict[str, Any] | None:
+        state = self._table.execute(_CHECKPOINTED, (job_id,)).get
+        return None if state is None else cast("dict[str, Any]", json.loads(state))
 
     def _forget(self) -> None:
         for statement in _FORGET:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from halfgig.errors import MIB
-from halfgig.jobs.job import DRAWING
+from halfgig.jobs.job import DRAWING, PART
 from halfgig.memory import budget
 from halfgig.models.whisper import choose_whisper, is_folder
 from halfgig.operations.admission import POSE_MODELS, SMALL, speech_cost
@@ -52,6 +52,9 @@ def _variants(job: Job, settings: Settings) -> Iterator[Cost]:
         return
     if job.kind == DRAWING:
         yield from _drawing(job)
+        return
+    if job.kind == PART:
+        yield speech_cost(job.options["model"])  # no other gives the same text
         return
     if job.kind != "reps":
         embedder = embedder_cost(model_name(settings), settings).peak if job.kind == "index" else 0

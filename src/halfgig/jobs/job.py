@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from halfgig.records import Bytes, Seconds
 
 REINDEX, DRAWING = "reindex", "drawing"  # the server's own wish after a change of text; what is drawn of a count
+PART = "part"  # of the sound of a job, that another machine may hear; nobody asks for one, and no list has it
 KINDS = ("transcript", "index", "reps", REINDEX, DRAWING)
 MAX_STRIKES = 5  # failed attempts in a row, without progress, after which a job is given up
 MAX_INTERRUPTIONS = 20  # in a row, without progress: then it is likely that the job itself brings the server down

@@ -60,10 +60,10 @@ _PLACES = f"""WITH turns (name, busy, begun) AS (SELECT client, {_BUSY.format("w
 _BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
  peak = {greater}(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
 _IS_HELD = "SELECT 1 FROM jobs WHERE id = ? AND attempt = ? AND state = 'running'"
-_PAGE = f"""{OUTLINE} WHERE (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
+_PAGE = f"""{OUTLINE} WHERE kind != 'part' AND (:state IS NULL OR state = :state) AND (:kind IS NULL OR kind = :kind)
  AND (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :limit"""
-_COUNTS = "SELECT kind, state, count(*) FROM jobs GROUP BY kind, state"
-_UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running')"
+_COUNTS = "SELECT kind, state, count(*) FROM jobs WHERE kind != 'part' GROUP BY kind, state"
+_UNFINISHED = "SELECT count(*) FROM jobs WHERE state IN ('queued', 'running') AND kind != 'part'"
 _OLD = "(SELECT id FROM jobs WHERE state IN ('failed', 'cancelled') AND finished_at < ?)"
 _OLD_WORK = (f"DELETE FROM checkpoints WHERE job_id IN {_OLD}", f"DELETE FROM batches WHERE job_id IN {_OLD}")  # noqa: S608
 _KEPT = """SELECT fingerprint, {inside[source.upload]} FROM jobs WHERE state = 'succeeded' AND keep_source = 1
@@ -71,7 +71,7 @@ _KEPT = """SELECT fingerprint, {inside[source.upload]} FROM jobs WHERE state = '
 _MENTIONED = "SELECT fingerprint FROM jobs WHERE fingerprint IN ({each[?]})"
 # A job that has not begun has no fingerprint yet, but an upload has its sha256, which is the same.
 _WORKING_ON = f"""{SELECT} WHERE (fingerprint = :content OR {{inside[source.sha256]}} = :content)
- AND state IN ('queued', 'running') ORDER BY id {{lock}}"""
+ AND state IN ('queued', 'running') AND kind != 'part' ORDER BY id {{lock}}"""
 _DRAWING = f"""{OUTLINE} WHERE kind = 'drawing' AND state IN ('queued', 'running') AND {{inside[source.source]}} = ?"""
 _LET_GO = """UPDATE jobs SET keep_source = 0 WHERE (fingerprint = :content OR {inside[source.sha256]} = :content)
  AND keep_source = 1 RETURNING {inside[source.upload]}"""

@@ -8,6 +8,7 @@ from dataclasses import asdict, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from halfgig.jobs.job import Event, Job, State
+from halfgig.jobs.parts import bounds
 from halfgig.records import Segment, Word
 from halfgig.store.database import Design
 from halfgig.store.opening import open_database
@@ -41,6 +42,7 @@ _INSERT = f"""INSERT INTO jobs ({", ".join(_COLUMNS)}) VALUES ({", ".join(":" + 
  ON CONFLICT (idempotency_key) DO NOTHING"""  # noqa: S608
 _HELD = f"{SELECT} WHERE id = ? {{lock}}"
 _UPDATE = f"UPDATE jobs SET {', '.join(f'{name} = :{name}' for name in _COLUMNS)} WHERE id = :id"  # noqa: S608
+_DROP_PARTS = "DELETE FROM jobs WHERE id > ? AND id < ?"
 _EVENT = """INSERT INTO events SELECT :job_id, coalesce(max(id), 0) + 1, :type, :data FROM events
  WHERE job_id = :job_id"""
 _EVENTS = "SELECT id, type, data FROM events WHERE job_id = ? AND id > ? ORDER BY id LIMIT ?"
@@ -125,9 +127,15 @@ class JobTable:
         self.write(_UPDATE, _row(job))
 
     def move(self, job: Job) -> None:
-        """Write a row whose state has changed, and tell it."""
+        """Write a row whose state has changed, and tell it. The parts of a job end with it."""
         self.update(job)
         self.tell_state(job)
+        if job.state.final:
+            self.drop_parts(job.id)
+
+    def drop_parts(self, job_id: str) -> None:
+        """Forget the parts of a job; whoever hears one may write nothing any more."""
+        self.write(_DROP_PARTS, bounds(job_id))
 
     def tell_state(self, job: Job) -> None:
         """Add the event of the state that the job is in."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 NOTE = "costs.json"
 BUDGET_KINDS = {
     "transcript": "transcribe",
+    "part": "transcribe",
     "index": "transcribe",
     "reps": "reps",
     "reindex": "search",

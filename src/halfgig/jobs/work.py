@@ -6,14 +6,17 @@ from dataclasses import asdict, astuple, dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
+from halfgig.jobs.job import PART
 from halfgig.jobs.keeping import Counted, keep_counted
+from halfgig.jobs.sharing import Sharing, can_be_shared
+from halfgig.memory import budget
 from halfgig.memory.allocator import trim
 from halfgig.motion.drawn_poses import Stretch
 from halfgig.motion.pose_batches import pack_poses, unpack_poses
 from halfgig.motion.regions import Region
 from halfgig.motion.report import as_json, rep_json
 from halfgig.operations import exercises
-from halfgig.operations.admission import speech_cost
+from halfgig.operations.admission import room, speech_cost
 from halfgig.operations.captions import CAPTIONS, read_captions
 from halfgig.operations.counting import Past, prepare_count
 from halfgig.operations.exercises import AUTO
@@ -25,6 +28,8 @@ from halfgig.operations.reindexing import reindex
 from halfgig.operations.speech_models import SpeechModels
 from halfgig.operations.transcription import transcribe
 from halfgig.records import StoredSource
+from halfgig.speech.parts import PART as LENGTH
+from halfgig.speech.parts import Parts
 from halfgig.speech.transcript import Seam
 from halfgig.store.home import is_there, open_store
 from halfgig.store.library import Library
@@ -42,6 +47,7 @@ if TYPE_CHECKING:
     from halfgig.operations.transcription import Transcription
     from halfgig.records import Bytes, PoseAt, Rep, Report, Segment, Source
     from halfgig.settings import Settings
+    from halfgig.speech.transcript import Stretch as Heard
 
 BATCH = 50  # poses of a checkpoint: five seconds of video, 47 kB
 
@@ -127,13 +133,39 @@ def _transcribed(work: Work) -> dict[str, Any]:
         work.attempt.describe(notes=["The source has no captions, so it was heard."])
     transcription = _prepare(work, kept)
     _admit(work, transcription)
+    if can_be_shared(work.attempt.job, work.source, transcription, work.settings):
+        _hear(
+            work, transcription, Sharing(work.attempt, transcription, work.fingerprint, work.telling.beat).stretches()
+        )
+    else:
+        _hear(work, transcription, transcription.stretches())
+    work.attempt.describe(notes=_said(transcription.log.summary()))
+    return _facts(work, transcription)
+
+
+def _hear(work: Work, transcription: Transcription, stretches: Iterable[Heard]) -> None:
+    """Keep each stretch as it is heard, with where to go on."""
     work.telling.enter("recognizing")
-    for stretch in transcription.stretches():
+    for stretch in stretches:
         state = {"seam": asdict(stretch.seam), "language": transcription.language, "model": transcription.model}
         work.attempt.checkpoint(state, segments=stretch.segments)
         work.telling.kept(stretch.seam.position)
-    work.attempt.describe(notes=_said(transcription.log.summary()))
-    return _facts(work, transcription)
+
+
+def do_part(work: Work) -> None:
+    """A part of what another job hears, for that to take over. No smaller model will do."""
+    kept, options = work.attempt.checkpointed() or {}, work.options
+    budget.choose([speech_cost(options["model"])], room(work.settings))
+    work.settings = replace(work.settings, whisper_beam_size=options["beam"])
+    number, last = options["part"], options["last"]
+    transcription = _prepare(work, kept)
+    transcription.parts = Parts(options["length"], number, None if last else number + 1)
+    if "seam" not in kept:
+        transcription.seam = Seam(part=number)
+        work.telling.resume(number * options["length"])
+    _admit(work, transcription)
+    _hear(work, transcription, transcription.stretches())
+    work.attempt.succeed({"part": number, "model": transcription.model, "log": asdict(transcription.log)})
 
 
 def _captioned(work: Work, captions: Path) -> dict[str, Any]:
@@ -154,7 +186,7 @@ def _captioned(work: Work, captions: Path) -> dict[str, Any]:
 def _prepare(work: Work, kept: Mapping[str, Any]) -> Transcription:
     """The transcription from the last seam on, in the language and with the model that were found."""
     seam = Seam(**kept["seam"]) if "seam" in kept else None
-    work.telling.resume(seam.position if seam else 0.0)
+    work.telling.resume(max(seam.position, seam.part * LENGTH) if seam else 0.0)
     return transcribe(
         work.source,
         model=kept.get("model") or work.options.get("model"),
@@ -218,7 +250,7 @@ def still_holds(twin: Job, content: str, settings: Settings, *, keep: bool = Fal
 
     With `keep` the poses of a count must be there, too.
     """
-    if twin.kind == "transcript" or (twin.kind == "reps" and not keep):
+    if twin.kind in {"transcript", PART} or (twin.kind == "reps" and not keep):
         return True
     if not is_there(settings):
         return False
@@ -363,7 +395,12 @@ class PoseKeeper:
         self._work.telling.kept(position)
 
 
-KINDS: dict[str, Callable[[Work], None]] = {"transcript": do_transcript, "index": do_index, "reps": do_reps}
+KINDS: dict[str, Callable[[Work], None]] = {
+    "transcript": do_transcript,
+    "index": do_index,
+    "reps": do_reps,
+    PART: do_part,
+}
 
 
 def with_less(settings: Settings, less: int) -> Settings:

@@ -37,13 +37,19 @@ def ignore(_: object) -> None:
     """Take no notice."""
 
 
+def whatever(_: object) -> bool:
+    """Agree."""
+    return True
+
+
 @dataclass(slots=True)
 class Transcription:
     """A source's segments: iterate over it once, and they are yielded as they are recognised.
 
     `language` is `auto` until it has been detected, before the first segment; `seam` is where it goes on. `notes` tell
     what was given up to fit, `log` what decoding ran into. `info` is None for a pipe, whose container is not looked
-    into beforehand.
+    into beforehand. `may_hear` is asked before the first speech of each part, in order; at the first that may not be
+    heard it ends, and `stopped_at` is its number, else None.
     """
 
     source: Source
@@ -58,6 +64,8 @@ class Transcription:
     models: SpeechModels | None = None
     watch: Callable[[Seconds], None] = ignore
     report: Listener = ignore
+    may_hear: Callable[[int], bool] = whatever
+    stopped_at: int | None = None
     language: str = AUTO
     position: Seconds = 0.0
     log: DecodeLog = field(default_factory=DecodeLog)
@@ -91,12 +99,13 @@ class Transcription:
 
     def _hear(self, models: SpeechModels) -> Iterator[Stretch]:
         """Recognise what stands behind the seam."""
+        self.stopped_at = None
         parts = replace(self.parts, first=max(self.parts.first, self.seam.part))
         windows = pipelines.find_speech(
             self.source, models.detector(), parts, log=self.log, settings=self.settings, watch=self._moved
         )
         begin = max(self.resume_at, self.seam.position)
-        fresh: Iterator[Window] = (window for window in windows if window.end > begin)
+        fresh = self._permitted(window for window in windows if window.end > begin)
         model = self.model
         if self.language == AUTO:
             model, fresh = self._detect(models, fresh)
@@ -104,6 +113,14 @@ class Transcription:
         log_memory("model loaded")
         yield from pipelines.transcribe(fresh, recognizer, self._hearing(), trim, self.seam)
         log_memory("transcribed")
+
+    def _permitted(self, windows: Iterator[Window]) -> Iterator[Window]:
+        """The windows before the first part that may not be heard."""
+        for part, group in itertools.groupby(windows, key=lambda window: window.part_number):
+            if not self.may_hear(part):
+                self.stopped_at = part
+                return
+            yield from group
 
     @property
     def model(self) -> str:

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pytest
+from tests.fakes.speech import Loudness
 
 from halfgig.media.audio import decode_audio
 from halfgig.media.source import open_source
@@ -16,8 +17,6 @@ from halfgig.speech.parts import Parts, cut_into_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from halfgig.records import Samples
     from halfgig.speech.vad import VoiceDetector
@@ -32,16 +31,6 @@ KINDS = {
     "mkv": ("a.mkv", "aac", 48_000),
     "ts": ("a.ts", "aac", 48_000),
 }
-
-
-class Loudness:
-    """A voice detector that takes every loud chunk for speech."""
-
-    def initial_state(self) -> tuple[None, None]:
-        return None, None
-
-    def score(self, chunks: NDArray[np.float32], state: Any) -> tuple[NDArray[np.float32], Any]:
-        return (np.abs(chunks[:, 64:]).mean(1) > 0.05).astype(np.float32), state
 
 
 class Pipe(io.RawIOBase):

@@ -36,6 +36,11 @@ def test_speech_wants_what_its_language_needs(options: dict[str, object], expect
     assert needs(replace(JOB, kind="index", options=options)) == expected
 
 
+def test_a_part_takes_no_other_model_than_its_job() -> None:
+    part = replace(JOB, kind="part", options={"model": "base", "language": "en"})
+    assert needs(part) == needs(replace(part, less=3)) == [BASE]
+
+
 def test_reps_go_from_full_poses_to_small_frames() -> None:
     found = needs(replace(JOB, kind="reps"))
     assert len(found) == 3

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes.speech import Loudness
 
 from halfgig.records import SAMPLE_RATE
 from halfgig.speech.parts import Parts, Piece, cut_into_parts, find_windows_of_parts, middle_of_silence, score_parts
@@ -17,16 +18,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 MINUTE = Parts(length=60.0)  # a cut is sought from 45 to 75 s, 105 to 135 s, ...
-
-
-class Loudness:
-    """A voice detector that takes every loud chunk for speech."""
-
-    def initial_state(self) -> tuple[None, None]:
-        return None, None
-
-    def score(self, chunks: NDArray[np.float32], state: Any) -> tuple[NDArray[np.float32], Any]:
-        return (np.abs(chunks[:, 64:]).mean(1) > 0.05).astype(np.float32), state
 
 
 class Remembering(Loudness):
