@@ -58,7 +58,7 @@ def transcribe(
     tidy: Callable[[], object],
     seam: Seam | None = None,
 ) -> Iterator[Stretch]:
-    """speech windows -> stretches of segments, from a seam on; `tidy` gives memory back after each pair of windows."""
+    """speech windows -> stretches of segments, from a seam on; `tidy` gives memory back as `recognize` says."""
     from halfgig.speech.recognizer import recognize
     from halfgig.speech.transcript import stitch
 

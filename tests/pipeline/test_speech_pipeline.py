@@ -57,7 +57,8 @@ def test_a_long_run_of_speech_is_heard_in_windows_and_none_is_lost(tmp_path: Pat
     segments = list(run(recording(tmp_path / "a.wav", bursts(100, [(0, 100)])), teller, tidy=lambda: tidied.append(1)))
     assert max(teller.heard) <= 30
     assert sum(teller.heard) == pytest.approx(100, abs=0.1)
-    assert len(tidied) == 1 + math.ceil((len(teller.heard) - 1) / 2)  # the first alone, then two at a time
+    groups = 1 + math.ceil((len(teller.heard) - 1) / 2)  # the first alone, then two at a time
+    assert len(tidied) == len(teller.heard) + groups  # behind each encoding, and once all of a group are through
     assert sum(segment.end - segment.start for segment in segments) == pytest.approx(100, abs=1)
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 WINDOW: Seconds = 20.0  # from this length on, a source fills the longest window that a recogniser is given
 SETTLED: Seconds = 300.0  # from this length on, the longest decodings and the heap's gaps have come
-LATE = 45 * MIB  # what they add
+LATE = 35 * MIB  # what they add
 CODE = 24 * MIB  # of libraries: with less, the kernel drops what is needed again at once, and work crawls
 FEW_PIECES = 4 * MIB  # of a tokenizer.json: those of one language or two have less
 MANY_PIECES = 340 * MIB  # what the tokenizer of a quarter of a million pieces holds
@@ -73,7 +73,7 @@ TINY_WEIGHTS, BASE_WEIGHTS = 39_451_946, 75_104_236  # bytes of model.bin, int8
 # the recogniser is closed before the embedder is opened. Reps and overlays cost the decoder and the frames besides.
 TABLE = (
     Cost("transcribe", "base", 285 * MIB, window=65 * MIB, mkl=20 * MIB),
-    Cost("transcribe", "tiny.en", 210 * MIB, window=65 * MIB, mkl=8 * MIB),
+    Cost("transcribe", "tiny.en", 192 * MIB, window=65 * MIB, mkl=8 * MIB),
     Cost("language", "base", 255 * MIB, window=65 * MIB, mkl=25 * MIB),
     Cost("reps", "full", 80 * MIB),
     Cost("reps", "lite", 69 * MIB),

@@ -159,28 +159,43 @@ def recognize(
 ) -> Iterator[tuple[Window, list[tuple[Window, list[Segment]]]]]:
     """Each window with the parts that it was heard in: itself, or what it was split into, each with its segments.
 
-    `tidy` is called once all that were heard side by side are through.
+    `tidy` is called behind each encoding, and once all that were heard side by side are through.
     """
     windows = iter(windows)
     group = list(islice(windows, 1))  # alone: somebody waits for the first text
     while group:
-        yield from hear(group, recognizer, hearing)
+        yield from hear(group, recognizer, hearing, tidy)
         tidy()
         group = list(islice(windows, hearing.together))
 
 
 def hear(
-    windows: Sequence[Window], recognizer: Recognizer, hearing: Hearing
+    windows: Sequence[Window], recognizer: Recognizer, hearing: Hearing, tidy: Callable[[], object]
 ) -> Iterator[tuple[Window, list[tuple[Window, list[Segment]]]]]:
     """Decode windows side by side; yield each as `recognize` does."""
-    encoded = [recognizer.encode(window, hearing.padding) for window in windows]
+    encoded = [_encoded(window, recognizer, hearing, tidy) for window in windows]
     decodings = recognizer.decode(encoded, hearing)
     for window, decoding in zip(windows, decodings, strict=True):
-        yield window, list(_judged(window, encoded.pop(0), decoding, recognizer, hearing))
+        yield window, list(_judged(window, encoded.pop(0), decoding, recognizer, hearing, tidy=tidy))
+
+
+def _encoded(
+    window: Window, recognizer: Recognizer, hearing: Hearing, tidy: Callable[[], object]
+) -> ctranslate2.StorageView:
+    """The encoder's output for a window; what it worked with is given back, since what comes next fits it badly."""
+    encoded = recognizer.encode(window, hearing.padding)
+    tidy()
+    return encoded
 
 
 def _judged(
-    window: Window, encoded: ctranslate2.StorageView, decoding: Decoding, recognizer: Recognizer, hearing: Hearing
+    window: Window,
+    encoded: ctranslate2.StorageView,
+    decoding: Decoding,
+    recognizer: Recognizer,
+    hearing: Hearing,
+    *,
+    tidy: Callable[[], object],
 ) -> Iterator[tuple[Window, list[Segment]]]:
     """The window with its segments; in parts, heard again, where the text does not account for the speech.
 
@@ -190,18 +205,20 @@ def _judged(
     if not decoding.is_silence and not (decoding.is_sound and accounts_for(window, segments)):
         if window.duration > SHORTEST:
             del encoded  # its parts need the room
-            parts = _heard_in_parts(window, recognizer, hearing)
+            parts = _heard_in_parts(window, recognizer, hearing, tidy)
             if not (decoding.is_sound and _length(segments) >= sum(_length(heard) for _, heard in parts)):
                 yield from parts
                 return
-            encoded = recognizer.encode(window, hearing.padding)
+            encoded = _encoded(window, recognizer, hearing, tidy)
         elif not decoding.is_sound:
             decoding = _last_resort(recognizer, encoded, hearing, decoding)
     yield window, _segments(window, recognizer, hearing, encoded, decoding)
 
 
-def _heard_in_parts(window: Window, recognizer: Recognizer, hearing: Hearing) -> list[tuple[Window, list[Segment]]]:
-    return [heard for _, parts in hear(window.split(), recognizer, hearing) for heard in parts]
+def _heard_in_parts(
+    window: Window, recognizer: Recognizer, hearing: Hearing, tidy: Callable[[], object]
+) -> list[tuple[Window, list[Segment]]]:
+    return [heard for _, parts in hear(window.split(), recognizer, hearing, tidy) for heard in parts]
 
 
 def _length(segments: Iterable[Segment]) -> int:
