@@ -26,10 +26,14 @@ BROKEN = (OSError, http.client.HTTPException)
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How often a request is made again, and for how long a service may ask to be left alone; in seconds."""
+    """How often a request is made again, and for how long a service may ask to be left alone; in seconds.
+
+    With six answers that each take their time it stays below the five minutes after which a worker counts as stuck.
+    """
 
     pauses: tuple[Seconds, ...]  # before each repetition
     longest: Seconds = 60.0  # a Retry-After past this is not waited for
+    total: Seconds = 90.0  # of all waits
 
 
 WRITING = Patience((0.5, 1.0, 2.0, 4.0, 8.0))
@@ -76,12 +80,14 @@ class Exchange:
         """The JSON of the answer, None where it is empty. Raises Refusal, or ServerTrouble where there is no answer."""
         target = f"{self._parts.path.rstrip('/')}{path}{'?' if query else ''}{urlencode(query)}"
         payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
+        left = patience.total
         for pause in (*patience.pauses, None):
             trouble, wait = self._attempt(method, target, payload)
             if not isinstance(trouble, Exception):
                 return trouble
-            if pause is None or wait is None or wait > patience.longest:
+            if pause is None or wait is None or wait > min(patience.longest, left):
                 raise trouble
+            left -= max(pause, wait)
             self._sleep(max(pause, wait))
         raise AssertionError("the last attempt returns or raises")
 

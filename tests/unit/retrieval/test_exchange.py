@@ -69,6 +69,15 @@ def test_what_asks_to_be_left_alone_for_long_is(line: Exchange, echo: Echo, slep
     assert slept == []
 
 
+def test_what_asks_to_be_left_alone_again_and_again_is_not_waited_for_without_end(
+    line: Exchange, echo: Echo, slept: list[float]
+) -> None:
+    echo.faults.extend([Fault("/a", Answered(503, {"message": "maintenance"}, {"Retry-After": "40"}))] * 3)
+    with pytest.raises(Refusal, match="503: maintenance"):
+        line.ask("GET", "/a", patience=WRITING)
+    assert (slept, len(echo.asked)) == ([40.0, 40.0], 3)
+
+
 def test_patience_ends(line: Exchange, echo: Echo, slept: list[float]) -> None:
     echo.faults.extend([Fault("/a", Answered(500, None))] * 3)
     with pytest.raises(Refusal, match="500"):
