@@ -146,7 +146,7 @@ def test_what_is_kept_of_a_counted_video(data: Path, tmp_path: Path) -> None:
         assert len(rows) == job["result"]["frames_analyzed"]
         assert_is_the_same_table(drawn["landmarks.parquet"], rows)
         assert client.delete(f"/sources/{source['id']}").status_code == 204
-        left = [one for name in ("poses", "thumbnails", "drawings", "fetched") for one in (data / name).iterdir()]
+        left = [one for name in ("poses", "thumbnails", "drawings", "fetched") for one in (data / name).rglob("*")]
         assert left == []
 
 
