@@ -147,4 +147,5 @@ def test_a_database_that_is_away_is_a_problem_that_passes(
 def test_what_the_database_takes_is_told(postgres_url: str, open_site: Any) -> None:
     with open_site(database_url=postgres_url) as site:
         told = site.get("/operations").json()["disk"]["library_bytes"]
-        assert told == site.queue(lambda queue: queue.database.size()) > 100_000
+        now = site.queue(lambda queue: queue.database.size())
+        assert 100_000 < told <= now  # others may be making their tables meanwhile

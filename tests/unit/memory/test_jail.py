@@ -50,7 +50,8 @@ def test_measures_the_peak_though_it_is_over_at_the_end(run: Callable[..., Run])
     done = run(python(HOLD.format(80, SEEN) + "; del b; time.sleep(.1)"))
     assert done.ok
     assert 80 * MIB < done.peak < 110 * MIB
-    assert done.peak_usage >= done.peak >= done.peak_held > 80 * MIB
+    assert done.peak_usage >= done.peak
+    assert 80 * MIB < done.peak_held < done.peak + MIB  # what is held is looked at a moment later
 
 
 def test_counts_children(run: Callable[..., Run]) -> None:
