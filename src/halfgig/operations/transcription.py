@@ -178,16 +178,9 @@ def transcribe(
     events of a download where a model is not there yet.
     Errors: SourceError, MissingStream, TooLarge, DoesNotFit, BadRequest, ModelError.
     """
-    settings = settings or Settings.from_environment()
-    settings = replace(
-        settings,
-        whisper_model=model or settings.whisper_model,
-        language=check_code(language or settings.language),
-    )
+    settings = _settings_for(settings or Settings.from_environment(), model, language)
     source = open_source(given, settings)
-    info = look_into(source, settings)
-    if info and not info.audio:
-        raise MissingStream(f"{source.title} has no sound.", "Give a source with speech; reps need no sound.")
+    info = _look_for_sound(source, settings)
     choice = admit_whisper(settings, translate=translate)
     return Transcription(
         source,
@@ -205,3 +198,17 @@ def transcribe(
         language=settings.language,
         notes=[choice.note] if choice.note else [],
     )
+
+
+def _settings_for(settings: Settings, model: str | None, language: str | None) -> Settings:
+    """The settings with what was asked for in their place; BadRequest for a language that nobody knows."""
+    asked = check_code(language or settings.language)
+    return replace(settings, whisper_model=model or settings.whisper_model, language=asked)
+
+
+def _look_for_sound(source: Source, settings: Settings) -> SourceInfo | None:
+    """What the container tells, None for a pipe; MissingStream where it has no sound."""
+    info = look_into(source, settings)
+    if info and not info.audio:
+        raise MissingStream(f"{source.title} has no sound.", "Give a source with speech; reps need no sound.")
+    return info
