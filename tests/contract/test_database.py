@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import closing, nullcontext, suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -261,6 +261,52 @@ class TestPostgres:
         monkeypatch.setattr(line, "_url", postgres_url)
         assert notes(line) == [1]
 
+    def test_what_cannot_be_sent_is_refused_where_it_is_owed(self, line: PostgresDatabase) -> None:
+        def owe(*, begun: bool) -> None:
+            with line.transaction():
+                if begun:
+                    note(line, 1)
+                with pytest.raises(LibraryError, match="adapt"):
+                    line.later("INSERT INTO notes VALUES (2, ?)", (object(),))
+                raise Stop
+
+        for begun in (False, True):
+            with pytest.raises(Stop):
+                owe(begun=begun)
+        assert notes(line) == []
+
+    def test_news_that_cannot_be_told_undo_the_transaction_at_once(
+        self, line: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The line stands, and so nobody has to be asked what became of it."""
+        monkeypatch.setattr(line, "_came_through", None)
+        with pytest.raises(LibraryError, match="adapt"):
+            note_and_tell(line, cast("str", object()))
+        note(line, 2)
+        assert notes(line) == [2]
+
+    def test_what_ends_a_commit_by_force_leaves_no_transaction_open(
+        self, line: PostgresDatabase, postgres_url: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def stop(*_: object) -> None:
+            raise Stop
+
+        with monkeypatch.context() as patched:
+            patched.setattr(postgres_database, "_telling", stop)
+            with pytest.raises(Stop):
+                note_and_tell(line, "news")
+        assert not line.in_transaction
+        note(line, 2)
+        with closing(PostgresDatabase(postgres_url, DESIGN)) as other:
+            assert notes(other) == [2]
+
+    def test_text_that_is_no_unicode_is_kept_without_what_is_none(self, line: PostgresDatabase) -> None:
+        with line.transaction():
+            note(line, 1, "a\ud83d\0b")
+            line.later("INSERT INTO notes VALUES (?, ?)", (2, "\udfffc"))
+            line.announce("\ud800")
+        assert line.execute("SELECT told FROM notes ORDER BY id").fetchall() == [("a\ufffd\ufffdb",), ("\ufffdc",)]
+
     def test_what_only_reads_begins_no_transaction(
         self, line: PostgresDatabase, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -344,6 +390,12 @@ def cut(url: str) -> None:
     others = "FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid != pg_backend_pid()"
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(f"SELECT pg_terminate_backend(pid, 10000) {others}".encode())
+
+
+def note_and_tell(line: PostgresDatabase, news: str) -> None:
+    with line.transaction():
+        note(line, 1)
+        line.announce(news)
 
 
 def break_at_commit(line: PostgresDatabase, *, arrives: bool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,13 +33,14 @@ PAUSES: tuple[Seconds, ...] = (0.0, 0.05, 0.1, 0.2, 0.5)  # between attempts whi
 FATE: Seconds = 10.0  # that is asked at least whether a commit whose line broke has come through
 CLOCK: Seconds = 300.0  # after which the server's clock is read again
 
-INERROR = 3  # libpq's word for a transaction that can only be rolled back
+UNDECIDED = (2, 3)  # libpq's words for a transaction that stands open, or that can only be rolled back
 _BEGIN: tuple[Part, ...] = (("BEGIN", None), ("SELECT txid_current()", None))
 _LAZY: Part = ("SET LOCAL synchronous_commit TO off", None)
 _SIZE = f"""SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class
  WHERE relnamespace = to_regnamespace('{SCHEMA}') AND relkind = 'r'"""  # noqa: S608 - our own name
 
 _TOKEN = re.compile(r"'[^']*'|::|%|\?|:([a-z_]+)")
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # what Postgres' text cannot hold: NUL, and halves of surrogate pairs
 # What surely changes nothing needs no transaction of its own, whose end would wait for the disk.
 _READS = re.compile(r"\s*(SELECT|SHOW|WITH(?!.*\b(INSERT|UPDATE|DELETE)\b))\b", re.IGNORECASE | re.DOTALL)
 
@@ -119,10 +120,13 @@ class PostgresDatabase:
 
     def later(self, statement: str, values: Any = (), /) -> None:
         """Run one statement of a transaction with the next one, or with the commit: nobody wants to know its result."""
-        if self._within:
-            self._owed.append((statement, values))
-        else:
+        if not self._within:
             self.execute(statement, values)
+            return
+        part = (statement, values)
+        # Spelt at once: what cannot be is refused here, within the block, and not in the midst of the commit.
+        spelt = self._spelled(part) if self._begun else self._patiently(lambda: self._spelled(part))
+        self._owed.append((spelt, None))
 
     def announce(self, text: str) -> None:
         """Tell all who listen, once this transaction has been committed; where the line breaks then, nobody is told."""
@@ -157,14 +161,20 @@ class PostgresDatabase:
     def _send(self, *parts: Part, numbered: bool = False) -> Found:
         """Send statements together; what the last one found. With `numbered` they begin as `_BEGIN` does."""
         with self._translating() as line:
-            mogrify = cast("psycopg.ClientCursor[Any]", line.cursor()).mogrify
-            texts = (text if values is None else mogrify(_spelt(text), _given(values)) for text, values in parts)
-            cursor = line.execute(";\n".join(texts).encode())
+            cursor = line.execute(";\n".join(map(self._spelled, parts)).encode())
             if numbered and cursor.nextset():
                 self._number = int(cast("tuple[int]", cursor.fetchone())[0])
             while cursor.nextset():
                 pass
             return Found(cursor)
+
+    def _spelled(self, part: Part) -> str:
+        """The statement with its values in it."""
+        text, values = part
+        if values is None:
+            return text
+        with self._translating() as line:
+            return cast("psycopg.ClientCursor[Any]", line.cursor()).mogrify(_spelt(text), _given(values))
 
     def changes(self) -> int:
         """How many rows the last statement changed."""
@@ -260,7 +270,7 @@ class PostgresDatabase:
         try:
             self._send(*self._owed, ("COMMIT", None), *_telling(self._news))
         except LibraryError:
-            if self._stands_in() == INERROR:  # what was sent with it was refused
+            if self._stands_in() in UNDECIDED:  # what was sent with it was refused, or could not be sent at all
                 self._roll_back()
                 raise
             self._leave()
@@ -272,6 +282,9 @@ class PostgresDatabase:
                 raise LibraryError(detail, "Look before you ask again.") from None
             if not came_through:
                 raise
+        except BaseException:  # as an interrupt: nothing may be written into this transaction by those who come next
+            self._roll_back()
+            raise
         self._leave()
 
     def _came_through(self, number: int) -> bool | None:
@@ -400,4 +413,4 @@ def _given(values: Mapping[str, Any] | Sequence[Any]) -> dict[str, Any] | tuple[
 
 
 def _storable(value: Any) -> Any:
-    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
+    return _UNSTORABLE.sub("\ufffd", value) if isinstance(value, str) else value
