@@ -26,6 +26,7 @@ from halfgig.settings import Settings
 from halfgig.store.belongings import Belongings
 from halfgig.store.blob_shelf import BlobShelf
 from halfgig.store.blobs import open_blobs
+from halfgig.store.carrying_belongings import carry_belongings
 from halfgig.store.drawings import Drawing, Drawn
 from halfgig.store.edits import Edits
 from halfgig.store.folder_blobs import FolderBlobs
@@ -261,6 +262,30 @@ class TestUploads:
             assert moved.id == job.id
         assert main(COMMAND) == 0  # and again, as after a kill
         assert "pictures" not in capsys.readouterr().out
+
+    def test_a_drawing_of_a_count_that_is_not_there_stays_here(
+        self, shelf: BlobShelf, tmp_path: Path, settings: Settings
+    ) -> None:
+        here, there = (Belongings(blobs).drawings for blobs in (FolderBlobs(tmp_path), shelf._blobs))
+        source_id, draft = "a" * 64, tmp_path / "draft"
+
+        def carry() -> int:
+            return carry_belongings(tmp_path, shelf._blobs, settings.fetched_dir / "carried", lambda: None)
+
+        def count(report: bytes) -> None:
+            draft.write_bytes(report)
+            here.keep_count(source_id, draft, lambda: None)
+
+        count(b"count")
+        assert carry() == 1
+        count(b"anew!")
+        draft.write_bytes(b"plot of it")
+        here.keep(Drawn(source_id, here.version(source_id) or "", Drawing.PLOT), draft, lambda: None)
+        assert carry() == 0
+        kept = there.count(source_id)
+        assert kept is not None
+        assert kept.read_bytes() == b"count"
+        assert there.find(source_id, Drawing.PLOT) is None
 
     def test_that_of_a_third_queue_is_refused_before_anything_is_moved(
         self, settings: Settings, shelf: BlobShelf, capsys: pytest.CaptureFixture[str]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from io import BufferedReader
 
     from halfgig.records import Seconds
+    from halfgig.store.blob_file import BlobFile
     from halfgig.store.shelf import DiskShelf, Shelf
     from halfgig.store.upload import Upload
     from halfgig.store.writer import UploadWriter
@@ -82,7 +83,7 @@ class _Carrier:
         if before is None:
             self.shelf.lay(replace(upload, length=None, offset=0))
         self._copy(upload.id, file)
-        if _sha256(file) == _sha256_of(self.shelf, upload.id):
+        if _sha256(file) == sha256_of(self.shelf.bytes_of(upload.id)):
             self.store.declare(upload.id, file.tell())
             self.far.moved += 1
         else:
@@ -104,6 +105,12 @@ class _Carrier:
         return self.store.append(name, self.store.facts(name).offset)
 
 
+def sha256_of(found: Path | BlobFile) -> str:
+    """The digest of what is stored, read through a small buffer. Errors: OSError, and those of the storage."""
+    with found.open("rb") if isinstance(found, Path) else found.open() as stream:
+        return file_digest(stream, "sha256").hexdigest()
+
+
 def _facts(upload: Upload) -> tuple[Any, ...]:
     return upload.length, upload.offset, upload.sha256
 
@@ -111,9 +118,3 @@ def _facts(upload: Upload) -> tuple[Any, ...]:
 def _sha256(file: BufferedReader) -> str:
     file.seek(0)
     return file_digest(file, "sha256").hexdigest()
-
-
-def _sha256_of(shelf: Shelf, name: str) -> str:
-    found = shelf.bytes_of(name)
-    with found.open("rb") if isinstance(found, Path) else found.open() as stream:
-        return file_digest(stream, "sha256").hexdigest()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from halfgig.store import drawings, poses, stills
 from halfgig.store.belongings import Belongings
+from halfgig.store.carrying import sha256_of
 from halfgig.store.drawings import COUNT, Drawing, Drawn
 from halfgig.store.folder_blobs import FolderBlobs
 from halfgig.store.stills import POSTER, is_content
@@ -52,10 +53,13 @@ def _copy(path: Path, there: Blobs, key: str, scratch: Path, beat: Callable[[], 
 
 
 def _copy_drawing(path: Path, there: Blobs, drawn: Drawn, scratch: Path, beat: Callable[[], object]) -> bool:
-    """A drawing is named by the version that its count has there."""
+    """A drawing is named by the version that its count has there, where that is the count that it shows."""
     known = Belongings(there).drawings
-    version = known.version(drawn.source_id)
+    version = known.version(drawn.source_id)  # asked first: a count that comes after it is not the same
     if version is None or known.find(drawn.source_id, drawn.drawing) is not None:
+        return False
+    count = known.count(drawn.source_id)
+    if count is None or sha256_of(count) != sha256_of(path.with_name(COUNT)):
         return False
     known.keep(Drawn(drawn.source_id, version, drawn.drawing), _copied(path, scratch), beat)
     return True
