@@ -159,7 +159,8 @@ def _drain(made: queue.Queue[T]) -> None:
 def _watch_sound(scored: Iterable[ScoredBlock], watch: Watch) -> Iterator[ScoredBlock]:
     for block in scored:
         watch((block.start + len(block.samples)) / SAMPLE_RATE)
-        yield block
+        if len(block.samples):
+            yield block
 
 
 def _watch_frames(frames: Iterable[Frame], watch: Watch) -> Iterator[Frame]:

@@ -77,6 +77,15 @@ def test_the_first_segment_comes_long_before_the_end(tmp_path: Path) -> None:
     segments.close()  # type: ignore[attr-defined]
 
 
+def test_what_is_passed_over_is_watched_too(tmp_path: Path) -> None:
+    positions: list[float] = []
+    path = recording(tmp_path / "a.wav", bursts(90, [(1, 2), (80, 81)]))
+    [segment] = run(path, watch=positions.append, parts=Parts(30.0, first=2))
+    assert segment.start == pytest.approx(80, abs=0.06)
+    assert positions == sorted(positions)
+    assert positions[0] < 5
+
+
 def test_who_stops_listening_stops_the_decoding(tmp_path: Path) -> None:
     segments = run(recording(tmp_path / "a.wav", bursts(60, [(1, 2), (40, 41)])))
     next(segments)

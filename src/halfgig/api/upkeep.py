@@ -196,7 +196,8 @@ async def see_to_end(services: Services, job: Job) -> None:
 
     What was fetched for it goes in any case: its worker may have been killed before it could see to that.
     """
-    services.tally.ended(job.kind, sum(job.timings.values()), job.peak)
+    if job.kind != PART:
+        services.tally.ended(job.kind, sum(job.timings.values()), job.peak)
     await run_in_threadpool(shutil.rmtree, services.settings.fetched_dir / job.id, ignore_errors=True)
     if job.state is State.SUCCEEDED and "upload" in job.source and job.kind != PART:
         await drop_upload(services, job.source["upload"])

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from halfgig.records import Seconds
 
-MOST = 10_000  # parts of a source
+MOST = 10_000  # parts of a source, and attempts at one of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,11 @@ def bounds(job_id: str) -> tuple[str, str]:
 
 
 def parts_of(job: Job, wanted: Wanted, first: int, now: float) -> Iterator[Job]:
-    """The parts of a job from number `first` on, to be queued; the last reaches to the end of the source."""
+    """The parts of a job from number `first` on, to be queued; the last reaches to the end of the source.
+
+    A part that was dropped may come again with a later attempt of the job. So its attempts are counted from there on,
+    and whoever heard it before may not write into it.
+    """
     for number in range(first, wanted.count):
         last = number == wanted.count - 1
         yield Job(
@@ -51,6 +55,7 @@ def parts_of(job: Job, wanted: Wanted, first: int, now: float) -> Iterator[Job]:
             created_at=now,
             run_after=now,
             priority=job.priority,
+            attempt=job.attempt * MOST,
             fingerprint=job.fingerprint,
             client=job.client,
         )

@@ -55,8 +55,8 @@ _FOREMOST = f"""WITH RECURSIVE clients (name) AS (
 _FOREMOST_BUT = _FOREMOST.replace("AND place IN", "AND kind NOT IN ({each[:full]}) AND place IN")
 _PLACES = f"""WITH turns (name, busy, begun) AS (SELECT client, {_BUSY.format("waiting.client")},
  {_BEGUN.format("waiting.client")} FROM (SELECT DISTINCT client FROM jobs WHERE state = 'queued') AS waiting)
- SELECT id FROM jobs JOIN turns ON client = name WHERE state = 'queued' ORDER BY NOT {_DUE}, priority,
- busy + row_number() OVER (PARTITION BY client, {_DUE}, priority ORDER BY id), begun, id"""  # noqa: S608
+ SELECT id FROM jobs JOIN turns ON client = name WHERE state = 'queued' AND kind != 'part' ORDER BY NOT {_DUE},
+ priority, busy + row_number() OVER (PARTITION BY client, {_DUE}, priority ORDER BY id), begun, id"""  # noqa: S608
 _BEAT = """UPDATE jobs SET lease_until = :until, progress = coalesce(:progress, progress),
  peak = {greater}(coalesce(peak, 0), :peak) WHERE id = :id AND attempt = :attempt AND state = 'running' RETURNING id"""
 _IS_HELD = "SELECT 1 FROM jobs WHERE id = ? AND attempt = ? AND state = 'running'"

@@ -18,7 +18,7 @@ from halfgig.records import DecodeLog
 from halfgig.speech.transcript import Seam
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from halfgig.jobs.attempt import Attempt
     from halfgig.jobs.job import Job
@@ -48,13 +48,11 @@ def count_parts(transcription: Transcription) -> int:
 class Sharing:
     """Hears what `transcription` is to hear, for an attempt, together with whoever helps.
 
-    `fingerprint` is the content's: what was made of another is of no use. `beat` is called while it waits.
+    `fingerprint` is the content's: what was made of another is of no use.
     """
 
-    def __init__(
-        self, attempt: Attempt, transcription: Transcription, fingerprint: str, beat: Callable[[], None]
-    ) -> None:
-        self._attempt, self._transcription, self._beat = attempt, transcription, beat
+    def __init__(self, attempt: Attempt, transcription: Transcription, fingerprint: str) -> None:
+        self._attempt, self._transcription = attempt, transcription
         self._fingerprint = fingerprint
         self._count = count_parts(transcription)
         self._taken = transcription.seam.part  # the last part that is this attempt's own
@@ -100,6 +98,8 @@ class Sharing:
             self._wait_for(number)
             self._next, self._whole = Seam(part=number), False
             absorbed = self._attempt.absorb(number, self._state_after)
+            self._taken = max(self._taken, number) if absorbed else self._taken
+            self._look()  # what was others' is ours now, and counts once
             if absorbed and not self._whole:
                 return True
             number += absorbed
@@ -110,8 +110,7 @@ class Sharing:
         begin = number * self._transcription.parts.length
         while (part := self._attempt.part(number)) is not None and part.state is State.RUNNING:
             self._ask()
-            self._watch(begin + self._helped)
-            self._beat()
+            self._tell(begin)
             time.sleep(LOOK)
 
     def _state_after(self, part: Job, made: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -131,15 +130,22 @@ class Sharing:
     # --- how far all are
 
     def _moved(self, position: Seconds) -> None:
-        self._watch(position + self._helped)
+        """What is read ahead of the next cut may be others', and counts there."""
+        own = (self._taken + 1) * self._transcription.parts.length
+        self._tell(min(position, own))
+
+    def _tell(self, position: Seconds) -> None:
+        """Tell how far all are, where this attempt is at `position`; the last part may be short."""
+        self._watch(min(position + self._helped, self._transcription.duration))
 
     def _ask(self) -> None:
         """Now and then, ask how much the others have heard."""
-        now = time.monotonic()
-        if now - self._asked_at >= ASK:
-            self._asked_at = now
-            length = self._transcription.parts.length
-            self._helped = sum(_heard(part, length) for part in self._attempt.parts())
+        if time.monotonic() - self._asked_at >= ASK:
+            self._look()
+
+    def _look(self) -> None:
+        self._asked_at, length = time.monotonic(), self._transcription.parts.length
+        self._helped = sum(_heard(part, length) for part in self._attempt.parts())
 
 
 def _heard(part: Job, length: Seconds) -> Seconds:

@@ -28,7 +28,6 @@ from halfgig.operations.reindexing import reindex
 from halfgig.operations.speech_models import SpeechModels
 from halfgig.operations.transcription import transcribe
 from halfgig.records import StoredSource
-from halfgig.speech.parts import PART as LENGTH
 from halfgig.speech.parts import Parts
 from halfgig.speech.transcript import Seam
 from halfgig.store.home import is_there, open_store
@@ -49,6 +48,7 @@ if TYPE_CHECKING:
     from halfgig.settings import Settings
     from halfgig.speech.transcript import Stretch as Heard
 
+WHOLE = Parts()  # all of a source
 BATCH = 50  # poses of a checkpoint: five seconds of video, 47 kB
 
 
@@ -134,9 +134,7 @@ def _transcribed(work: Work) -> dict[str, Any]:
     transcription = _prepare(work, kept)
     _admit(work, transcription)
     if can_be_shared(work.attempt.job, work.source, transcription, work.settings):
-        _hear(
-            work, transcription, Sharing(work.attempt, transcription, work.fingerprint, work.telling.beat).stretches()
-        )
+        _hear(work, transcription, Sharing(work.attempt, transcription, work.fingerprint).stretches())
     else:
         _hear(work, transcription, transcription.stretches())
     work.attempt.describe(notes=_said(transcription.log.summary()))
@@ -158,11 +156,7 @@ def do_part(work: Work) -> None:
     budget.choose([speech_cost(options["model"])], room(work.settings))
     work.settings = replace(work.settings, whisper_beam_size=options["beam"])
     number, last = options["part"], options["last"]
-    transcription = _prepare(work, kept)
-    transcription.parts = Parts(options["length"], number, None if last else number + 1)
-    if "seam" not in kept:
-        transcription.seam = Seam(part=number)
-        work.telling.resume(number * options["length"])
+    transcription = _prepare(work, kept, Parts(options["length"], number, None if last else number + 1))
     _admit(work, transcription)
     _hear(work, transcription, transcription.stretches())
     work.attempt.succeed({"part": number, "model": transcription.model, "log": asdict(transcription.log)})
@@ -183,10 +177,11 @@ def _captioned(work: Work, captions: Path) -> dict[str, Any]:
     return facts
 
 
-def _prepare(work: Work, kept: Mapping[str, Any]) -> Transcription:
+def _prepare(work: Work, kept: Mapping[str, Any], parts: Parts | None = None) -> Transcription:
     """The transcription from the last seam on, in the language and with the model that were found."""
-    seam = Seam(**kept["seam"]) if "seam" in kept else None
-    work.telling.resume(max(seam.position, seam.part * LENGTH) if seam else 0.0)
+    parts = parts or WHOLE
+    seam = Seam(**kept["seam"]) if "seam" in kept else Seam(part=parts.first)
+    work.telling.resume(max(seam.position, seam.part * parts.length))
     return transcribe(
         work.source,
         model=kept.get("model") or work.options.get("model"),
@@ -195,6 +190,7 @@ def _prepare(work: Work, kept: Mapping[str, Any]) -> Transcription:
         words=bool(work.options.get("words")),
         settings=work.settings,
         seam=seam,
+        parts=parts,
         models=work.tools.speech,
         watch=work.telling.move,
         report=work.telling.beat,

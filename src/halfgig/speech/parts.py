@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from halfgig.records import SAMPLE_RATE
-from halfgig.speech.vad import CHUNK, detect_speech
+from halfgig.speech.vad import CHUNK, ScoredBlock, detect_speech
 from halfgig.speech.windows import FAINT, QUIET, find_windows
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from halfgig.records import Samples, Seconds
-    from halfgig.speech.vad import ScoredBlock, VoiceDetector
+    from halfgig.speech.vad import VoiceDetector
     from halfgig.speech.windows import Window
 
 PART: Seconds = 900.0
@@ -57,7 +57,9 @@ class Piece:
 
 
 def cut_into_parts(blocks: Iterable[Samples], detector: VoiceDetector, parts: Parts) -> Iterator[Piece]:
-    """The pieces of the wanted parts. `blocks` begin with the source; a minute of sound is held back at each cut.
+    """The pieces of the wanted parts, and of those before them empty ones, which tell how far it is.
+
+    `blocks` begin with the source; a minute of sound is held back at each cut.
 
     A part begins and ends where it does whichever are wanted, as long as the blocks are the same. It ends with the
     source where less than `near` seconds follow its end by the clock.
@@ -103,10 +105,13 @@ def middle_of_silence(probabilities: NDArray[np.float32]) -> int:
 
 
 def score_parts(pieces: Iterable[Piece], detector: VoiceDetector) -> Iterator[ScoredBlock]:
-    """Speech probabilities of the pieces; the detector begins anew with each part."""
+    """Speech probabilities of the pieces; the detector begins anew with each part. An empty one has an empty block."""
     for part, group in groupby(pieces, key=lambda piece: piece.part):
         first = next(group)
         at = first.start
+        if not len(first.samples):
+            yield from (_passed(piece) for piece in chain([first], group))
+            continue
         for scored in detect_speech((piece.samples for piece in chain([first], group)), detector):
             yield replace(scored, part=part, start=at)
             at += len(scored.samples)
@@ -129,5 +134,13 @@ def _divided(held: Sequence[Piece], cut: int) -> Iterator[Piece]:
 
 def _wanted(pieces: Iterable[Piece], parts: Parts) -> Iterator[Piece]:
     for piece in pieces:
-        if len(piece.samples) and piece.part >= parts.first and (parts.until is None or piece.part < parts.until):
-            yield piece
+        if len(piece.samples) and (parts.until is None or piece.part < parts.until):
+            yield piece if piece.part >= parts.first else _emptied(piece)
+
+
+def _emptied(piece: Piece) -> Piece:
+    return replace(piece, samples=piece.samples[:0], start=piece.start + len(piece.samples))
+
+
+def _passed(piece: Piece) -> ScoredBlock:
+    return ScoredBlock(piece.samples, np.empty(0, np.float32), piece.part, piece.start)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, cast
+from unittest.mock import patch
 
 import pytest
 from tests.fakes.speech import Loudness, Teller, bursts, recording
@@ -15,7 +18,6 @@ from halfgig.jobs.job import PART, Failure, Job, Reason, State
 from halfgig.jobs.parts import Wanted, part_id
 from halfgig.jobs.work import Work, do_part, do_transcript
 from halfgig.media.source import open_source
-from halfgig.operations.transcription import transcribe
 from halfgig.settings import Settings
 from halfgig.speech.parts import Parts
 
@@ -52,21 +54,21 @@ class Tools:
 
 
 class Telling:
-    """Hears everything. `kept` and `beat` do what a test says, once for each entry; `kept` of a whole job from the
-    second on, for with the first stretch nothing is offered yet.
+    """Hears everything. `kept` does what a test says, once for each entry; of a whole job from the second on, for with
+    the first stretch nothing is offered yet. `positions` are those that were told.
     """
 
-    def __init__(self, kept: list[Callable[[], None]], beat: list[Callable[[], None]]) -> None:
-        self._kept, self._beat = kept, beat
+    def __init__(self, kept: list[Callable[[], None]], positions: list[float] | None) -> None:
+        self._kept = kept
         self.duration: float | None = None
+        self.positions = [] if positions is None else positions
 
     def kept(self, _: float) -> None:
         if self._kept:
             self._kept.pop(0)()
 
-    def beat(self, *_: object) -> None:
-        if self._beat:
-            self._beat.pop(0)()
+    def move(self, position: float) -> None:
+        self.positions.append(position)
 
     def __getattr__(self, _: str) -> Callable[..., None]:
         return lambda *_: None
@@ -92,8 +94,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture(autouse=True)
 def short_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(work_module, "transcribe", partial(transcribe, parts=Parts(LENGTH)))
-    monkeypatch.setattr("halfgig.jobs.sharing.LOOK", 0.0)
+    monkeypatch.setattr(work_module, "WHOLE", Parts(LENGTH))
 
 
 def accept(queue: JobQueue, **wanted: Any) -> Attempt:
@@ -113,16 +114,27 @@ def hear(
     settings: Settings = SHARED,
     *,
     kept: list[Callable[[], None]] | None = None,
-    beat: list[Callable[[], None]] | None = None,
+    waits: list[Callable[[], None]] | None = None,
+    positions: list[float] | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Tools:
-    """Do the job; its tools tell what was heard."""
+    """Do the job; its tools tell what was heard. `waits` are done while it waits, one each time.
+
+    `positions` get how far it says that all are.
+    """
     first = [] if attempt.job.kind == PART else [nothing]
-    tools, telling = Tools(), cast("Any", Telling([*first, *(kept or [])], beat or []))
+    tools, telling = Tools(), cast("Any", Telling([*first, *(kept or [])], positions))
     attempt.describe(fingerprint=CONTENT)
     do = do_part if attempt.job.kind == PART else do_transcript
     source = open_source(path, settings)
-    do(Work(attempt, source, "", CONTENT, settings, telling, cast("Any", tools), telling.admitted))
+    with patch("halfgig.jobs.sharing.time", SimpleNamespace(monotonic=clock, sleep=sleeper(waits or []))):
+        do(Work(attempt, source, "", CONTENT, settings, telling, cast("Any", tools), telling.admitted))
+    assert max(telling.positions) <= SECONDS
     return tools
+
+
+def sleeper(waits: list[Callable[[], None]]) -> Callable[[float], None]:
+    return lambda _: waits.pop(0)() if waits else None
 
 
 def text_of(queue: JobQueue, attempt: Attempt) -> list[Segment]:
@@ -177,10 +189,27 @@ def test_what_another_is_at_is_waited_for(queue: JobQueue, path: Path, alone: li
         did.append(at_work[-1].job.options["part"])
         hear(at_work.pop(), path)
 
-    hear(attempt, path, kept=[begin], beat=[finish] * 4)
+    hear(attempt, path, kept=[begin], waits=[finish] * 4)
     assert at_work == []
     assert did == sorted(did)
     assert len(did) >= 3
+    assert text_of(queue, attempt) == alone
+
+
+def test_what_was_taken_over_counts_once(queue: JobQueue, path: Path, alone: list[Segment]) -> None:
+    attempt, at_work, positions, now = accept(queue), list[Attempt](), list[float](), [0.0]
+
+    def begin() -> None:
+        at_work.append(claim(queue, queue.foremost()))
+        help_once(queue, path, [])
+        now[0] = 100.0  # it asks once more, and then never again
+
+    def finish() -> None:
+        assert max(positions) == pytest.approx(4 * LENGTH)
+        hear(at_work.pop(), path)
+
+    hear(attempt, path, kept=[begin], waits=[finish], positions=positions, clock=lambda: now[0])
+    assert at_work == []
     assert text_of(queue, attempt) == alone
 
 
@@ -277,7 +306,7 @@ def test_parts_end_with_their_job(queue: JobQueue, end: str) -> None:
     assert (end == "let go") != bool(other.parts())
     with pytest.raises(Fenced):
         helper.checkpoint({})
-    assert not queue.beat(helper.job.id, 1, None, 0)
+    assert not queue.beat(helper.job.id, helper.job.attempt, None, 0)
 
 
 def test_a_part_is_one_machines_at_a_time(queue: JobQueue) -> None:
@@ -289,9 +318,31 @@ def test_a_part_is_one_machines_at_a_time(queue: JobQueue) -> None:
     assert not parent.take_untouched(3)
     assert not parent.absorb(3, lambda _, __: {})
     helper.checkpoint({"seam": {}})
-    queue.fail(helper.job.id, 1, CRASH)
+    queue.fail(helper.job.id, helper.job.attempt, CRASH)
     assert not parent.take_untouched(3)  # there is something in it
     assert parent.absorb(3, lambda _, made: made)
     assert parent.checkpointed() == {"seam": {}}
     with pytest.raises(Fenced):
         helper.checkpoint({})
+
+
+def test_a_part_that_comes_again_is_closed_to_who_had_it_before(queue: JobQueue) -> None:
+    parent = accept(queue)
+    parent.share(WANTED, 1)
+    early = claim(queue, queue.get(part_id(parent.job.id, 3)))
+    queue.cancel(parent.job.id)
+    parent = claim(queue, queue.retry(parent.job.id))
+    parent.share(WANTED, 1)
+    late = claim(queue, queue.get(part_id(parent.job.id, 3)))
+    assert not queue.is_held(early.job.id, early.job.attempt)
+    assert not queue.beat(early.job.id, early.job.attempt, None, 0)
+    with pytest.raises(Fenced):
+        early.checkpoint({"seam": {}})
+    assert late.checkpointed() is None
+
+
+def test_parts_take_nobodys_place(queue: JobQueue) -> None:
+    parent = accept(queue)
+    parent.share(WANTED, 1)
+    waiting, _ = queue.create("transcript", {"upload": "v"}, {})
+    assert queue.places() == {waiting.id: 0}

@@ -51,7 +51,8 @@ def heard(given: Path | IO[bytes], **which: int) -> dict[int, tuple[int, Samples
     blocks = decode_audio(open_source(given, Settings()), log=DecodeLog())
     found: dict[int, tuple[int, list[Samples]]] = {}
     for piece in cut_into_parts(blocks, cast("VoiceDetector", Loudness()), Parts(LENGTH, **which)):
-        found.setdefault(piece.part, (piece.start, []))[1].append(piece.samples)
+        if len(piece.samples):
+            found.setdefault(piece.part, (piece.start, []))[1].append(piece.samples)
     return {part: (start, np.concatenate(samples)) for part, (start, samples) in found.items()}
 
 

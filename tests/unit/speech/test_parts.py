@@ -44,7 +44,9 @@ def blocks(sound: NDArray[np.float32]) -> Iterator[NDArray[np.float32]]:
 
 
 def cut(sound: NDArray[np.float32], parts: Parts = MINUTE) -> list[Piece]:
-    return list(cut_into_parts(blocks(sound), Loudness(), parts))  # type: ignore[arg-type]
+    """The pieces with sound."""
+    pieces = cut_into_parts(blocks(sound), Loudness(), parts)  # type: ignore[arg-type]
+    return [piece for piece in pieces if len(piece.samples)]
 
 
 def begins(pieces: list[Piece]) -> list[float]:
@@ -109,6 +111,17 @@ def test_a_part_is_not_waited_for_past_its_end() -> None:
 
     list(cut_into_parts(told(), Loudness(), Parts(60.0, until=1)))  # type: ignore[arg-type]
     assert taken[-1] < 76
+
+
+def test_what_is_passed_over_is_told_without_its_sound() -> None:
+    pieces = list(cut_into_parts(blocks(speech(200, PAUSES)), Loudness(), Parts(60.0, first=2)))  # type: ignore[arg-type]
+    passed = [block for block in score_parts(pieces, Loudness()) if not len(block.samples)]  # type: ignore[arg-type]
+    assert all(block.part < 2 for block in passed)
+    assert all(len(block.probabilities) == 0 for block in passed)
+    starts = [block.start / SAMPLE_RATE for block in passed]
+    assert starts == sorted(starts)
+    assert starts[0] <= 1
+    assert starts[-1] == pytest.approx(110.5, abs=0.05)
 
 
 def test_the_detector_begins_anew_with_each_part() -> None:
