@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from halfgig.errors import MIB, Conflict, ServerTrouble
+from halfgig.jobs.fetching import Fetching
 from halfgig.settings import Settings
 from halfgig.store.blob_file import BlobFile
 from halfgig.store.drawings import Drawing, Drawn
@@ -227,3 +228,12 @@ def test_what_is_in_storage_is_asked_for_seldom(tmp_path: Path) -> None:
         assert size() == 0
         open_belongings(settings).poses.keep(ID, draft(tmp_path, b"poses"), ignore)
         assert size() == seen
+
+
+def test_all_jobs_of_a_process_share_one_look_at_s3(tmp_path: Path, s3: Front) -> None:
+    settings = Settings(data_dir=tmp_path, blob_url=s3.make_bucket(), disk_quota_mb=1)
+    Fetching(settings, tmp_path / "own", ignore)(1, None)
+    looked = len(s3.asked)
+    assert looked > 0
+    Fetching(settings, tmp_path / "other", ignore)(1, None)
+    assert len(s3.asked) == looked
