@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.contract.test_whole_library import REPORT, SQUATS, fill
@@ -286,6 +286,23 @@ class TestUploads:
         assert kept is not None
         assert kept.read_bytes() == b"count"
         assert there.find(source_id, Drawing.PLOT) is None
+
+    def test_what_is_sent_takes_no_room_and_takes_the_place_of_what_a_killed_move_left(
+        self, shelf: BlobShelf, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        scratch, blobs = settings.fetched_dir / "carried", shelf._blobs
+        take, sent = blobs.take, list[bool]()
+
+        def noting(key: str, draft: Path, *more: Any) -> None:
+            sent.append(draft.samefile(tmp_path / key))
+            take(key, draft, *more)
+
+        Belongings(FolderBlobs(tmp_path)).stills.keep("a" * 64, [(1.0, b"still")], b"poster")
+        scratch.parent.mkdir()
+        scratch.write_bytes(b"left")
+        monkeypatch.setattr(blobs, "take", noting)
+        assert carry_belongings(tmp_path, blobs, scratch, lambda: None) == 2
+        assert (sent, scratch.exists()) == ([True, True], False)
 
     def test_that_of_a_third_queue_is_refused_before_anything_is_moved(
         self, settings: Settings, shelf: BlobShelf, capsys: pytest.CaptureFixture[str]

@@ -27,6 +27,7 @@ from halfgig.store.uploads import DAY
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
+    from pathlib import Path
 
     from halfgig.api.services import Services, Supervision
     from halfgig.jobs.job import Job
@@ -155,14 +156,26 @@ def index_stale(services: Services) -> list[str]:
 def remove_fetched(services: Services) -> list[str]:
     """Remove what was fetched for jobs that have ended or are gone, and say for which; blocking.
 
-    A worker removes it itself, and `see_to_end` what a killed one left, unless the server was killed as well.
+    A worker removes it itself, and `see_to_end` what a killed one left, unless the server was killed as well. A file
+    that lies among the folders is what `halfgig db move` sends, and is left over when it is a day old.
     """
     folder = services.settings.fetched_dir
     there = sorted(folder.iterdir()) if folder.exists() else []
-    ended = [one for one in there if not services.works_now(one.name)]  # asked afterwards: a folder follows its job
+    folders = [one for one in there if one.is_dir()]
+    ended = [one for one in folders if not services.works_now(one.name)]  # asked afterwards: a folder follows its job
     for one in ended:
         shutil.rmtree(one, ignore_errors=True)
-    return [one.name for one in ended]
+    left = [one for one in there if _is_left(one)]
+    for one in left:
+        one.unlink(missing_ok=True)
+    return [one.name for one in (*ended, *left)]
+
+
+def _is_left(path: Path) -> bool:
+    """Whether this is a file that got its name a day ago or more: it may be a link to one that is older."""
+    with suppress(FileNotFoundError):
+        return path.is_file() and path.stat().st_ctime <= time.time() - DAY
+    return False
 
 
 def remove_homeless(services: Services) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from typing import TYPE_CHECKING
 
@@ -66,5 +67,10 @@ def _copy_drawing(path: Path, there: Blobs, drawn: Drawn, scratch: Path, beat: C
 
 
 def _copied(path: Path, scratch: Path) -> Path:
-    shutil.copyfile(path, scratch)
+    """The same file under a name that may go, which takes no room; a copy on a disk that knows no links."""
+    scratch.unlink(missing_ok=True)  # a killed one left it
+    try:
+        os.link(path, scratch)
+    except OSError:
+        shutil.copyfile(path, scratch)
     return scratch

@@ -4,6 +4,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
+from halfgig.api import upkeep
 from halfgig.api.upkeep import remove_drafts, remove_fetched, remove_homeless, see_to_end
 from halfgig.jobs.attempt import Attempt
 from halfgig.store.library import Library
@@ -12,6 +13,8 @@ from halfgig.store.sqlite import open_library
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    import pytest
 
 PATIENCE = 120.0  # seconds; only a test that fails waits so long
 
@@ -41,6 +44,17 @@ def test_what_a_killed_server_left_of_ended_jobs_goes(
         (fetched / name / "source.mp4.part").write_bytes(b"half")
     remove_fetched(site.services)
     assert {folder.name for folder in fetched.iterdir()} == kept
+
+
+def test_what_a_killed_move_left_goes_a_day_later(site: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    fetched = site.services.settings.fetched_dir
+    fetched.mkdir()
+    (fetched / "carried").write_bytes(b"plot")
+    os.utime(fetched / "carried", (1000, 1000))  # of what it is a link to
+    assert remove_fetched(site.services) == []
+    monkeypatch.setattr(upkeep, "DAY", -60.0)
+    assert remove_fetched(site.services) == ["carried"]
+    assert list(fetched.iterdir()) == []
 
 
 def test_pictures_of_what_nobody_knows_go(site: Any, started_job: Callable[..., Any]) -> None:
