@@ -36,5 +36,5 @@ class StorageThreads:
         return await asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     def close(self) -> None:
-        """Begin nothing more; what is being asked has its answer when it comes."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Take nothing more; what has been asked is done, for it may put an end to what was begun."""
+        self._threads.shutdown(wait=False)

@@ -74,3 +74,20 @@ def test_threads_are_bounded_and_hand_on_what_is_raised() -> None:
         threads.close()
 
     asyncio.run(story())
+
+
+def test_what_was_asked_before_the_end_is_done() -> None:
+    async def story() -> None:
+        threads, held, go = StorageThreads(1), threading.Event(), threading.Event()
+
+        def hold() -> bool:
+            held.set()
+            return go.wait(PATIENCE)
+
+        asked = [asyncio.create_task(threads.ask(do)) for do in (hold, go.is_set)]
+        await asyncio.to_thread(held.wait, PATIENCE)
+        threads.close()
+        go.set()
+        assert await asyncio.gather(*asked) == [True, True]
+
+    asyncio.run(story())
