@@ -135,6 +135,7 @@ class Result:
     machines: Sequence[Machine]
     idle: Sequence[Bytes]
     refused: int
+    crashes: int
     seconds: Seconds
     joined: bool
     faults: list[str]
@@ -168,15 +169,28 @@ def befall(plan: Plan, folder: Path, tell: Callable[[str], object]) -> Result:
         disturbed = _outcomes(todo, ids, made, trace)
         expected = [calm[errand.number % len(calm)] for errand in todo]
         faults = [*compare(expected, disturbed), *_faults_in_database(shared, disturbed), *_starved(made)]
-        refused, joined = shared.storage.refused, shared.network.joined
-        return Result(plan, expected, disturbed, havoc.killed, made, idle, refused, seconds, joined, faults)
+        spared, joined = list(spared_of(plan, havoc.killed, shared)), shared.network.joined
+        refused, crashes = shared.storage.refused, shared.postgres.restarts
+        return Result(
+            plan, expected, disturbed, havoc.killed, made, idle, refused, crashes, seconds, joined, faults + spared
+        )
 
 
 def _troubles(plan: Plan, shared: Shared) -> dict[int, Callable[[], object]]:
     return {
         plan.kills // 3: partial(shared.storage.be_busy, BUSY),
-        plan.kills // 2: shared.postgres.restart,
+        max(plan.kills // 2, plan.kills // 3 + 1): shared.postgres.restart,
     }
+
+
+def spared_of(plan: Plan, killed: Counter[str], shared: Shared) -> Iterator[str]:
+    """What was to befall the machines, and did not, so that nothing is shown of it."""
+    if killed.total() < plan.kills:
+        yield f"{killed.total()} kills came of {plan.kills}"
+    if not shared.postgres.restarts:
+        yield "Postgres did not crash"
+    if not shared.storage.refused:
+        yield "S3 refused nothing"
 
 
 def _sent_and_ended(
@@ -264,9 +278,8 @@ def rows(result: Result) -> Iterator[Row]:
     what = f"{plan.jobs} jobs, {plan.workers} workers, {plan.servers} servers, {plan.limit // MIB} MiB"
     note = result.faults[0] if result.faults else "nothing lost, nothing twice, all results equal"
     yield Row(SECTION, what, result.seconds, rate=plan.jobs / result.seconds, note=f"{note}; {where}")
-    yield Row(
-        SECTION, "  killed and started again", note=f"{kinds}; Postgres once; S3 refused {result.refused} requests"
-    )
+    others = f"Postgres {result.crashes} times; S3 refused {result.refused} requests"
+    yield Row(SECTION, "  killed and started again", note=f"{kinds}; {others}")
     begun = total_repeated(result.calm, result.disturbed)
     yield Row(SECTION, "  begun again", note=f"{begun}; {attempts} attempts at {plan.jobs} jobs")
     for one in result.machines:

@@ -6,29 +6,27 @@ them.
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import time
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.file_server import serving
-from benchmarks.queueing import HALFGIG, postgres
+from benchmarks.queueing import postgres
 from benchmarks.recordings import SHARED_DATA, english_utterances, joined
 from benchmarks.table import Row, lacking
+from benchmarks.workers import worker
 from halfgig.errors import MIB
 from halfgig.jobs.job import State
 from halfgig.jobs.queue import JobQueue
 from halfgig.jobs.table import segment_json
 from halfgig.memory.meter import tree_anonymous
-from halfgig.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
+    from benchmarks.live import LiveServer
     from benchmarks.recordings import Recording
     from halfgig.jobs.job import Job
 
@@ -54,9 +52,9 @@ def fanned_out(folder: Path, seconds: float) -> Iterator[Row]:
             return
         told: list[tuple[float, list[Any]]] = []
         for count in WORKERS:
-            with workers(url, own, count) as processes:
+            with workers(url, Path(own), count) as ready:
                 address = f"{files}/ranges/{count}/{recording.path.name}"
-                took, segments, held = heard(url, address, processes)
+                took, segments, held = heard(url, address, ready)
             told.append((took, segments))
             yield _row(count, recording, told, held)
 
@@ -70,27 +68,17 @@ def _row(count: int, recording: Recording, told: list[tuple[float, list[Any]]], 
 
 
 @contextmanager
-def workers(url: str, own: str, count: int) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """So many `halfgig worker`, each with a folder of its own, until the block ends."""
-    models = str(Settings.from_environment().models_dir)
-    shared = {"DATABASE_URL": url, "MODELS_PATH": models, "THREADS": "1", "WORKERS": "1", "PORT": "0"}
+def workers(url: str, folder: Path, count: int) -> Iterator[list[LiveServer]]:
+    """So many workers that are ready, until the block ends."""
     with ExitStack() as stack:
-        processes = []
-        for number in range(count):
-            environment = {**os.environ, **shared, "ALLOWED_HOSTS": "127.0.0.1", "HALFGIG_DATA": f"{own}/{number}"}
-            process = subprocess.Popen([HALFGIG, "worker"], env=environment, stderr=subprocess.DEVNULL)
-            stack.callback(process.wait)
-            stack.callback(process.send_signal, signal.SIGTERM)
-            processes.append(process)
-        yield processes
+        yield [stack.enter_context(worker(folder / f"{number}-of-{count}", url)) for number in range(count)]
 
 
-def heard(url: str, address: str, processes: list[subprocess.Popen[bytes]]) -> tuple[float, list[Any], int]:
+def heard(url: str, address: str, ready: list[LiveServer]) -> tuple[float, list[Any], int]:
     """Seconds from the wish to its end, the transcript with its words, and the most that one worker held."""
     with JobQueue(url) as queue:
-        _warm(queue, address)
         job, _ = queue.create("transcript", {"url": address}, {"language": "en", "words": True})
-        held = _end(queue, job.id, processes)
+        held = _end(queue, job.id, ready)
         done = queue.get(job.id)
         assert done is not None
         assert done.started_at is not None
@@ -100,19 +88,13 @@ def heard(url: str, address: str, processes: list[subprocess.Popen[bytes]]) -> t
         return done.finished_at - done.created_at, list(map(segment_json, queue.segments(job.id))), held
 
 
-def _warm(queue: JobQueue, address: str) -> None:
-    """Wait until a worker takes jobs: a small one, that fails, is done."""
-    job, _ = queue.create("transcript", {"url": f"{address}.missing.mp4"}, {})
-    _end(queue, job.id, [])
-
-
-def _end(queue: JobQueue, job_id: str, processes: list[subprocess.Popen[bytes]]) -> int:
+def _end(queue: JobQueue, job_id: str, ready: list[LiveServer]) -> int:
     """Wait for the end of a job; the most that a worker and its children held meanwhile, in bytes."""
     held, until = 0, time.monotonic() + PATIENCE
     while not _has_ended(queue.outline(job_id)):
         if time.monotonic() > until:
             raise TimeoutError(f"Job {job_id} does not end.")
-        held = max([held, *(tree_anonymous(process.pid) for process in processes)])
+        held = max([held, *(tree_anonymous(one.process.pid) for one in ready if one.process)])
         time.sleep(LOOK)
     return held
 

@@ -20,22 +20,23 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from benchmarks.file_server import Files, Server, asked_range
 from benchmarks.kill import ONE_THREAD, TALK, decoded, recording
-from benchmarks.live import HOST, LiveServer, lines_of
+from benchmarks.live import HOST, lines_of
 from benchmarks.queueing import postgres
 from benchmarks.serving import answering
+from benchmarks.workers import worker
 from halfgig.errors import MIB
 from halfgig.jobs.job import State
 from halfgig.jobs.queue import JobQueue
-from halfgig.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator
 
     from halfgig.jobs.job import Job
     from halfgig.records import Bytes, Seconds
 
 T = TypeVar("T")
 
+SLIGHT = {**ONE_THREAD, "WHISPER_BEAM_SIZE": "1"}  # what is heard does not matter here
 LENGTH: Seconds = 70.0  # of the source: WAV of 32 kB a second
 HELD: Bytes = 2 * MIB  # of the source, from which on nobody gets it while the gate is shut
 PATIENCE: Seconds = 240.0
@@ -76,14 +77,14 @@ def pause(url: str, folder: Path, lapse: Callable[[JobQueue, str], object]) -> P
     handler = partial(_Gated, folder, gate)
     with answering(Server((HOST, 0), handler)) as files, JobQueue(url, patience=PATIENCE) as queue:
         job, _ = queue.create("transcript", {"url": f"{files}/ranges/1/talk.wav"}, {"language": "en"})
-        with _worker(folder / "first", url) as first:
+        with worker(folder / "first", url, SLIGHT) as first:
             _until(lambda: "segment" in {event.type for event in queue.events(job.id)})
             [child] = first.children()
             assert first.process is not None
             with _stopped(first.process.pid, child):
                 stopped = time.monotonic()
                 gate.set()
-                with _worker(folder / "second", url):
+                with worker(folder / "second", url, SLIGHT):
                     _until(lambda: lapse(queue, job.id) or _now(queue, job.id).attempt == 2)
                     taken = time.monotonic() - stopped
                     _until(lambda: _now(queue, job.id).state.final)
@@ -108,21 +109,6 @@ class _Gated(Files):
         if span is not None and span[0] >= HELD:
             self._gate.wait(PATIENCE)
         super().do_GET()
-
-
-@contextmanager
-def _worker(folder: Path, url: str, settings: Mapping[str, str] = ONE_THREAD) -> Iterator[LiveServer]:
-    """`halfgig worker` that is ready, with a folder of its own; it is killed at the end."""
-    folder.mkdir()
-    models = str(Settings.from_environment().models_dir.expanduser())
-    own = {"DATABASE_URL": url, "ALLOWED_HOSTS": HOST, "MODELS_PATH": models, "LOG_FORMAT": "text"}
-    own |= {"WHISPER_BEAM_SIZE": "1"}  # what is heard does not matter here
-    worker = LiveServer(folder, folder.with_suffix(".log"), {**settings, **own}, command="worker")
-    try:
-        worker.start()
-        yield worker
-    finally:
-        worker.kill()
 
 
 @contextmanager

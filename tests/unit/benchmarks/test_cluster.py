@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
-from benchmarks.cluster import SOURCES, WAYS, Havoc, Plan, errands
+from benchmarks.cluster import SOURCES, WAYS, Havoc, Plan, errands, spared_of
 from benchmarks.kill import KINDS, Wish
 from benchmarks.live import LiveServer
 from benchmarks.machines import Machine
@@ -44,3 +47,14 @@ def test_every_kill_is_counted_and_each_trouble_comes_once(tmp_path: Path) -> No
         havoc.strike(chance)
     assert havoc.killed.total() == sum(one.times for one in machines) == 6
     assert told == ["busy", "gone"]
+
+
+def test_what_did_not_befall_is_a_fault() -> None:
+    def shared(restarts: int, refused: int) -> Any:
+        postgres, storage = SimpleNamespace(restarts=restarts), SimpleNamespace(refused=refused)
+        return SimpleNamespace(postgres=postgres, storage=storage)
+
+    plan = Plan(kills=3)
+    assert list(spared_of(plan, Counter(worker=2, server=1), shared(1, 9))) == []
+    spared = ["2 kills came of 3", "Postgres did not crash", "S3 refused nothing"]
+    assert list(spared_of(plan, Counter(worker=2), shared(0, 0))) == spared

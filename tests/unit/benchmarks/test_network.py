@@ -15,6 +15,7 @@ def test_a_machine_reaches_us_from_its_own_address() -> None:
     with network(2) as net, socket.create_server((net.host, 0)) as listening:
         port = str(listening.getsockname()[1])
         told = subprocess.Popen(net.machines[1].enter([sys.executable, "-c", SAYS, net.host, port]))
+        listening.settimeout(60)
         line, address = listening.accept()
         with line:
             assert line.recv(4) == b"here"
