@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from halfgig.errors import MIB, BadRequest, ServerRefuses, ServerTrouble
+from halfgig.store import folder_blobs
 from halfgig.store.blobs import Moved, open_blobs
 from halfgig.store.folder_blobs import FolderBlobs
 from halfgig.store.s3_blobs import S3Blobs
@@ -83,6 +84,32 @@ def test_what_is_cleared_while_it_is_written_to_a_folder_is_written_again(tmp_pa
     version = blobs.put("a/part", b"bytes")
     assert blobs.get("a/part") == (b"bytes", version)
     assert (blobs.times, [one.key for one in blobs.walk("a")]) == (2, ["a/part"])
+
+
+def test_a_folder_that_goes_while_a_file_is_taken_is_made_again(tmp_path: Path) -> None:
+    class Cleared(FolderBlobs):
+        times = 0
+
+        def _moved(self, draft: Path, path: Path, *more: Any) -> None:
+            self.times += 1
+            if self.times == 1:
+                path.parent.rmdir()
+            super()._moved(draft, path, *more)
+
+    blobs, draft = Cleared(tmp_path / "of all"), tmp_path / "draft"
+    draft.write_bytes(b"plot")
+    blobs.take("a/b/plot", draft, lambda: None)
+    assert ([one.key for one in blobs.walk("a")], draft.exists()) == (["a/b/plot"], False)
+
+
+def test_a_file_that_goes_while_it_is_taken_is_not_said_to_be_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draft = tmp_path / "draft"
+    draft.write_bytes(b"plot")
+    monkeypatch.setattr(folder_blobs, "sync", lambda path: draft.unlink() if path == draft else None)
+    with pytest.raises(FileNotFoundError):
+        FolderBlobs(tmp_path / "of all").take("a/b/plot", draft, lambda: None)
 
 
 def test_one_of_several_who_replace_a_blob_at_once_does(blobs: Blobs) -> None:

@@ -55,10 +55,15 @@ class FolderBlobs:
         path = self._root / key
         sync(draft)
         with telling_full_disk(None):
-            while draft.exists():
+            while True:
                 path.parent.mkdir(parents=True, exist_ok=True)
-                with suppress(FileNotFoundError):  # as in `put`
+                try:
                     self._moved(draft, path, beat)
+                except FileNotFoundError:  # as in `put`
+                    if not draft.exists():
+                        raise
+                else:
+                    break
         sync(path.parent)
 
     def _moved(self, draft: Path, path: Path, beat: Callable[[], object]) -> None:
@@ -68,7 +73,7 @@ class FolderBlobs:
             if error.errno != errno.EXDEV:
                 raise
             self._replaced(self._drafted(path, pieces_of(draft, beat), lasting=True), path, None)
-            draft.unlink()
+            draft.unlink(missing_ok=True)
 
     def _replaced(self, draft: Path, path: Path, over: str | None) -> str:
         try:
