@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import httpx
 import pytest
 from tests.contract.test_whole_library import REPORT, SQUATS, fill
 from tests.fakes.databases import library_at
@@ -24,6 +27,7 @@ from halfgig.operations.upkeep import check
 from halfgig.records import Segment
 from halfgig.settings import Settings
 from halfgig.store.belongings import Belongings
+from halfgig.store.blob_file import WholeFile
 from halfgig.store.blob_shelf import BlobShelf
 from halfgig.store.blobs import open_blobs
 from halfgig.store.carrying_belongings import carry_belongings
@@ -31,6 +35,7 @@ from halfgig.store.drawings import Drawing, Drawn
 from halfgig.store.edits import Edits
 from halfgig.store.folder_blobs import FolderBlobs
 from halfgig.store.library import Library
+from halfgig.store.place import open_belongings
 from halfgig.store.uploads import UploadStore
 
 if TYPE_CHECKING:
@@ -270,7 +275,7 @@ class TestUploads:
         source_id, draft = "a" * 64, tmp_path / "draft"
 
         def carry() -> int:
-            return carry_belongings(tmp_path, shelf._blobs, settings.fetched_dir / "carried", lambda: None)
+            return carry_belongings(tmp_path, shelf._blobs, settings.fetched_dir / "carried", lambda: None, str)
 
         def count(report: bytes) -> None:
             draft.write_bytes(report)
@@ -301,8 +306,24 @@ class TestUploads:
         scratch.parent.mkdir()
         scratch.write_bytes(b"left")
         monkeypatch.setattr(blobs, "take", noting)
-        assert carry_belongings(tmp_path, blobs, scratch, lambda: None) == 2
+        assert carry_belongings(tmp_path, blobs, scratch, lambda: None, str) == 2
         assert (sent, scratch.exists()) == ([True, True], False)
+
+    def test_a_drawing_is_downloaded_there_under_the_title_of_its_source(
+        self, settings: Settings, s3: Front, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("BLOB_URL", s3.make_bucket())
+        here, draft = Belongings(FolderBlobs(tmp_path)).drawings, tmp_path / "draft"
+        draft.write_bytes(b"count")
+        here.keep_count(SQUATS.id, draft, lambda: None)
+        draft.write_bytes(b"plot")
+        here.keep(Drawn(SQUATS.id, here.version(SQUATS.id) or "", Drawing.PLOT), draft, lambda: None)
+        assert main(COMMAND) == 0
+        there = open_belongings(replace(settings, blob_url=os.environ["BLOB_URL"]))
+        kept = there.drawings.find(SQUATS.id, Drawing.PLOT)
+        assert isinstance(kept, WholeFile)
+        told = httpx.get(kept.link(60) or "")
+        assert told.headers["content-disposition"] == 'attachment; filename="Squats.plot.png"'
 
     def test_that_of_a_third_queue_is_refused_before_anything_is_moved(
         self, settings: Settings, shelf: BlobShelf, capsys: pytest.CaptureFixture[str]

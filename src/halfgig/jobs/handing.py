@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from halfgig.jobs.home import home_of
@@ -11,6 +12,8 @@ from halfgig.store.blob_shelf import BlobShelf
 from halfgig.store.blobs import open_blobs
 from halfgig.store.carrying import carry_uploads
 from halfgig.store.carrying_belongings import carry_belongings
+from halfgig.store.home import open_store
+from halfgig.store.library import Library
 from halfgig.store.place import upload_shelf
 from halfgig.store.shelf import DiskShelf
 
@@ -50,10 +53,12 @@ class Handing:
         return carry_uploads(here, self._shelf, expiry, watch=watch)
 
     def carry_belongings(self, beat: Callable[[], object]) -> int:
-        """Copy what belongs to sources on this disk into the storage; as of `carry_belongings`."""
+        """Copy what belongs to sources on this disk into the storage, after its library; as of `carry_belongings`."""
         scratch = self._settings.fetched_dir / "carried"
         there = open_blobs(self._settings.blob_url)
-        return carry_belongings(self._settings.data_dir, there, scratch, beat)
+        with open_store(self._settings) as database:
+            library = Library(database)
+            return carry_belongings(self._settings.data_dir, there, scratch, beat, partial(_title, library))
 
     def hand_over(self, *, alone: bool) -> bool:
         """The storage is the new queue's from now on, and jobs on what is there wait for no machine.
@@ -67,3 +72,9 @@ class Handing:
         with JobTable(self._settings.database_url) as queue, queue.transaction():
             queue.execute(_FREE, {"home": home, "drawing": DRAWING})
         return True
+
+
+def _title(library: Library, source_id: str) -> str:
+    """The title of a source; empty where it is not known."""
+    source = library.source(source_id)
+    return "" if source is None else source.title

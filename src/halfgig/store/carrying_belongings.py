@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from halfgig.store import drawings, poses, stills
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from halfgig.store.blobs import Blobs
 
 
-def carry_belongings(data_dir: Path, there: Blobs, scratch: Path, beat: Callable[[], object]) -> int:
+def carry_belongings(
+    data_dir: Path, there: Blobs, scratch: Path, beat: Callable[[], object], title_of: Callable[[str], str]
+) -> int:
     """Copy what is not there yet; how many files those were. What is here stays, and what is there is left alone.
 
     Cut off anywhere, it goes on when it is called again: each is there whole or not at all. `scratch` is a file that
-    may be made. Errors: OSError, and those of the storage.
+    may be made. A drawing is downloaded there under the title of its source. Errors: OSError, and those of the storage.
     """
     here, carried = Belongings(FolderBlobs(data_dir)), 0
     scratch.parent.mkdir(parents=True, exist_ok=True)
@@ -34,7 +37,8 @@ def carry_belongings(data_dir: Path, there: Blobs, scratch: Path, beat: Callable
         if folder != drawings.FOLDER or name == COUNT:
             carried += _copy(data_dir / key, there, key, scratch, beat)
         elif drawn in set(Drawing) and version == here.drawings.version(source_id):
-            carried += _copy_drawing(data_dir / key, there, Drawn(source_id, "", Drawing(drawn)), scratch, beat)
+            shown = Drawn(source_id, "", Drawing(drawn), title_of(source_id))
+            carried += _copy_drawing(data_dir / key, there, shown, scratch, beat)
     return carried
 
 
@@ -62,7 +66,7 @@ def _copy_drawing(path: Path, there: Blobs, drawn: Drawn, scratch: Path, beat: C
     count = known.count(drawn.source_id)
     if count is None or sha256_of(count) != sha256_of(path.with_name(COUNT)):
         return False
-    known.keep(Drawn(drawn.source_id, version, drawn.drawing), _copied(path, scratch), beat)
+    known.keep(replace(drawn, version=version), _copied(path, scratch), beat)
     return True
 
 
